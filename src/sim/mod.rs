@@ -1,0 +1,48 @@
+//! The simulator: runs a scenario on one plane and returns what it recorded.
+//!
+//! Start reading at [`run`]. `engine` is the clock and its queue, `random` the keyed streams,
+//! `world` the state and the closed event enum; the other rooms each handle one kind of event.
+
+use crate::measure::Recording;
+use crate::scenario::Scenario;
+
+/// Limits of one run.
+#[derive(Clone, Copy)]
+pub struct Limits<'a> {
+    /// Set from outside to stop early; the recording is then marked partial.
+    pub stop: &'a std::sync::atomic::AtomicBool,
+    /// Events after which the run is given up.
+    pub events_max: u64,
+}
+
+/// Why a run gave no recording.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+pub enum RunError {
+    /// Too many events: the scenario does not end in reasonable time.
+    #[error(
+        "finish within {events} events: at {at} of simulated time with seed {seed}, replication {replication}, {in_flight} requests were in flight"
+    )]
+    TooManyEvents {
+        /// The limit.
+        events: u64,
+        /// Simulated time reached.
+        at: crate::units::Time,
+        /// Requests under way.
+        in_flight: u64,
+        /// Seed of the run.
+        seed: u64,
+        /// Replication.
+        replication: u32,
+    },
+}
+
+/// Runs one replication of `scenario` on `scenario.planes[plane]`.
+///
+/// The result depends on the scenario, the plane, `scenario.run.seed` and `replication`, nothing else.
+///
+/// # Errors
+/// [`RunError`] when a limit is hit.
+pub fn run(scenario: &Scenario, plane: usize, replication: u32, limits: Limits<'_>) -> Result<Recording, RunError> {
+    let _ = (scenario, plane, replication, limits);
+    todo!("being built")
+}
