@@ -3,6 +3,15 @@
 //! Start reading at [`run`]. `engine` is the clock and its queue, `random` the keyed streams,
 //! `world` the state and the closed event enum; the other rooms each handle one kind of event.
 
+mod replicate;
+
+pub use replicate::Conduct;
+pub use replicate::Progress;
+pub use replicate::frame_of;
+pub use replicate::part_of;
+pub use replicate::replicate;
+pub use replicate::replicate_with;
+
 use crate::measure::Recording;
 use crate::scenario::Scenario;
 
