@@ -7,6 +7,7 @@
 
 mod calls;
 pub mod estimate;
+pub mod frame;
 pub mod study;
 mod timeline;
 

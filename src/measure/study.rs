@@ -16,6 +16,8 @@ use super::Recording;
 use super::ServiceRecord;
 use super::Timeline;
 use super::estimate::Sums;
+use super::frame::Frame;
+use super::frame::Slice;
 use crate::units::Span;
 use crate::units::Time;
 
@@ -49,41 +51,6 @@ pub struct Engine {
     pub wall: Span,
     /// Threads used.
     pub jobs: u32,
-}
-
-/// What is kept of a recording.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Frame {
-    /// The sets of calls that get figures of their own.
-    pub slices: Vec<Slice>,
-    /// The percentiles kept per replication (0.99).
-    pub shares: Vec<f64>,
-    /// Arrivals this early are not counted.
-    pub warmup: Span,
-    /// End of arrivals.
-    pub end: Time,
-    /// Beginning of the first fault, and its end if it has one.
-    pub first_fault: Option<(Time, Option<Time>)>,
-}
-
-/// A set of calls in a window.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Slice {
-    /// Index of the window.
-    pub window: usize,
-    /// Which calls.
-    pub part: Part,
-}
-
-/// A set of calls.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Part {
-    /// The requests from outside are in it.
-    pub users: bool,
-    /// The calls on these edges are in it.
-    pub edges: Vec<u32>,
-    /// The edges whose attempts and retries are charged to it.
-    pub hops: Vec<u32>,
 }
 
 /// Counts of attempts on the edges that serve a set of calls.
@@ -480,13 +447,17 @@ mod tests {
     use super::super::Ending;
     use super::super::Segment;
     use super::super::TaskRecord;
+    use super::super::frame::Part;
     use super::*;
     use crate::policy::Flags;
+    use crate::scenario::Scope;
+    use crate::scenario::Window;
 
     fn frame() -> Frame {
-        let users = Part { users: true, edges: vec![], hops: vec![0] };
+        let part = Part { users: true, edges: vec![], hops: vec![0] };
         Frame {
-            slices: vec![Slice { window: 0, part: users }],
+            windows: vec![Window::All],
+            slices: vec![Slice { window: 0, scope: Scope::Users, part }],
             shares: vec![0.5, 0.99],
             warmup: Span::ZERO,
             end: Time::from_nanos(60_000_000_000),

@@ -7,8 +7,6 @@ mod replicate;
 
 pub use replicate::Conduct;
 pub use replicate::Progress;
-pub use replicate::frame_of;
-pub use replicate::part_of;
 pub use replicate::replicate;
 pub use replicate::replicate_with;
 

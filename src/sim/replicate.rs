@@ -17,23 +17,13 @@ use super::RunError;
 use crate::measure::Recording;
 use crate::measure::estimate::Bad;
 use crate::measure::estimate::Estimator;
+use crate::measure::frame::Frame;
 use crate::measure::study::Engine;
-use crate::measure::study::Frame;
-use crate::measure::study::Part;
 use crate::measure::study::PlaneResult;
 use crate::measure::study::Reduced;
-use crate::measure::study::Slice;
 use crate::measure::study::Study;
-use crate::scenario::EdgeId;
-use crate::scenario::Metric;
-use crate::scenario::Operand;
 use crate::scenario::Replications;
 use crate::scenario::Scenario;
-use crate::scenario::Scope;
-use crate::scenario::ServiceId;
-use crate::scenario::When;
-use crate::scenario::Window;
-use crate::units::Time;
 
 /// How a study is carried out.
 pub struct Conduct<'a> {
@@ -86,7 +76,7 @@ pub fn replicate_with(
         .build()
         .expect("a pool of threads can be made wherever threads can");
     let mut study = Study {
-        frame: frame_of(scenario),
+        frame: Frame::of(scenario),
         seed: scenario.run.seed,
         confidence: scenario.run.confidence,
         planes: vec![PlaneResult::default(); scenario.planes.len()],
@@ -114,67 +104,6 @@ pub fn replicate_with(
         }
     }
     Ok(study)
-}
-
-/// What is kept of each recording: the users in every standard window, each edge and service over
-/// the whole run, and whatever an expectation asks for.
-pub fn frame_of(scenario: &Scenario) -> Frame {
-    let windows = scenario.windows();
-    let mut slices = Vec::new();
-    let mut keep = |window: Window, scope: Scope| {
-        let Some(window) = windows.iter().position(|w| *w == window) else { return };
-        let slice = Slice { window, part: part_of(scenario, scope) };
-        if !slices.contains(&slice) {
-            slices.push(slice);
-        }
-    };
-    for window in [Window::All, Window::AnyFault, Window::AnyDeploy] {
-        keep(window, Scope::Users);
-    }
-    for edge in 0..scenario.edges.len() {
-        keep(Window::All, Scope::Edge(EdgeId(edge as u32)));
-    }
-    for service in 0..scenario.services.len() {
-        keep(Window::All, Scope::Service(ServiceId(service as u32)));
-    }
-    let mut shares = vec![0.5, 0.9, 0.95, 0.99, 0.999];
-    for expect in &scenario.expects {
-        keep(expect.during, expect.scope);
-        for side in [&expect.left, &expect.right] {
-            if let Operand::Metric { metric: Metric::Percentile(share), .. } = side
-                && !shares.contains(share)
-            {
-                shares.push(*share);
-            }
-        }
-    }
-    let first_fault = scenario
-        .faults
-        .iter()
-        .map(|fault| {
-            let (at, lasts) = match fault.when {
-                When::Once { at, lasts } => (at, lasts),
-                When::Every { period, lasts } => (Time::ZERO + period, lasts),
-            };
-            (at, lasts.map(|span| at + span))
-        })
-        .min_by_key(|(at, _)| *at);
-    Frame { slices, shares, warmup: scenario.run.warmup, end: Time::ZERO + scenario.run.duration, first_fault }
-}
-
-/// The calls that a scope selects. Users are charged every attempt on any edge; a service gets
-/// the calls on the edges into it, and the users too if all of them enter there.
-pub fn part_of(scenario: &Scenario, scope: Scope) -> Part {
-    match scope {
-        Scope::Users => Part { users: true, edges: Vec::new(), hops: (0..scenario.edges.len() as u32).collect() },
-        Scope::Edge(edge) => Part { users: false, edges: vec![edge.0], hops: vec![edge.0] },
-        Scope::Service(service) => {
-            let into: Vec<u32> =
-                (0..scenario.edges.len() as u32).filter(|&e| scenario.edges[e as usize].to == service).collect();
-            let users = !scenario.loads.is_empty() && scenario.loads.iter().all(|l| l.entry == service);
-            Part { users, edges: into.clone(), hops: into }
-        }
-    }
 }
 
 /// Results of runs whose replication is not complete yet, and the totals.
