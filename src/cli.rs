@@ -1,1 +1,109 @@
-//! Being built.
+//! The command line: what to do, where to write it, with which exit code to end.
+//!
+//! *Knows* arguments, terminals and signals. *Does not know* figures. stdout is data, stderr is
+//! talk. One room per concern: `args` is what can be typed, `run` the main command, `console`
+//! streams and progress, `crash` what happens to our own bugs, `loading` the way to a scenario.
+
+mod args;
+mod assumptions;
+mod check;
+mod console;
+mod crash;
+mod explain;
+mod loading;
+mod run;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::Command;
+use args::Invocation;
+use console::Console;
+
+/// How a command ended, as a number for scripts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// Done; every expectation held.
+    Held,
+    /// An expectation failed.
+    Failed,
+    /// The command or a file is wrong.
+    Usage,
+    /// Nothing failed, something stayed inconclusive.
+    Inconclusive,
+    /// Nothing to do.
+    Nothing,
+    /// A bug of ours.
+    Bug,
+    /// Stopped by a signal.
+    Interrupted,
+}
+
+impl Exit {
+    /// The number.
+    pub const fn code(self) -> u8 {
+        match self {
+            Exit::Held => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Inconclusive => 3,
+            Exit::Nothing => 4,
+            Exit::Bug => 70,
+            Exit::Interrupted => 130,
+        }
+    }
+
+    /// The one to report of two: what says most about the whole.
+    #[must_use]
+    pub fn or_worse(self, other: Exit) -> Exit {
+        let weight = |exit| match exit {
+            Exit::Held => 0,
+            Exit::Nothing => 1,
+            Exit::Inconclusive => 2,
+            Exit::Failed => 3,
+            Exit::Interrupted => 4,
+            Exit::Usage => 5,
+            Exit::Bug => 6,
+        };
+        if weight(other) > weight(self) { other } else { self }
+    }
+}
+
+/// The six lines that a bare `scsim` prints.
+const WELCOME: &str = "\
+scsim simulates ECS service-to-service networking and compares data planes.
+  scsim check shop.toml     is the scenario right, and what does it mean?
+  scsim run shop.toml       simulate it on every plane, side by side
+  scsim assumptions         the constants in use, with their sources
+  scsim explain wedge       what a metric, a fault or a field means
+  scsim help run            every flag of a command
+";
+
+/// Runs the command that `arguments` (program name first) spell out.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    ExitCode::from(crash::guarded(&arguments, || perform(&arguments)).code())
+}
+
+fn perform(arguments: &[OsString]) -> Exit {
+    if arguments.len() <= 1 {
+        return console::print(WELCOME);
+    }
+    let invocation = match Invocation::try_parse_from(arguments) {
+        Ok(invocation) => invocation,
+        Err(error) => {
+            // A closed pipe is no reason to complain about help text.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Held };
+        }
+    };
+    let console = Console::new(&invocation.common);
+    match &invocation.command {
+        Command::Run(args) => run::run(&console, &invocation.common, args),
+        Command::Check(args) => check::check(&console, args),
+        Command::Assumptions(args) => assumptions::list(&console, &invocation.common, args),
+        Command::Explain(args) => explain::explain(&console, args),
+    }
+}

@@ -6,6 +6,9 @@
 //! segments whose mask has its bit. Latencies are measured from the intended arrival.
 
 mod calls;
+pub mod estimate;
+pub mod frame;
+pub mod study;
 mod timeline;
 
 pub use calls::Calls;
@@ -13,6 +16,7 @@ pub use calls::Ending;
 pub use calls::Flag;
 pub use calls::Histogram;
 pub use calls::latency_histogram;
+pub use timeline::Bucket;
 pub use timeline::Timeline;
 
 use crate::units::Span;

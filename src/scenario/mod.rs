@@ -4,6 +4,23 @@
 //! TOML (that is `file` and `lower`), nor how anything is simulated.
 //! Invariant: every index in a [`Scenario`] points into that scenario; lowering proved it.
 
+mod assumptions;
+mod defaults;
+mod distribution;
+mod expect;
+mod faults;
+mod happenings;
+mod load;
+mod lower;
+mod maths;
+mod planes;
+mod policy;
+mod services;
+mod table;
+mod tree;
+pub mod value;
+mod workload;
+
 use crate::policy::PolicyConfig;
 use crate::units::Bytes;
 use crate::units::Cpu;
@@ -11,6 +28,12 @@ use crate::units::Rate;
 use crate::units::Ratio;
 use crate::units::Span;
 use crate::units::Time;
+
+pub use defaults::filled;
+pub use load::LoadOptions;
+pub use load::Loaded;
+pub use load::load;
+pub use load::parse;
 
 /// Index of a service in [`Scenario::services`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -55,6 +78,17 @@ pub struct Scenario {
     pub expects: Vec<Expect>,
     /// Constants that scsim had to take from somewhere, with source and confidence.
     pub assumptions: Vec<Assumption>,
+    /// What the file says and no model covers yet; a run must refuse unless told otherwise.
+    pub unmodelled: Vec<Unmodelled>,
+}
+
+/// Something that is understood and checked but not simulated yet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unmodelled {
+    /// What it is, a sentence fragment.
+    pub what: String,
+    /// Line in the file.
+    pub line: u32,
 }
 
 /// `[run]`.
@@ -419,6 +453,10 @@ pub struct SidecarPlane {
     pub drain: Span,
     /// Inbound listeners close before SIGTERM reaches the app.
     pub drains_inbound_first: bool,
+    /// Processor share set aside for the proxy, for `scsim cost`.
+    pub cpu: Cpu,
+    /// Memory set aside for the proxy, for `scsim cost`.
+    pub memory: Bytes,
 }
 
 /// When a task's endpoint is announced.

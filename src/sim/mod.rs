@@ -13,11 +13,17 @@ mod network;
 mod program;
 pub mod random;
 mod record;
+mod replicate;
 mod slab;
 mod task;
 #[cfg(test)]
 mod tests;
 mod world;
+
+pub use replicate::Conduct;
+pub use replicate::Progress;
+pub use replicate::replicate;
+pub use replicate::replicate_with;
 
 use crate::measure::Recording;
 use crate::scenario::Scenario;

@@ -1,0 +1,253 @@
+//! What can be typed. Each flag has a twin in the environment, `SCSIM_*`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use clap::ValueEnum;
+use clap::builder::FalseyValueParser;
+
+/// Simulates ECS service-to-service networking and compares data planes.
+#[derive(Parser, Debug)]
+#[command(name = "scsim", version, about, disable_help_subcommand = false)]
+pub struct Invocation {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Args, Clone, Debug)]
+pub struct Common {
+    /// Errors only
+    #[arg(short, long, global = true, env = "SCSIM_QUIET", value_parser = FalseyValueParser::new())]
+    pub quiet: bool,
+    /// More talk; twice for more still
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "SCSIM_VERBOSE")]
+    pub verbose: u8,
+    /// Colour (NO_COLOR and CLICOLOR_FORCE are heard with `auto`)
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto, env = "SCSIM_COLOR", value_name = "WHEN")]
+    pub color: When,
+    /// Nothing but ASCII; draws sparklines into pipes too
+    #[arg(long, global = true, env = "SCSIM_ASCII", value_parser = FalseyValueParser::new())]
+    pub ascii: bool,
+    /// Progress on a terminal
+    #[arg(long, global = true, value_enum, default_value_t = Progress::Auto, env = "SCSIM_PROGRESS", value_name = "WHEN")]
+    pub progress: Progress,
+    /// Threads; never changes a result. 0 is one per core
+    #[arg(long, global = true, default_value_t = 0, env = "SCSIM_JOBS", value_name = "N")]
+    pub jobs: usize,
+    /// Form of the main output
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human, env = "SCSIM_FORMAT", value_name = "FORMAT")]
+    pub format: Format,
+    /// File of the main output; `-` is stdout
+    #[arg(short, long, global = true, env = "SCSIM_OUTPUT", value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// When to colour.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum When {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// When to show progress.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// On a terminal, if it takes longer than a second.
+    Auto,
+    /// Never.
+    Never,
+}
+
+/// Form of the main output.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// For reading.
+    Human,
+    /// `scsim.result/1`.
+    Json,
+    /// A table and folded details.
+    Markdown,
+    /// One line per figure.
+    Csv,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Simulate scenarios, compare data planes, check expectations
+    Run(RunArgs),
+    /// Read scenarios without running them
+    Check(CheckArgs),
+    /// List the constants in use: value, source, confidence, how to override
+    Assumptions(AssumptionsArgs),
+    /// Explain a metric, a fault or a field
+    Explain(ExplainArgs),
+}
+
+/// Arguments that shape a scenario.
+#[derive(Args, Clone, Default, Debug)]
+pub struct Shape {
+    /// Override a field, `key=value` in TOML; repeat for more
+    #[arg(long, env = "SCSIM_SET", value_name = "KEY=VALUE", value_delimiter = None)]
+    pub set: Vec<String>,
+    /// Compare this plane only; repeat for more
+    #[arg(long, env = "SCSIM_PLANE", value_name = "PLANE")]
+    pub plane: Vec<String>,
+    /// Simulated time, `2m`
+    #[arg(long, env = "SCSIM_DURATION", value_name = "TIME")]
+    pub duration: Option<String>,
+    /// First seed
+    #[arg(long, env = "SCSIM_SEED", value_name = "N")]
+    pub seed: Option<u64>,
+    /// Accept what the model does not cover and leave it out, with a warning
+    #[arg(long, env = "SCSIM_ALLOW_UNMODELLED", value_parser = FalseyValueParser::new())]
+    pub allow_unmodelled: bool,
+}
+
+/// `scsim run`.
+#[derive(Args, Debug)]
+#[expect(clippy::struct_field_names, reason = "`replication` and `replications` are the words of the flags")]
+pub struct RunArgs {
+    /// Scenario files, or folders of them
+    #[arg(required = true, value_name = "SCENARIO")]
+    pub scenarios: Vec<PathBuf>,
+    /// Overrides.
+    #[command(flatten)]
+    pub shape: Shape,
+    /// Runs per plane
+    #[arg(short = 'n', long, env = "SCSIM_REPLICATIONS", value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub replications: Option<u32>,
+    /// Run until intervals are this narrow, `5%` of the mean
+    #[arg(long, env = "SCSIM_PRECISION", value_name = "PERCENT", conflicts_with_all = ["replications", "fast"],
+          value_parser = percent)]
+    pub precision: Option<String>,
+    /// Three replications
+    #[arg(long, env = "SCSIM_FAST", conflicts_with = "replications", value_parser = FalseyValueParser::new())]
+    pub fast: bool,
+    /// Run this replication only
+    #[arg(long, env = "SCSIM_REPLICATION", value_name = "I", conflicts_with_all = ["replications", "fast", "precision"])]
+    pub replication: Option<u32>,
+    /// Write the result file; `-` makes stdout pure JSON
+    #[arg(long, env = "SCSIM_JSON", value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write the table as Markdown
+    #[arg(long, env = "SCSIM_MARKDOWN", value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// Write the figures as CSV
+    #[arg(long, env = "SCSIM_CSV", value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// What an inconclusive expectation counts as; exit code 3 if not given
+    #[arg(long, value_enum, env = "SCSIM_INCONCLUSIVE", value_name = "AS")]
+    pub inconclusive: Option<Inconclusive>,
+    /// End with 0 whatever became of expectations
+    #[arg(long, env = "SCSIM_EXIT_ZERO", value_parser = FalseyValueParser::new())]
+    pub exit_zero: bool,
+    /// Lowest severity of a failed expectation that fails the command
+    #[arg(long, value_enum, default_value_t = FailOn::Error, env = "SCSIM_FAIL_ON", value_name = "SEVERITY")]
+    pub fail_on: FailOn,
+}
+
+/// What an inconclusive expectation counts as.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Inconclusive {
+    /// As held.
+    Pass,
+    /// As failed.
+    Fail,
+}
+
+/// Lowest severity that fails the command.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FailOn {
+    /// Errors.
+    Error,
+    /// Warnings too.
+    Warn,
+}
+
+/// `scsim check`.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Scenario files, or folders of them
+    #[arg(required = true, value_name = "SCENARIO")]
+    pub scenarios: Vec<PathBuf>,
+    /// Overrides.
+    #[command(flatten)]
+    pub shape: Shape,
+    /// Print every value that would be used, defaults included
+    #[arg(long, env = "SCSIM_DEFAULTS", value_parser = FalseyValueParser::new())]
+    pub defaults: bool,
+}
+
+/// `scsim assumptions`.
+#[derive(Args, Debug)]
+pub struct AssumptionsArgs {
+    /// The scenario whose constants to list; without it those of all built-in planes
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: Option<PathBuf>,
+    /// Overrides.
+    #[command(flatten)]
+    pub shape: Shape,
+}
+
+/// `scsim explain`.
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// A metric, a fault, a field, or `metrics`, `faults`, `fields`
+    #[arg(value_name = "WORD")]
+    pub word: Option<String>,
+}
+
+/// A percentage above nothing, kept as written.
+fn percent(text: &str) -> Result<String, String> {
+    let number = text.strip_suffix('%').ok_or_else(|| format!("write a percentage: `{text}%`"))?;
+    let value: f64 = number.trim().parse().map_err(|_| format!("`{number}` is no number"))?;
+    if value > 0.0 && value <= 100.0 {
+        Ok(text.to_owned())
+    } else {
+        Err("must lie above 0% and at most 100%".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Invocation::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_a_twin_in_the_environment() {
+        for command in std::iter::once(&Invocation::command()).chain(Invocation::command().get_subcommands()) {
+            for arg in command.get_arguments().filter(|a| a.get_long().is_some()) {
+                let long = arg.get_long().unwrap();
+                if long == "help" || long == "version" {
+                    continue;
+                }
+                let expected = format!("SCSIM_{}", long.to_uppercase().replace('-', "_"));
+                assert_eq!(arg.get_env().and_then(|e| e.to_str()), Some(expected.as_str()), "--{long}");
+            }
+        }
+    }
+
+    #[test]
+    fn percentages_need_their_sign() {
+        assert_eq!(percent("5%"), Ok("5%".to_owned()));
+        assert!(percent("5").is_err() && percent("0%").is_err() && percent("x%").is_err());
+    }
+}

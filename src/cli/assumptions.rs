@@ -1,0 +1,58 @@
+//! `scsim assumptions`: every constant in use, where it comes from, how to override it.
+
+use super::Exit;
+use super::args::AssumptionsArgs;
+use super::args::Common;
+use super::args::Format;
+use super::console;
+use super::console::Console;
+use super::console::complain;
+use super::loading;
+use crate::report::json::confidence_name;
+use crate::report::model::unverified;
+use crate::scenario::Assumption;
+
+/// Lists the constants of a scenario, or those of all built-in planes.
+pub fn list(console: &Console, common: &Common, args: &AssumptionsArgs) -> Exit {
+    let Some(scenario) = loading::for_assumptions(console, args.scenario.as_deref(), &args.shape) else {
+        return Exit::Usage;
+    };
+    match common.format {
+        Format::Human => {
+            let mut out = String::new();
+            for assumption in &scenario.assumptions {
+                out.push_str(&entry(assumption));
+            }
+            let count = scenario.assumptions.len();
+            out.push_str(&format!("{count} constants, {} of them unverified\n", unverified(&scenario)));
+            console::print(&out)
+        }
+        Format::Json => {
+            let records: Vec<serde_json::Value> = scenario.assumptions.iter().map(record).collect();
+            let text = serde_json::to_string_pretty(&records).expect("every key is a string");
+            console::print(&format!("{text}\n"))
+        }
+        Format::Markdown | Format::Csv => {
+            complain("error: assumptions are printed as human or json");
+            Exit::Usage
+        }
+    }
+}
+
+fn entry(a: &Assumption) -> String {
+    let mut out = format!("{} = {}  ({})\n    source: {}\n", a.id, a.value, confidence_name(a.confidence), a.source);
+    if !a.overridden_by.is_empty() {
+        out.push_str(&format!("    override: {}\n", a.overridden_by));
+    }
+    out
+}
+
+fn record(a: &Assumption) -> serde_json::Value {
+    serde_json::json!({
+        "id": a.id,
+        "value": a.value,
+        "source": a.source,
+        "confidence": confidence_name(a.confidence),
+        "overridden_by": a.overridden_by,
+    })
+}

@@ -1,0 +1,245 @@
+//! `scsim run`: simulate, compare, judge, write.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::Exit;
+use super::args::Common;
+use super::args::FailOn;
+use super::args::Format;
+use super::args::Inconclusive;
+use super::args::RunArgs;
+use super::args::Shape;
+use super::console;
+use super::console::Console;
+use super::console::complain;
+use super::crash;
+use super::loading;
+use super::loading::Often;
+use crate::measure::study::Study;
+use crate::report::Report;
+use crate::report::csv;
+use crate::report::expect::Judgement;
+use crate::report::expect::Verdict;
+use crate::report::file::write_whole;
+use crate::report::json;
+use crate::report::markdown;
+use crate::report::text;
+use crate::report::text::Style;
+use crate::scenario::Scenario;
+use crate::scenario::Severity;
+use crate::sim;
+use crate::sim::Conduct;
+use crate::units::Span;
+
+/// Simulator events after which a single run is given up.
+const EVENTS_MAX: u64 = 4_000_000_000;
+
+/// Set by the first signal. A process has one set of signal handlers, so this is one per process.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// The texts of one report, in every form asked for.
+#[derive(Default)]
+struct Texts {
+    human: Vec<String>,
+    json: Vec<String>,
+    markdown: Vec<String>,
+    csv: Vec<String>,
+}
+
+/// Runs every scenario named.
+pub fn run(console: &Console, common: &Common, args: &RunArgs) -> Exit {
+    if let Err(exit) = one_owner_of_stdout(common, args) {
+        return exit;
+    }
+    let files = match loading::files(&args.scenarios) {
+        Ok(files) => files,
+        Err(exit) => return exit,
+    };
+    let often = Often { replications: args.replications, precision: args.precision.clone(), fast: args.fast };
+    // All files are read before any is run: a typo in the last must not cost the first one's time.
+    let mut scenarios = Vec::new();
+    let mut broken = false;
+    for file in &files {
+        match loading::scenario(console, file, &args.shape, &often) {
+            Some(scenario) => scenarios.push(scenario),
+            None => broken = true,
+        }
+    }
+    if broken {
+        return Exit::Usage;
+    }
+    listen_for_signals();
+    let mut exit = Exit::Held;
+    let mut texts = Texts::default();
+    for scenario in &scenarios {
+        let study = match simulate(console, common, args, scenario) {
+            Ok(study) => study,
+            Err(error) => {
+                complain(&format!("error: {}: failed to {error}", scenario.file));
+                return Exit::Usage;
+            }
+        };
+        let report = Report::new(scenario, &study, repeated(&args.shape));
+        render(console, common, args, &report, &mut texts);
+        exit = exit.or_worse(judged(args, &study, &report.judgements));
+        if study.partial {
+            complain("scsim: interrupted, the results are partial");
+            break;
+        }
+    }
+    exit.or_worse(write(common, args, &texts))
+}
+
+/// Two outputs cannot share stdout.
+fn one_owner_of_stdout(common: &Common, args: &RunArgs) -> Result<(), Exit> {
+    let dash = Path::new("-");
+    let named = [("--json", &args.json), ("--markdown", &args.markdown), ("--csv", &args.csv)];
+    let owners: Vec<&str> =
+        named.into_iter().filter(|(_, path)| path.as_deref() == Some(dash)).map(|(flag, _)| flag).collect();
+    let main_asked =
+        common.output.as_deref() == Some(dash) || common.format != Format::Human && common.output.is_none();
+    if owners.len() > 1 || main_asked && !owners.is_empty() {
+        complain(&format!(
+            "error: only one output can go to stdout, but {} ask for it",
+            if owners.len() > 1 { owners.join(" and ") } else { format!("{} and the main output", owners[0]) }
+        ));
+        return Err(Exit::Usage);
+    }
+    Ok(())
+}
+
+fn simulate(console: &Console, common: &Common, args: &RunArgs, scenario: &Scenario) -> Result<Study, sim::RunError> {
+    crash::note(crash::UnderWay { seed: scenario.run.seed, digest: scenario.digest.clone() });
+    let bar = console.progress();
+    let began = Instant::now();
+    let conduct = Conduct {
+        jobs: common.jobs,
+        only: args.replication,
+        events_max: EVENTS_MAX,
+        stop: &STOP,
+        progress: &|progress| bar.update(progress),
+    };
+    let outcome = sim::replicate(scenario, &conduct);
+    bar.clear();
+    let mut study = outcome?;
+    study.engine.wall = Span::from_secs_f64(began.elapsed().as_secs_f64());
+    Ok(study)
+}
+
+/// The overrides that a re-run command has to repeat.
+fn repeated(shape: &Shape) -> Vec<String> {
+    let mut all: Vec<String> = shape.set.iter().map(|set| format!("--set {}", crash::quoted(set))).collect();
+    all.extend(shape.duration.iter().map(|d| format!("--duration {}", crash::quoted(d))));
+    if shape.allow_unmodelled {
+        all.push("--allow-unmodelled".to_owned());
+    }
+    all
+}
+
+/// Renders what will be written, and nothing else.
+fn render(console: &Console, common: &Common, args: &RunArgs, report: &Report<'_>, texts: &mut Texts) {
+    let wants = |format, path: &Option<PathBuf>| common.format == format || path.is_some();
+    if wants(Format::Json, &args.json) {
+        texts.json.push(json::render(report));
+    }
+    if wants(Format::Csv, &args.csv) {
+        texts.csv.push(csv::render(report));
+    }
+    let comparison = report.comparison();
+    if wants(Format::Markdown, &args.markdown) {
+        texts.markdown.push(markdown::render(&comparison));
+    }
+    if common.format == Format::Human {
+        let to_file = common.output.as_deref().is_some_and(|path| path != Path::new("-"));
+        let style = if to_file {
+            Style { ascii: console.ascii, sparklines: console.ascii, ..Style::PLAIN }
+        } else {
+            console.style
+        };
+        texts.human.push(text::render(&comparison, style));
+    }
+    for alarm in &comparison.alarms {
+        complain(&format!("scsim: THE BOOKS DO NOT BALANCE, this is a bug in scsim: {alarm}"));
+    }
+}
+
+fn write(common: &Common, args: &RunArgs, texts: &Texts) -> Exit {
+    let csv_text = format!("{}{}", csv::HEAD, texts.csv.concat());
+    let json_text = json::join(&texts.json);
+    let markdown_text = texts.markdown.join("\n");
+    let mut exit = Exit::Held;
+    let mut owned = false;
+    for (path, text) in [(&args.json, &json_text), (&args.markdown, &markdown_text), (&args.csv, &csv_text)] {
+        if let Some(path) = path {
+            owned |= path == Path::new("-");
+            exit = exit.or_worse(deliver(path, text));
+        }
+    }
+    let human = texts.human.join("\n");
+    let main = match common.format {
+        Format::Human => &human,
+        Format::Json => &json_text,
+        Format::Markdown => &markdown_text,
+        Format::Csv => &csv_text,
+    };
+    match &common.output {
+        Some(path) => exit.or_worse(deliver(path, main)),
+        // `--json -` silences the table.
+        None if owned || common.quiet && common.format == Format::Human => exit,
+        None => exit.or_worse(console::print(main)),
+    }
+}
+
+fn deliver(path: &Path, text: &str) -> Exit {
+    if path == Path::new("-") {
+        return console::print(text);
+    }
+    match write_whole(path, text.as_bytes()) {
+        Ok(()) => Exit::Held,
+        Err(error) => {
+            complain(&format!("error: cannot write {}: {error}", path.display()));
+            Exit::Usage
+        }
+    }
+}
+
+/// The exit code that the judgements and the study deserve.
+fn judged(args: &RunArgs, study: &Study, judgements: &[Judgement]) -> Exit {
+    if study.partial {
+        return Exit::Interrupted;
+    }
+    if args.exit_zero {
+        return Exit::Held;
+    }
+    let counts = |j: &&Judgement| j.severity == Severity::Error || args.fail_on == FailOn::Warn;
+    let any = |verdict| judgements.iter().filter(counts).any(|j| j.verdict == verdict);
+    if any(Verdict::Fails) {
+        return Exit::Failed;
+    }
+    match (any(Verdict::Inconclusive), args.inconclusive) {
+        (false, _) | (true, Some(Inconclusive::Pass)) => Exit::Held,
+        (true, Some(Inconclusive::Fail)) => Exit::Failed,
+        (true, None) => Exit::Inconclusive,
+    }
+}
+
+/// The first signal asks for an early end with what there is; the second ends at once.
+fn listen_for_signals() {
+    STOP.store(false, Ordering::Relaxed);
+    // Fails only if a handler is there already, which then does the same.
+    let _ = ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            quit();
+        }
+        complain("scsim: stopping; what is finished will be written (once more to quit at once)");
+    });
+}
+
+#[expect(clippy::exit, reason = "the second signal must end the process wherever it is")]
+fn quit() -> ! {
+    std::process::exit(i32::from(Exit::Interrupted.code()))
+}

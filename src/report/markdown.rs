@@ -1,0 +1,107 @@
+//! The comparison as Markdown: a table for the eye, details folded away.
+
+use super::expect::Verdict;
+use super::model::Cell;
+use super::model::Comparison;
+
+/// The page of one comparison.
+pub fn render(comparison: &Comparison) -> String {
+    let mut out = format!("### {}\n\n{}\n\n", escaped(&comparison.title), escaped(&comparison.subtitle));
+    for alarm in &comparison.alarms {
+        out.push_str(&format!("> **BOOKS DO NOT BALANCE** (a bug in scsim): {}\n\n", escaped(alarm)));
+    }
+    if comparison.partial {
+        out.push_str("> **Interrupted**: partial results.\n\n");
+    }
+    out.push_str("| |");
+    for column in &comparison.columns {
+        out.push_str(&format!(" {} |", escaped(&column.name)));
+    }
+    out.push_str("\n|---|");
+    out.push_str(&"---:|".repeat(comparison.columns.len()));
+    out.push('\n');
+    for row in &comparison.rows {
+        out.push_str(&format!("| {}{} |", if row.narrows { "· " } else { "" }, row.label));
+        for (cell, column) in row.cells.iter().zip(&comparison.columns) {
+            let text = if column.not_applicable.is_some() { "not applicable".to_owned() } else { cell_text(cell) };
+            out.push_str(&format!(" {text} |"));
+        }
+        out.push('\n');
+    }
+    out.push('\n');
+    for column in &comparison.columns {
+        if let Some(reason) = &column.not_applicable {
+            out.push_str(&format!("{}: not applicable: {}\n\n", escaped(&column.name), escaped(reason)));
+        }
+    }
+    for warning in &comparison.warnings {
+        out.push_str(&format!("> {}\n\n", escaped(warning)));
+    }
+    if !comparison.judgements.is_empty() {
+        out.push_str("| | expectation | plane | observed | |\n|---|---|---|---:|---|\n");
+        for j in &comparison.judgements {
+            let mark = match j.judgement.verdict {
+                Verdict::Holds => "✓",
+                Verdict::Fails => "✗",
+                Verdict::Inconclusive => "?",
+            };
+            let window =
+                if j.judgement.during == "all" { String::new() } else { format!(" in {}", j.judgement.during) };
+            out.push_str(&format!(
+                "| {mark} | `{}`{} | {} | {} | {} |\n",
+                j.judgement.that.replace('|', "\\|"),
+                escaped(&window),
+                escaped(&j.plane),
+                escaped(&j.observed),
+                escaped(&j.remark)
+            ));
+        }
+        out.push('\n');
+    }
+    for sentence in &comparison.sentences {
+        out.push_str(&escaped(sentence));
+        out.push('\n');
+    }
+    out.push_str("\n<details><summary>Provenance</summary>\n\n");
+    for part in &comparison.footer {
+        out.push_str(&format!("- {}\n", escaped(part)));
+    }
+    out.push_str(&format!("\n```\n{}\n```\n\n</details>\n", comparison.next));
+    out
+}
+
+fn cell_text(cell: &Cell) -> String {
+    let Some(shown) = &cell.shown else { return "–".to_owned() };
+    let mut text = escaped(&shown.value);
+    if cell.best {
+        text = format!("**{text}**");
+    }
+    if !shown.spread.is_empty() {
+        text.push(' ');
+        text.push_str(&escaped(&shown.spread));
+    }
+    for more in &cell.more {
+        text.push_str("<br>");
+        text.push_str(&escaped(more));
+    }
+    text
+}
+
+/// Text in which no character means anything to Markdown tables, HTML or emphasis.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '|' | '*' | '_' | '`' | '[' | ']' | '\\' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '\n' | '\r' => out.push(' '),
+            _ => out.push(c),
+        }
+    }
+    out
+}

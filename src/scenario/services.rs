@@ -1,0 +1,551 @@
+//! Services, their endpoints and steps: the system under test.
+//!
+//! *Knows* `[service.*]` and `[defaults.service]`. *Does not know* planes or what happens.
+//! Invariant: the endpoints of the result call each other without a cycle.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use indexmap::IndexMap;
+
+use crate::diagnostic::Severity;
+use crate::diagnostic::did_you_mean;
+use crate::diagnostic::nearest;
+use crate::scenario::CallSite;
+use crate::scenario::ContainerCheck;
+use crate::scenario::Distribution;
+use crate::scenario::Edge;
+use crate::scenario::EdgeId;
+use crate::scenario::Endpoint;
+use crate::scenario::Protocol;
+use crate::scenario::Service;
+use crate::scenario::ServiceId;
+use crate::scenario::Step;
+use crate::scenario::table::Problems;
+use crate::scenario::table::Reader;
+use crate::scenario::table::at;
+use crate::scenario::tree::Node;
+use crate::scenario::tree::Place;
+use crate::scenario::tree::Table;
+use crate::scenario::tree::Value;
+use crate::scenario::value;
+use crate::units::Bytes;
+use crate::units::Cpu;
+use crate::units::Ratio;
+use crate::units::Span;
+
+/// Most tasks of a service; the ECS quota is 5,000.
+pub const TASKS_MAX: u64 = 100_000;
+/// Most services of a scenario.
+const SERVICES_MAX: usize = 5_000;
+/// Most arrows of a scenario.
+const EDGES_MAX: usize = 20_000;
+
+/// `appProtocol` by name.
+const PROTOCOLS: [(&str, Protocol); 4] =
+    [("http", Protocol::Http), ("http2", Protocol::Http2), ("grpc", Protocol::Grpc), ("tcp", Protocol::Tcp)];
+
+/// The services with every name that the rest of the file may use.
+#[derive(Default)]
+pub struct Topology {
+    /// Names of zones.
+    pub zones: Vec<String>,
+    /// The services.
+    pub services: Vec<Service>,
+    /// Arrows in order of first use.
+    pub edges: Vec<Edge>,
+    index: IndexMap<String, Named>,
+    arrows: BTreeMap<(ServiceId, ServiceId), EdgeId>,
+}
+
+struct Named {
+    place: Place,
+    endpoints: Vec<String>,
+}
+
+impl Topology {
+    /// The service of that name.
+    pub fn service(&self, name: &str) -> Option<ServiceId> {
+        self.index.get_index_of(name).map(|index| ServiceId(index as u32))
+    }
+    /// All names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.index.keys().map(String::as_str)
+    }
+    /// The name of a service.
+    pub fn name(&self, id: ServiceId) -> &str {
+        self.index.get_index(id.0 as usize).map_or("", |(name, _)| name)
+    }
+    /// The service that a value names, or an error with the nearest name.
+    pub fn named(&self, node: &Node, problems: &mut Problems<'_>) -> Option<ServiceId> {
+        let name = value::text(node, problems)?;
+        let found = self.service(name);
+        if found.is_none() {
+            self.unknown(name, &node.place, &format!("there is no service `{name}`"), problems);
+        }
+        found
+    }
+    /// Reports a name that no service has.
+    pub fn unknown(&self, name: &str, place: &Place, message: &str, problems: &mut Problems<'_>) {
+        let mut label = format!("no [service.{name}]");
+        let near = if problems.wants_advice() { nearest(name, self.names()) } else { None };
+        if let Some((near, named)) = near.and_then(|near| self.index.get_key_value(near)) {
+            let _ = write!(label, "; did you mean `{near}` (line {})?", named.place.line());
+        }
+        problems.push(
+            at(Severity::Error, "scenario::unknown-service", place, message)
+                .with_label(label)
+                .with_help("scsim explain service.calls"),
+        );
+    }
+    /// The endpoint of that name.
+    pub fn endpoint(&self, service: ServiceId, node: Option<&Node>, problems: &mut Problems<'_>) -> u32 {
+        let Some(node) = node else { return 0 };
+        let Some(name) = value::text(node, problems) else { return 0 };
+        let Some((owner, named)) = self.index.get_index(service.0 as usize) else { return 0 };
+        if let Some(index) = named.endpoints.iter().position(|endpoint| endpoint == name) {
+            return index as u32;
+        }
+        let near = did_you_mean(name, named.endpoints.iter().skip(1).map(String::as_str));
+        let label = format!("add [service.{owner}] endpoint.{name} = {{ latency = ... }}{near}");
+        problems.error("scenario::unknown-endpoint", &node.place, format!("`{owner}` has no endpoint `{name}`"), label);
+        0
+    }
+    /// The arrow of that name, "web->payments".
+    pub fn edge(&self, name: &str, place: &Place, problems: &mut Problems<'_>) -> Option<EdgeId> {
+        let Some((from, to)) = name.split_once("->") else {
+            problems.error("scenario::edge", place, format!("`{name}` is no edge"), "write \"caller->callee\"");
+            return None;
+        };
+        let (from, to) = (from.trim(), to.trim());
+        let mut ids = [ServiceId(0); 2];
+        for (slot, side) in ids.iter_mut().zip([from, to]) {
+            match self.service(side) {
+                Some(id) => *slot = id,
+                None => {
+                    self.unknown(side, place, &format!("there is no service `{side}`"), problems);
+                    return None;
+                }
+            }
+        }
+        let found = self.arrows.get(&(ids[0], ids[1])).copied();
+        if found.is_none() {
+            let shown = if problems.wants_advice() { &self.edges[..] } else { &[] };
+            let names: Vec<String> =
+                shown.iter().map(|e| format!("{}->{}", self.name(e.from), self.name(e.to))).collect();
+            let label = format!("no step of `{from}` calls `{to}`{}", did_you_mean(name, names.iter().map(|n| &**n)));
+            problems.error("scenario::unknown-edge", place, format!("there is no edge `{name}`"), label);
+        }
+        found
+    }
+
+    fn edge_between(&mut self, from: ServiceId, to: ServiceId) -> EdgeId {
+        let next = EdgeId(self.edges.len() as u32);
+        let id = *self.arrows.entry((from, to)).or_insert(next);
+        if id == next {
+            self.edges.push(Edge { from, to });
+        }
+        id
+    }
+}
+
+/// Reads all services.
+pub fn read(tree: &Table, problems: &mut Problems<'_>) -> Topology {
+    let mut topology = Topology::default();
+    let defaults = defaults(tree, problems);
+    let Some(node) = tree.get("service") else { return topology };
+    let Value::Table(services) = &node.value else {
+        problems.error("scenario::type", &node.place, "services are tables", "write [service.NAME]");
+        return topology;
+    };
+    if services.entries.len() > SERVICES_MAX {
+        let label = format!("{} services; {SERVICES_MAX} is the most", services.entries.len());
+        problems.error("scenario::too-many", &node.place, "this graph is too large", label);
+        return topology;
+    }
+    let mut merged: Vec<(&str, Place, Table)> = Vec::new();
+    for (name, entry) in &services.entries {
+        let Value::Table(own) = &entry.node.value else {
+            problems.error(
+                "scenario::type",
+                &entry.key,
+                format!("`{name}` is no table"),
+                format!("write [service.{name}]"),
+            );
+            continue;
+        };
+        check_name(name, &entry.key, problems);
+        let table = defaults.overlaid(own);
+        let mut endpoints = vec![String::new()];
+        if let Some(named) = table.table("endpoint") {
+            endpoints.extend(named.entries.keys().cloned());
+        }
+        topology.index.insert(name.clone(), Named { place: entry.key.clone(), endpoints });
+        merged.push((name, entry.key.clone(), table));
+    }
+    zones(&mut topology, &merged, problems);
+    for (name, place, table) in &merged {
+        let reader = Reader::new(table, format!("[service.{name}]"), place);
+        let service = service(name, reader, &mut topology, problems);
+        topology.services.push(service);
+    }
+    if topology.edges.len() > EDGES_MAX {
+        let label = format!("{} edges; {EDGES_MAX} is the most", topology.edges.len());
+        problems.error("scenario::too-many", &node.place, "this graph is too large", label);
+    }
+    refuse_cycles(&topology, problems);
+    topology
+}
+
+fn defaults(tree: &Table, problems: &mut Problems<'_>) -> Table {
+    let Some(node) = tree.get("defaults") else { return Table::default() };
+    let Some(mut reader) = Reader::of(node, "[defaults]", problems) else { return Table::default() };
+    let found = reader.get("service").and_then(|node| match &node.value {
+        Value::Table(table) => Some(table.clone()),
+        _ => {
+            problems.error(
+                "scenario::type",
+                &node.place,
+                "defaults of services are a table",
+                "write [defaults.service]",
+            );
+            None
+        }
+    });
+    reader.finish(problems);
+    found.unwrap_or_default()
+}
+
+fn check_name(name: &str, place: &Place, problems: &mut Problems<'_>) {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    if name.is_empty() || name.len() > 128 || !name.chars().all(plain) || name.contains("->") {
+        let label = "letters, digits, `-`, `_`, `.` and `/` make a name";
+        problems.error("scenario::name", place, "a service cannot have this name", label);
+    }
+}
+
+/// Collects the names of zones: those written down, and a, b, c if a service names none.
+fn zones(topology: &mut Topology, services: &[(&str, Place, Table)], problems: &mut Problems<'_>) {
+    let mut add = |name: &str, place: &Place| {
+        if !topology.zones.iter().any(|zone| zone == name) {
+            if topology.zones.len() >= 255 {
+                problems.error("scenario::zones", place, "too many zones", "255 is the most");
+                return;
+            }
+            topology.zones.push(name.to_owned());
+        }
+    };
+    for (_, place, table) in services {
+        match table.get("zones").map(|node| &node.value) {
+            Some(Value::List(items)) => {
+                for item in items {
+                    if let Value::Text(name) = &item.value {
+                        add(name, &item.place);
+                    }
+                }
+            }
+            _ => ["a", "b", "c"].into_iter().for_each(|name| add(name, place)),
+        }
+    }
+}
+
+fn service(name: &str, mut reader: Reader<'_>, topology: &mut Topology, problems: &mut Problems<'_>) -> Service {
+    let id = topology.service(name).expect("every name was indexed before");
+    let tasks = reader.count("tasks", 1..=TASKS_MAX, problems).unwrap_or(2) as u32;
+    let zones = service_zones(&mut reader, topology, problems);
+    let concurrency = reader.count("concurrency", 1..=1_000_000, problems).map(|n| n as u32);
+    let queue = reader.count("queue", 0..=100_000_000, problems).map(|n| n as u32);
+    let mut endpoints = vec![endpoint(String::new(), id, &mut reader, topology, problems)];
+    if let Some(node) = reader.get("endpoint") {
+        match &node.value {
+            Value::Table(named) => {
+                for (endpoint_name, entry) in &named.entries {
+                    let what = format!("[service.{name}] endpoint.{endpoint_name}");
+                    // A broken endpoint keeps its place, so that indices stay right.
+                    let empty = Table::default();
+                    let table = match &entry.node.value {
+                        Value::Table(table) => table,
+                        _ => {
+                            problems.error(
+                                "scenario::type",
+                                &entry.node.place,
+                                format!("{what} is a table"),
+                                "write { ... }",
+                            );
+                            &empty
+                        }
+                    };
+                    let mut inner = Reader::new(table, what, &entry.key);
+                    endpoints.push(endpoint(endpoint_name.clone(), id, &mut inner, topology, problems));
+                    inner.finish(problems);
+                }
+            }
+            other => {
+                let label = format!("this is {}; write endpoint.NAME = {{ ... }}", other.kind());
+                problems.error("scenario::type", &node.place, "endpoints are tables", label);
+            }
+        }
+    }
+    let service = Service {
+        name: name.to_owned(),
+        tasks,
+        zones,
+        protocol: reader.word("protocol", &PROTOCOLS, problems).unwrap_or(Protocol::Http),
+        cpu: reader.cpu("cpu", problems).unwrap_or(Cpu::from_millis(500)),
+        memory: reader.bytes("memory", problems).unwrap_or(Bytes::new(1 << 30)),
+        endpoints,
+        concurrency,
+        queue,
+        queue_timeout: reader.distribution("queue_timeout", problems),
+        startup: reader.distribution("startup", problems).unwrap_or(Distribution::Constant(Span::from_secs(30))),
+        stop_timeout: reader.span("stop_timeout", problems).unwrap_or(Span::from_secs(30)),
+        handles_sigterm: reader.truth("handles_sigterm", problems).unwrap_or(true),
+        health_check: reader.get("health_check").and_then(|node| container_check(node, problems)),
+        external: reader.truth("external", problems).unwrap_or(false),
+    };
+    if service.queue.is_some() && service.concurrency.is_none() {
+        let place = reader.key_place("queue").clone();
+        let label = "without `concurrency` every request is worked on at once and none waits";
+        problems.warn("scenario::no-queue", &place, "this queue is never used", label);
+    }
+    reader.finish(problems);
+    service
+}
+
+fn service_zones(reader: &mut Reader<'_>, topology: &Topology, problems: &mut Problems<'_>) -> Vec<u8> {
+    let number = |name: &str| topology.zones.iter().position(|zone| zone == name).map(|index| index as u8);
+    let default = || ["a", "b", "c"].iter().filter_map(|name| number(name)).collect::<Vec<u8>>();
+    let Some(node) = reader.get("zones") else { return default() };
+    let Some(items) = value::list(node, problems) else { return vec![0] };
+    let found: Vec<u8> = items.iter().filter_map(|item| value::text(item, problems).and_then(number)).collect();
+    if items.is_empty() {
+        problems.error("scenario::zones", &node.place, "a service needs a zone", "write zones = [\"a\", \"b\"]");
+    }
+    if found.is_empty() { vec![0] } else { found }
+}
+
+/// `health_check` of a container, with the defaults of ECS.
+fn container_check(node: &Node, problems: &mut Problems<'_>) -> Option<ContainerCheck> {
+    let mut reader = Reader::of(node, "health_check", problems)?;
+    // Which path is asked makes no difference to a model; `deep` says what it exercises.
+    reader.text("path", problems);
+    let check = ContainerCheck {
+        interval: reader.span("interval", problems).unwrap_or(Span::from_secs(30)),
+        timeout: reader.span("timeout", problems).unwrap_or(Span::from_secs(5)),
+        retries: reader.count("retries", 1..=1_000, problems).unwrap_or(3) as u32,
+        start_period: reader.span("start_period", problems).unwrap_or(Span::ZERO),
+        deep: reader.truth("deep", problems).unwrap_or(false),
+    };
+    for (key, span) in [("interval", check.interval), ("timeout", check.timeout)] {
+        if span.is_zero() {
+            problems.error("scenario::range", reader.key_place(key), format!("`{key}` is zero"), "must be longer");
+        }
+    }
+    reader.finish(problems);
+    Some(check)
+}
+
+fn endpoint(
+    name: String,
+    owner: ServiceId,
+    reader: &mut Reader<'_>,
+    topology: &mut Topology,
+    problems: &mut Problems<'_>,
+) -> Endpoint {
+    let mut steps = Vec::new();
+    if let Some(latency) = reader.distribution("latency", problems) {
+        steps.push(Step::Work(latency));
+    }
+    let errors = reader.ratio("errors", problems).unwrap_or(Ratio::ZERO);
+    let calls = reader.get("calls");
+    let long = reader.get("steps");
+    if let (Some(_), Some(_)) = (calls, long) {
+        let label = "`calls` is the short form of `steps`; use one of them";
+        problems.error("scenario::calls-and-steps", reader.key_place("steps"), "both `calls` and `steps`", label);
+    }
+    for node in [calls, long].into_iter().flatten() {
+        for item in value::list(node, problems).unwrap_or(&[]) {
+            steps.extend(step(item, owner, false, topology, problems));
+        }
+    }
+    Endpoint { name, errors, steps }
+}
+
+/// One entry of `calls` or `steps`; a list inside is the other of "in turn" and "at once".
+fn step(
+    node: &Node,
+    owner: ServiceId,
+    in_parallel: bool,
+    topology: &mut Topology,
+    problems: &mut Problems<'_>,
+) -> Option<Step> {
+    match &node.value {
+        Value::Text(_) => {
+            let to = callee(node, owner, topology, problems)?;
+            Some(Step::Call(CallSite {
+                edge: topology.edge_between(owner, to),
+                endpoint: 0,
+                timeout: None,
+                probability: Ratio::ONE,
+                idempotent: true,
+                optional: false,
+                request: Bytes::new(0),
+                response: Bytes::new(0),
+            }))
+        }
+        Value::List(items) => {
+            let inner = items.iter().filter_map(|item| step(item, owner, !in_parallel, topology, problems)).collect();
+            Some(if in_parallel { Step::Sequence(inner) } else { Step::Parallel(inner) })
+        }
+        Value::Table(table) => {
+            let mut reader = Reader::new(table, "a step", &node.place);
+            let found = step_table(&mut reader, owner, topology, problems);
+            reader.finish(problems);
+            found
+        }
+        other => {
+            let label = format!("this is {}; write a service's name, a list or {{ call = ... }}", other.kind());
+            problems.error("scenario::step", &node.place, "this is no step", label);
+            None
+        }
+    }
+}
+
+fn callee(node: &Node, owner: ServiceId, topology: &Topology, problems: &mut Problems<'_>) -> Option<ServiceId> {
+    let name = value::text(node, problems)?;
+    let found = topology.service(name);
+    if found.is_none() {
+        let message = format!("`{}` calls a service that is not defined", topology.name(owner));
+        topology.unknown(name, &node.place, &message, problems);
+    }
+    found
+}
+
+fn step_table(
+    reader: &mut Reader<'_>,
+    owner: ServiceId,
+    topology: &mut Topology,
+    problems: &mut Problems<'_>,
+) -> Option<Step> {
+    let kinds = ["work", "call", "parallel", "repeat"];
+    let present: Vec<&str> = kinds.into_iter().filter(|kind| reader.has(kind)).collect();
+    if present.len() != 1 {
+        let label = "a step has exactly one of `work`, `call`, `parallel`, `repeat`";
+        problems.error("scenario::step", reader.place(), "this is no step", label);
+        reader.allow(&["work", "call", "parallel", "repeat", "times", "endpoint", "timeout", "probability"]);
+        reader.allow(&["idempotent", "optional", "request", "response"]);
+        return None;
+    }
+    match present[0] {
+        "work" => reader.distribution("work", problems).map(Step::Work),
+        "parallel" => {
+            let items = reader.get("parallel").and_then(|node| value::list(node, problems))?;
+            Some(Step::Parallel(items.iter().filter_map(|i| step(i, owner, true, topology, problems)).collect()))
+        }
+        "repeat" => {
+            let times = reader.need("times", problems).and_then(|node| value::count(node, 0..=10_000, problems));
+            let node = reader.get("repeat")?;
+            let steps = match &node.value {
+                Value::List(items) => items.iter().filter_map(|i| step(i, owner, false, topology, problems)).collect(),
+                _ => step(node, owner, false, topology, problems).into_iter().collect(),
+            };
+            Some(Step::Repeat { times: times? as u32, steps })
+        }
+        _ => {
+            let to = reader.get("call").and_then(|node| callee(node, owner, topology, problems));
+            let endpoint = reader.get("endpoint");
+            let mut site = CallSite {
+                edge: EdgeId(0),
+                endpoint: 0,
+                timeout: reader.span("timeout", problems),
+                probability: reader.ratio("probability", problems).unwrap_or(Ratio::ONE),
+                idempotent: reader.truth("idempotent", problems).unwrap_or(true),
+                optional: reader.truth("optional", problems).unwrap_or(false),
+                request: reader.bytes("request", problems).unwrap_or(Bytes::new(0)),
+                response: reader.bytes("response", problems).unwrap_or(Bytes::new(0)),
+            };
+            let to = to?;
+            site.edge = topology.edge_between(owner, to);
+            site.endpoint = topology.endpoint(to, endpoint, problems);
+            Some(Step::Call(site))
+        }
+    }
+}
+
+/// A request that comes round to where it was never ends; the endpoints must form no circle.
+fn refuse_cycles(topology: &Topology, problems: &mut Problems<'_>) {
+    let mut first = Vec::new();
+    let mut count = 0_usize;
+    for service in &topology.services {
+        first.push(count);
+        count += service.endpoints.len();
+    }
+    if topology.services.len() != topology.index.len() {
+        return;
+    }
+    let mut calls: Vec<Vec<usize>> = vec![Vec::new(); count];
+    let mut callers = vec![0_usize; count];
+    for (s, service) in topology.services.iter().enumerate() {
+        for (e, endpoint) in service.endpoints.iter().enumerate() {
+            for site in call_sites(&endpoint.steps) {
+                let to = topology.edges[site.edge.0 as usize].to.0 as usize;
+                let target = first[to] + site.endpoint as usize;
+                calls[first[s] + e].push(target);
+                callers[target] += 1;
+            }
+        }
+    }
+    // Whoever is left after all callers are taken away again and again is on a circle or behind one.
+    let mut free: Vec<usize> = (0..count).filter(|i| callers[*i] == 0).collect();
+    while let Some(next) = free.pop() {
+        for target in &calls[next] {
+            callers[*target] -= 1;
+            if callers[*target] == 0 {
+                free.push(*target);
+            }
+        }
+    }
+    let Some(mut here) = (0..count).find(|i| callers[*i] > 0) else { return };
+    // Walking back along callers that are left ends in the circle itself.
+    let mut caller_of = vec![None; count];
+    for caller in (0..count).filter(|i| callers[*i] > 0) {
+        for target in &calls[caller] {
+            caller_of[*target] = Some(caller);
+        }
+    }
+    let mut walked = Vec::new();
+    let mut seen = vec![false; count];
+    while !seen[here] {
+        seen[here] = true;
+        walked.push(here);
+        let Some(caller) = caller_of[here] else { return };
+        here = caller;
+    }
+    let owner = |endpoint: usize| first.partition_point(|start| *start <= endpoint) - 1;
+    let from = walked.iter().position(|w| *w == here).unwrap_or(0);
+    let mut names: Vec<&str> =
+        walked[from..].iter().rev().map(|w| topology.services[owner(*w)].name.as_str()).collect();
+    names.push(names[0]);
+    names.truncate(12);
+    let place = topology.index.get(names[0]).map(|named| named.place.clone());
+    if let Some(place) = place {
+        let message = "these calls go round in a circle, so no request ever ends";
+        problems.error("scenario::call-cycle", &place, message, names.join(" -> "));
+    }
+}
+
+/// Every call of some steps, at any depth.
+pub fn call_sites(steps: &[Step]) -> Vec<&CallSite> {
+    let mut found = Vec::new();
+    let mut open: Vec<&Step> = steps.iter().rev().collect();
+    while let Some(step) = open.pop() {
+        match step {
+            Step::Work(_) => {}
+            Step::Call(site) => found.push(site),
+            Step::Parallel(inner) | Step::Sequence(inner) | Step::Repeat { steps: inner, .. } => {
+                open.extend(inner.iter().rev());
+            }
+        }
+    }
+    found
+}
