@@ -154,6 +154,27 @@ pub struct ServiceRecord {
     pub measured: Span,
 }
 
+impl ServiceRecord {
+    /// What was counted since `earlier`; extremes are those of the whole time.
+    #[must_use]
+    pub fn less(&self, earlier: &ServiceRecord) -> ServiceRecord {
+        ServiceRecord {
+            arrived: self.arrived - earlier.arrived,
+            finished: self.finished - earlier.finished,
+            rejected: self.rejected - earlier.rejected,
+            waited: self.waited - earlier.waited,
+            wait: self.wait.less(earlier.wait),
+            area_in_service: self.area_in_service - earlier.area_in_service,
+            area_queue: self.area_queue - earlier.area_queue,
+            sojourn: self.sojourn - earlier.sojourn,
+            area_busy: self.area_busy - earlier.area_busy,
+            area_servers: self.area_servers - earlier.area_servers,
+            sidecar_cpu: self.sidecar_cpu.less(earlier.sidecar_cpu),
+            ..*self
+        }
+    }
+}
+
 /// Something worth a line in the report.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Happening {

@@ -1,1 +1,249 @@
-//! Being built.
+//! The endpoints a router knows, and the view the balancer has of them.
+//!
+//! *Knows* which endpoints are listed, which of them are healthy, and when a change of health
+//! reaches the balancer. *Does not know* why an endpoint is unhealthy.
+//! Invariant: truth and view are two things. Health changes pass through the update-merge
+//! window (envoy.md 1.7); a change of the list is delivered at once.
+
+use super::Cx;
+use super::EndpointId;
+use super::Member;
+use super::MemberKey;
+use super::config::Panic;
+use super::fact::Fact;
+use super::outlier::HostOutlier;
+use crate::units::Span;
+use crate::units::Time;
+
+/// What is known about one endpoint.
+#[derive(Clone, Debug)]
+pub(super) struct Endpoint {
+    pub(super) member: Member,
+    pub(super) generation: u32,
+    /// The slot is in use: listed, or still draining.
+    pub(super) occupied: bool,
+    /// In the current list.
+    pub(super) listed: bool,
+    /// Failed the outlier check.
+    pub(super) ejected: bool,
+    pub(super) probe: Probe,
+    /// Requests on its connections.
+    pub(super) active: u32,
+    /// Connections to it, open or being opened.
+    pub(super) conns: u32,
+    pub(super) outlier: HostOutlier,
+}
+
+/// What active probes say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Probe {
+    pub(super) health: ProbeHealth,
+    /// Results in a row that contradict `health`.
+    pub(super) streak: u32,
+    /// When the next probe starts; [`Time::NEVER`] while one is under way.
+    pub(super) next: Time,
+}
+
+/// What active probes think.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ProbeHealth {
+    /// There are no probes.
+    Unprobed,
+    /// No probe has ended yet; left out of every percentage.
+    Unknown,
+    /// It passes.
+    Passing,
+    /// It fails.
+    Failing,
+}
+
+impl Endpoint {
+    /// Neither ejected nor failing its probes.
+    pub(super) fn healthy(&self) -> bool {
+        !self.ejected && matches!(self.probe.health, ProbeHealth::Unprobed | ProbeHealth::Passing)
+    }
+}
+
+/// All endpoints of a router.
+#[derive(Clone, Debug)]
+pub(super) struct Members {
+    pub(super) slots: Vec<Endpoint>,
+    free: Vec<u32>,
+    /// Slots in the order of the list.
+    pub(super) listed: Vec<u32>,
+    pub(super) view: View,
+    last_delivered: Option<Time>,
+    merge_until: Option<Time>,
+}
+
+/// What the balancer sees.
+#[derive(Clone, Debug, Default)]
+pub(super) struct View {
+    /// Slots in list order, those seen healthy.
+    pub(super) healthy: Vec<u32>,
+    /// All slots in list order.
+    pub(super) all: Vec<u32>,
+    /// Health is ignored.
+    pub(super) panic: bool,
+}
+
+impl View {
+    /// The slots to choose from.
+    pub(super) fn candidates(&self) -> &[u32] {
+        if self.panic { &self.all } else { &self.healthy }
+    }
+}
+
+impl Members {
+    pub(super) fn new() -> Members {
+        Members {
+            slots: Vec::new(),
+            free: Vec::new(),
+            listed: Vec::new(),
+            view: View::default(),
+            last_delivered: None,
+            merge_until: None,
+        }
+    }
+
+    pub(super) fn id(&self, slot: u32) -> EndpointId {
+        EndpointId { slot, generation: self.slots[slot as usize].generation }
+    }
+
+    /// The slot of a live id.
+    pub(super) fn live(&self, id: EndpointId) -> Option<u32> {
+        let endpoint = self.slots.get(id.slot as usize)?;
+        (endpoint.occupied && endpoint.generation == id.generation).then_some(id.slot)
+    }
+
+    /// The listed slot with that key.
+    pub(super) fn find(&self, key: MemberKey) -> Option<u32> {
+        self.listed.iter().copied().find(|&slot| self.slots[slot as usize].member.key == key)
+    }
+
+    /// Takes over a new list. Returns the slots that left; `added` hears of each new one.
+    pub(super) fn replace(&mut self, list: &[Member], probe: Probe, mut added: impl FnMut(u32)) -> Vec<u32> {
+        let before = std::mem::take(&mut self.listed);
+        for &slot in &before {
+            self.slots[slot as usize].listed = false;
+        }
+        for &member in list {
+            let known = before.iter().copied().find(|&slot| self.slots[slot as usize].member.key == member.key);
+            let slot = known.unwrap_or_else(|| {
+                let slot = self.occupy(member, probe);
+                added(slot);
+                slot
+            });
+            let endpoint = &mut self.slots[slot as usize];
+            endpoint.member = member;
+            if !endpoint.listed {
+                endpoint.listed = true;
+                self.listed.push(slot);
+            }
+        }
+        before.into_iter().filter(|&slot| !self.slots[slot as usize].listed).collect()
+    }
+
+    fn occupy(&mut self, member: Member, probe: Probe) -> u32 {
+        let endpoint = |generation| Endpoint {
+            member,
+            generation,
+            occupied: true,
+            listed: false,
+            ejected: false,
+            probe,
+            active: 0,
+            conns: 0,
+            outlier: HostOutlier::default(),
+        };
+        if let Some(slot) = self.free.pop() {
+            let generation = self.slots[slot as usize].generation + 1;
+            self.slots[slot as usize] = endpoint(generation);
+            slot
+        } else {
+            self.slots.push(endpoint(0));
+            (self.slots.len() - 1) as u32
+        }
+    }
+
+    /// Frees the slot if the endpoint has left the list and nothing of it is under way.
+    pub(super) fn release_if_gone(&mut self, slot: u32) {
+        let endpoint = &mut self.slots[slot as usize];
+        if endpoint.occupied && !endpoint.listed && endpoint.active == 0 && endpoint.conns == 0 {
+            endpoint.occupied = false;
+            self.free.push(slot);
+        }
+    }
+
+    /// A health flag changed: the view follows now or when the merge window closes.
+    pub(super) fn health_changed(&mut self, cx: &mut Cx<'_>, window: Span, panic: Panic) {
+        // Envoy compares whole milliseconds and wants strictly more than the window.
+        let outside = self.last_delivered.is_none_or(|last| cx.now.since(last).as_millis() > window.as_millis());
+        if window.is_zero() || outside {
+            self.deliver(cx, panic);
+        } else if self.merge_until.is_none() {
+            self.merge_until = Some(cx.now + window);
+        }
+    }
+
+    /// When a held-back change is delivered.
+    pub(super) fn merge_due(&self) -> Option<Time> {
+        self.merge_until
+    }
+
+    /// Makes the view equal to the truth.
+    pub(super) fn deliver(&mut self, cx: &mut Cx<'_>, panic: Panic) {
+        self.last_delivered = Some(cx.now);
+        self.merge_until = None;
+        self.view.all.clear();
+        self.view.healthy.clear();
+        let mut counted = 0;
+        for &slot in &self.listed {
+            let endpoint = &self.slots[slot as usize];
+            self.view.all.push(slot);
+            counted += usize::from(endpoint.probe.health != ProbeHealth::Unknown);
+            if endpoint.healthy() {
+                self.view.healthy.push(slot);
+            }
+        }
+        let now_in_panic = in_panic(panic, self.view.healthy.len(), counted) && !self.view.all.is_empty();
+        if now_in_panic != self.view.panic {
+            self.view.panic = now_in_panic;
+            cx.emit(Fact::Panic(now_in_panic));
+        }
+    }
+}
+
+/// Whether health is ignored with `healthy` of `counted` endpoints healthy (envoy.md 3.2).
+fn in_panic(panic: Panic, healthy: usize, counted: usize) -> bool {
+    match panic {
+        Panic::Never => false,
+        Panic::NoneHealthy => healthy == 0,
+        Panic::Below(share) => {
+            // The overprovisioning factor of 1.4: with five of seven healthy the priority counts as
+            // fully available, whatever the threshold.
+            let fully_available = counted > 0 && 140 * healthy >= 100 * counted;
+            !fully_available && (healthy as u64) * 1_000_000 < u64::from(share.as_ppm()) * counted.max(1) as u64
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Ratio;
+
+    #[test]
+    fn panic_begins_strictly_below_the_threshold() {
+        let half = Panic::Below(Ratio::from_percent(50));
+        // envoy.md 3.2: 4 of 8 is not panic, 3 of 8 is.
+        assert!(!in_panic(half, 4, 8));
+        assert!(in_panic(half, 3, 8));
+        assert!(in_panic(half, 0, 0));
+        assert!(!in_panic(Panic::Below(Ratio::ZERO), 0, 8));
+        assert!(!in_panic(Panic::Below(Ratio::from_percent(90)), 6, 8), "75 % times 1.4 is all");
+        assert!(in_panic(Panic::NoneHealthy, 0, 3));
+        assert!(!in_panic(Panic::NoneHealthy, 1, 3));
+        assert!(!in_panic(Panic::Never, 0, 3));
+    }
+}

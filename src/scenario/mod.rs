@@ -842,6 +842,20 @@ pub enum Confidence {
     User,
 }
 
+/// Constants of ECS that the simulator uses and no scenario key changes.
+pub mod ecs {
+    use crate::units::Span;
+
+    /// A task without load balancer and container check counts as healthy this long after RUNNING
+    /// (ECS API, DeploymentConfiguration; documented).
+    pub const HEALTHY_WITHOUT_CHECK: Span = Span::from_secs(40);
+    /// ASSUMPTION(ecs.replace_after): from a stopped task to the start of its replacement; 9 s in one
+    /// public capture of service events.
+    pub const REPLACE_AFTER: Span = Span::from_secs(9);
+    /// ASSUMPTION(ecs.notice): from a crash to the control plane acting on it; a guess.
+    pub const NOTICE: Span = Span::from_secs(5);
+}
+
 impl Scenario {
     /// The service of that index.
     pub fn service(&self, id: ServiceId) -> &Service {

@@ -3,7 +3,22 @@
 //! Start reading at [`run`]. `engine` is the clock and its queue, `random` the keyed streams,
 //! `world` the state and the closed event enum; the other rooms each handle one kind of event.
 
+mod control;
+pub mod engine;
+mod fault;
+mod hop;
+mod life;
+mod load;
+mod network;
+mod program;
+pub mod random;
+mod record;
 mod replicate;
+mod slab;
+mod task;
+#[cfg(test)]
+mod tests;
+mod world;
 
 pub use replicate::Conduct;
 pub use replicate::Progress;
@@ -50,6 +65,5 @@ pub enum RunError {
 /// # Errors
 /// [`RunError`] when a limit is hit.
 pub fn run(scenario: &Scenario, plane: usize, replication: u32, limits: Limits<'_>) -> Result<Recording, RunError> {
-    let _ = (scenario, plane, replication, limits);
-    todo!("being built")
+    world::World::new(scenario, plane, replication).run_to_end(limits).map(|(recording, _)| recording)
 }

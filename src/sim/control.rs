@@ -1,0 +1,221 @@
+//! How routers hear of tasks: registrations, endpoint pushes, DNS records.
+//!
+//! *Knows* each mechanism's delay between the truth and what a router believes. *Does not know*
+//! why a task is registered or withdrawn; `life` decides that.
+//! Every change of a service's list makes a version. A proxy that has a newer version ignores an
+//! older one that was longer on its way.
+
+use super::hop::Feed;
+use super::random::Purpose;
+use super::random::Sampler;
+use super::record::NOBODY;
+use super::slab::Ref;
+use super::world::Ev;
+use super::world::World;
+use crate::measure::HappeningKind;
+use crate::policy::Member;
+use crate::policy::MemberKey;
+use crate::scenario::Mechanism;
+use crate::scenario::ResolverCache;
+use crate::units::Span;
+use crate::units::Time;
+use std::sync::Arc;
+
+/// The registrations of one service.
+#[derive(Default)]
+pub(super) struct Registry {
+    /// Registered tasks, oldest first.
+    tasks: Vec<u32>,
+    versions: Vec<Arc<[Member]>>,
+    /// The version DNS shows.
+    shown: u32,
+}
+
+impl Registry {
+    /// DNS shows that version from now on, unless it shows a newer one.
+    pub(super) fn show(&mut self, version: u32) {
+        self.shown = self.shown.max(version);
+    }
+    pub(super) fn contains(&self, task: u32) -> bool {
+        self.tasks.contains(&task)
+    }
+    fn latest(&self) -> u32 {
+        (self.versions.len() - 1) as u32
+    }
+}
+
+impl World<'_> {
+    /// The first version, before anything runs: everybody knows it.
+    pub(super) fn set_up_registry(&mut self, service: u32, tasks: &[u32]) {
+        self.services[service as usize].registry.tasks = tasks.to_vec();
+        let members = self.members(service);
+        let registry = &mut self.services[service as usize].registry;
+        registry.versions.push(members);
+    }
+
+    fn members(&self, service: u32) -> Arc<[Member]> {
+        let registry = &self.services[service as usize].registry;
+        registry
+            .tasks
+            .iter()
+            .map(|&task| Member { key: MemberKey(u64::from(task)), weight: 1, zone: self.tasks[task as usize].zone })
+            .collect()
+    }
+
+    /// A task's endpoint becomes known to its mechanism.
+    pub(super) fn announce(&mut self, task: u32) {
+        let service = self.tasks[task as usize].service;
+        let registry = &mut self.services[service as usize].registry;
+        if !registry.contains(task) {
+            registry.tasks.push(task);
+            self.publish(service);
+        }
+    }
+
+    /// A task's endpoint is taken back.
+    pub(super) fn withdraw(&mut self, task: u32) {
+        let service = self.tasks[task as usize].service;
+        let registry = &mut self.services[service as usize].registry;
+        if registry.contains(task) {
+            registry.tasks.retain(|&other| other != task);
+            let alb = matches!(self.plane.mechanism, Mechanism::Alb(_));
+            self.log(if alb { HappeningKind::Deregistered } else { HappeningKind::Withdrawn }, NOBODY, task);
+            self.publish(service);
+        }
+    }
+
+    fn publish(&mut self, service: u32) {
+        let members = self.members(service);
+        let registry = &mut self.services[service as usize].registry;
+        registry.versions.push(members);
+        let version = registry.latest();
+        let routers = self.services[service as usize].routers_in.clone();
+        for router in routers {
+            if self.routers[router as usize].dead {
+                continue;
+            }
+            match self.routers[router as usize].feed {
+                Feed::Now => self.on_push(router, version),
+                Feed::Pushed => {
+                    let delay = self.push_delay(router, version);
+                    self.engine.after(delay, Ev::Push { router, version });
+                }
+                // Asked for, or only told of nodes.
+                Feed::Dns | Feed::Nodes => {}
+            }
+        }
+        if let Mechanism::Dns(dns) = &self.plane.mechanism {
+            let mut draw = self.seed.key(Purpose::Answer, u64::from(service)).draw(Purpose::Push, u64::from(version));
+            let lag = Sampler::new(&dns.record_lag).sample(&mut draw);
+            self.engine.after(lag, Ev::DnsShows { service, version });
+        }
+    }
+
+    fn push_delay(&self, router: u32, version: u32) -> Span {
+        let Some(sidecar) = self.sidecar() else { return Span::ZERO };
+        let mut draw = self.seed.key(Purpose::Push, u64::from(router)).draw(Purpose::Push, u64::from(version));
+        Sampler::new(&sidecar.endpoint_push).sample(&mut draw)
+    }
+
+    /// A list arrives at a router.
+    pub(super) fn on_push(&mut self, router: u32, version: u32) {
+        let host = &mut self.routers[router as usize];
+        if host.dead || host.version.is_some_and(|has| has >= version) {
+            return;
+        }
+        host.version = Some(version);
+        let service = host.service;
+        let list = self.services[service as usize].registry.versions[version as usize].clone();
+        self.tell_router(router, |router, cx| router.on_members(cx, &list, None));
+        self.forget_missing(router);
+    }
+
+    /// Gives a new router the list of the moment.
+    pub(super) fn introduce(&mut self, router: u32) {
+        let host = &self.routers[router as usize];
+        let service = host.service;
+        match host.feed {
+            Feed::Now | Feed::Pushed => {
+                let version = self.services[service as usize].registry.latest();
+                self.on_push(router, version);
+            }
+            Feed::Nodes => {
+                let list: Vec<Member> = self.services[service as usize]
+                    .nodes
+                    .iter()
+                    .map(|&node| Member {
+                        key: MemberKey(1 << 32 | u64::from(node)),
+                        weight: 1,
+                        zone: self.nodes[node as usize].zone,
+                    })
+                    .collect();
+                self.tell_router(router, |router, cx| router.on_members(cx, &list, None));
+            }
+            Feed::Dns => {}
+        }
+    }
+
+    /// A router no longer lists a task it had taken out.
+    fn forget_missing(&mut self, router: u32) {
+        let now = self.engine.now();
+        let by = self.routers[router as usize].task;
+        for task in self.recorder.held_by(router) {
+            if !self.routers[router as usize].router.lists(MemberKey(u64::from(task))) {
+                self.recorder.unejected(now, router, by, task);
+            }
+        }
+    }
+
+    /// A router asks DNS.
+    pub(super) fn look_up(&mut self, router: u32, call: Ref<super::hop::Call>) {
+        let Mechanism::Dns(dns) = &self.plane.mechanism else { return };
+        let host = &mut self.routers[router as usize];
+        host.lookups += 1;
+        let nth = host.lookups;
+        let mut delay = Span::ZERO;
+        if self.engine.now() >= host.negative_until {
+            let mut draw = self.seed.key(Purpose::Answer, u64::from(router)).draw(Purpose::Delay, nth);
+            delay = Sampler::new(&dns.lookup).sample(&mut draw);
+            self.recorder.recording.lookups += 1;
+        }
+        self.engine.after(delay, Ev::Resolved { router, call });
+    }
+
+    /// The answer to a look-up: up to `max_answers` healthy records in random order.
+    pub(super) fn on_resolved(&mut self, router: u32, call: Ref<super::hop::Call>) {
+        let Mechanism::Dns(dns) = &self.plane.mechanism else { return };
+        let now = self.engine.now();
+        let host = &self.routers[router as usize];
+        if host.dead {
+            return;
+        }
+        let (service, nth, by, known_absent) = (host.service, host.lookups, host.task, now < host.negative_until);
+        let registry = &self.services[service as usize].registry;
+        let mut list = if known_absent { Vec::new() } else { registry.versions[registry.shown as usize].to_vec() };
+        if list.is_empty() {
+            if !known_absent {
+                self.routers[router as usize].negative_until = now + dns.negative_ttl;
+            }
+            self.tell_router(router, |router, cx| router.on_lookup_failed(cx));
+        } else {
+            let mut draw = self.seed.key(Purpose::Answer, u64::from(router)).draw(Purpose::Answer, nth);
+            let answers = (dns.max_answers as usize).min(list.len());
+            for i in 0..answers {
+                let j = i + draw.below(list.len() - i);
+                list.swap(i, j);
+            }
+            list.truncate(answers);
+            let valid_for = match dns.resolver_cache {
+                ResolverCache::Ttl => dns.ttl,
+                ResolverCache::Forever => Span::MAX,
+                ResolverCache::For(span) => span,
+            };
+            let now = self.engine.now();
+            if now > Time::ZERO {
+                self.log(HappeningKind::DnsAnswer, by, NOBODY);
+            }
+            self.tell_router(router, |router, cx| router.on_members(cx, &list, Some(valid_for)));
+        }
+        self.drive(call);
+    }
+}

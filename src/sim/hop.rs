@@ -1,0 +1,533 @@
+//! Calls between tasks: hosts the routers and drives each call through its flight.
+//!
+//! *Knows* how a step becomes events. *Does not know* any rule of choice, retry or ejection:
+//! those are `policy`'s. A call through an ALB is two calls in a row: the client's to a node, and
+//! the node's to a target.
+
+use super::random::Key;
+use super::random::Purpose;
+use super::record::NOBODY;
+use super::slab::Ref;
+use super::task::Job;
+use super::task::Parent;
+use super::world::Ev;
+use super::world::World;
+use crate::measure::Ending;
+use crate::measure::HappeningKind;
+use crate::policy::Ask;
+use crate::policy::AttemptNo;
+use crate::policy::ConnKey;
+use crate::policy::Cx;
+use crate::policy::EndpointId;
+use crate::policy::Fact;
+use crate::policy::FactSink;
+use crate::policy::Flight;
+use crate::policy::MemberKey;
+use crate::policy::Outcome;
+use crate::policy::RequestKey;
+use crate::policy::Router;
+use crate::policy::Step;
+use crate::policy::Trouble;
+use crate::policy::Try;
+use crate::policy::Upkeep;
+use crate::policy::Verdict;
+use crate::scenario::Mechanism;
+use crate::scenario::Protocol;
+use crate::scenario::ServiceId;
+use crate::units::Span;
+use crate::units::Time;
+
+/// A router and where it stands.
+pub(super) struct RouterHost {
+    pub(super) router: Router,
+    /// The task it stands beside or in, or [`NOBODY`] for an ALB node's.
+    pub(super) task: u32,
+    /// Its ALB node, or [`NOBODY`].
+    pub(super) node: u32,
+    pub(super) zone: u8,
+    /// The edge it serves, or [`NOBODY`] for an ALB node's.
+    pub(super) edge: u32,
+    /// The service it chooses among.
+    pub(super) service: u32,
+    pub(super) feed: Feed,
+    /// The version of the list it has.
+    pub(super) version: Option<u32>,
+    pub(super) lookups: u64,
+    /// No lookup before this: the name is known not to exist.
+    pub(super) negative_until: Time,
+    /// When its next housekeeping event fires.
+    pub(super) scheduled: Time,
+    pub(super) panic_since: Option<Time>,
+    /// Its task is gone.
+    pub(super) dead: bool,
+}
+
+/// How a router hears of tasks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Feed {
+    /// At once.
+    Now,
+    /// From the control plane, after its delay.
+    Pushed,
+    /// By asking DNS.
+    Dns,
+    /// It knows the ALB's nodes and nothing else.
+    Nodes,
+}
+
+/// An ALB node.
+pub(super) struct Node {
+    pub(super) zone: u8,
+    pub(super) router: u32,
+}
+
+/// A call under way.
+pub(super) struct Call {
+    pub(super) flight: Flight,
+    pub(super) router: u32,
+    pub(super) edge: u32,
+    pub(super) site: u32,
+    pub(super) parent: CallParent,
+    pub(super) key: Key,
+    pub(super) started: Time,
+    /// One way, request or answer, of the current attempt.
+    pub(super) hop_delay: Span,
+    pub(super) member: MemberKey,
+    pub(super) segment: u16,
+    /// What the endpoint answered where the router cannot see it (TCP).
+    hidden_status: u16,
+}
+
+/// Who makes a call.
+#[derive(Clone, Copy)]
+pub(super) enum CallParent {
+    /// A task's job.
+    Job(Ref<Job>),
+    /// An ALB node, for a call of a client.
+    Relay { call: Ref<Call>, attempt: u8 },
+}
+
+/// A connection being made.
+pub(super) struct Dial {
+    pub(super) router: u32,
+    pub(super) conn: ConnKey,
+    pub(super) member: MemberKey,
+    pub(super) give_up_at: Time,
+    pub(super) one_way: Span,
+    /// `None` while it may still succeed.
+    pub(super) trouble: Option<Trouble>,
+}
+
+/// Where routers' facts go: those the world acts on into a list, all of them where a test listens.
+struct Sink<'a> {
+    notable: &'a mut Vec<Fact>,
+    all: Option<&'a mut Vec<(u32, Time, Fact)>>,
+    router: u32,
+}
+
+impl FactSink for Sink<'_> {
+    #[inline]
+    fn emit(&mut self, at: Time, fact: Fact) {
+        if let Some(all) = &mut self.all {
+            all.push((self.router, at, fact));
+        }
+        if matches!(fact, Fact::Ejected { .. } | Fact::Unejected { .. } | Fact::Panic(_) | Fact::Probed { .. }) {
+            self.notable.push(fact);
+        }
+    }
+}
+
+/// Calls a router with its context. A macro, because the parts of the world it borrows differ.
+macro_rules! with_router {
+    ($world:ident, $router:expr, $draw:expr, |$host:ident, $cx:ident| $body:expr) => {{
+        let mut draw = $draw;
+        let mut sink = Sink { notable: &mut $world.notable, all: $world.facts.as_mut(), router: $router };
+        let $cx = &mut Cx { now: $world.engine.now(), rng: &mut draw, facts: &mut sink };
+        let $host = &mut $world.routers[$router as usize].router;
+        $body
+    }};
+}
+
+impl World<'_> {
+    /// A job makes the call at `site`; `pc` tells its calls apart.
+    pub(super) fn begin_call(&mut self, job: Ref<Job>, site: u32, pc: u32) {
+        let Some(state) = self.jobs.get(job) else { return };
+        let spec = &self.program.sites[site as usize];
+        let edge = spec.edge.0;
+        let router = self.tasks[state.task as usize].routers[edge as usize];
+        let key = state.key.child(Purpose::Child, u64::from(pc));
+        let segment = state.segment;
+        let (timeout, idempotent) = (spec.timeout, spec.idempotent);
+        self.open_call(router, edge, site, CallParent::Job(job), key, segment, timeout, idempotent);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a call, used in two places")]
+    fn open_call(
+        &mut self,
+        router: u32,
+        edge: u32,
+        site: u32,
+        parent: CallParent,
+        key: Key,
+        segment: u16,
+        timeout: Option<Span>,
+        idempotent: bool,
+    ) {
+        let now = self.engine.now();
+        let configured = self.routers[router as usize].router.config().timeouts.request;
+        let timeout = timeout.filter(|&own| own < configured);
+        let (calls, routers) = (&mut self.calls, &mut self.routers);
+        let call = calls.insert_with(|at| {
+            let ask = Ask { request: RequestKey(at.word()), timeout, idempotent };
+            let mut draw = key.draw(Purpose::Upkeep, 0);
+            let cx = &mut Cx { now, rng: &mut draw, facts: &mut crate::policy::NoFacts };
+            Call {
+                flight: routers[router as usize].router.begin(cx, ask),
+                router,
+                edge,
+                site,
+                parent,
+                key,
+                started: now,
+                hop_delay: Span::ZERO,
+                member: MemberKey(u64::MAX),
+                segment,
+                hidden_status: 0,
+            }
+        });
+        if configured != Span::MAX || timeout.is_some() {
+            match (timeout, edge) {
+                (None, edge) if edge != NOBODY => {
+                    self.engine.in_lane(self.request_lanes[edge as usize], Ev::Deadline(call));
+                }
+                (own, _) => self.engine.after(own.unwrap_or(configured), Ev::Deadline(call)),
+            }
+        }
+        self.drive(call);
+    }
+
+    /// Steps a call until it has to wait.
+    pub(super) fn drive(&mut self, at: Ref<Call>) {
+        let Some(call) = self.calls.get_mut(at) else { return };
+        let (router, attempts) = (call.router, u64::from(call.flight.attempts()));
+        let step = with_router!(self, router, call.key.draw(Purpose::Choose, attempts), |host, cx| {
+            host.step(cx, &mut call.flight)
+        });
+        match step {
+            Step::Try(attempt) => self.send(at, attempt),
+            Step::Wait { until } => {
+                // The deadline has its own timer.
+                if let Some(until) = until
+                    && until < call.flight.deadline()
+                {
+                    self.engine.at(until, Ev::Step(at));
+                }
+            }
+            Step::Resolve => self.look_up(router, at),
+            Step::Done(verdict) => self.finish_call(at, verdict),
+        }
+        self.after_router(router);
+    }
+
+    fn send(&mut self, at: Ref<Call>, attempt: Try) {
+        let Some(call) = self.calls.get_mut(at) else { return };
+        let host = &self.routers[call.router as usize];
+        let zone = match Self::member_task(attempt.member) {
+            Some(task) => self.tasks[task as usize].zone,
+            None => self.nodes[attempt.member.0 as u32 as usize].zone,
+        };
+        let mut draw = call.key.draw(Purpose::Delay, u64::from(attempt.attempt.0));
+        let from_node = host.node != NOBODY;
+        call.hop_delay = self.delays.hop(host.zone, zone, from_node, host.feed == Feed::Pushed, &mut draw);
+        call.member = attempt.member;
+        let deadline = call.flight.deadline();
+        if attempt.give_up_at < deadline {
+            let event = Ev::PerTry { call: at, attempt: attempt.attempt.0 };
+            if call.edge == NOBODY {
+                self.engine.at(attempt.give_up_at, event);
+            } else {
+                self.engine.in_lane(self.per_try_lanes[call.edge as usize], event);
+            }
+        }
+        self.engine.after(call.hop_delay, Ev::Reach { call: at, attempt: attempt.attempt.0 });
+    }
+
+    /// An attempt arrives at its endpoint.
+    pub(super) fn on_reach(&mut self, at: Ref<Call>, attempt: u8) {
+        let Some(call) = self.calls.get(at) else { return };
+        if call.flight.open_attempt() != Some(AttemptNo(attempt)) {
+            return;
+        }
+        let (key, segment, edge, site) = (call.key, call.segment, call.edge, call.site);
+        let Some(task) = Self::member_task(call.member) else {
+            return self.relay(at, attempt);
+        };
+        let endpoint = self.program.sites[site as usize].endpoint;
+        let parent = Parent::Call { call: at, attempt };
+        let sidecar = self.routers[call.router as usize].feed == Feed::Pushed;
+        if sidecar && let Some(plane) = self.sidecar() {
+            // Both proxies of the call pay for it.
+            let callee = self.tasks[task as usize].service;
+            self.services[callee as usize].queueing.sidecar(plane.cpu_per_request);
+            let caller = self.routers[call.router as usize].task;
+            let caller = self.tasks[caller as usize].service;
+            self.services[caller as usize].queueing.sidecar(plane.cpu_per_request);
+        }
+        // The arrow as the client sees it, also behind an ALB.
+        let arrow = if edge == NOBODY { self.program.sites[site as usize].edge.0 } else { edge };
+        match self.reception(task, Some(arrow), sidecar) {
+            Reception::Serves => {
+                self.admit(task, endpoint, key.child(Purpose::Child, u64::from(attempt)), parent, segment, Some(arrow));
+            }
+            Reception::Answers(status) => self.respond(parent, task, segment, self.engine.now(), key, status),
+            Reception::Breaks => self.break_attempt(at, attempt),
+            Reception::Silent => {}
+        }
+    }
+
+    /// An ALB node passes a request on: a call of its own.
+    fn relay(&mut self, at: Ref<Call>, attempt: u8) {
+        let Some(call) = self.calls.get(at) else { return };
+        let node = call.member.0 as u32;
+        let router = self.nodes[node as usize].router;
+        let (site, segment) = (call.site, call.segment);
+        // The first attempt keeps the key, so that the work behind it is the same on every plane.
+        let key = if attempt == 0 { call.key } else { call.key.child(Purpose::Child, u64::from(attempt)) };
+        self.open_call(router, NOBODY, site, CallParent::Relay { call: at, attempt }, key, segment, None, true);
+    }
+
+    /// The connection under an attempt broke at the far end.
+    pub(super) fn break_attempt(&mut self, call: Ref<Call>, attempt: u8) {
+        if let Some(state) = self.calls.get(call) {
+            self.engine.after(state.hop_delay, Ev::Broken { call, attempt });
+        }
+    }
+
+    pub(super) fn on_answer(&mut self, at: Ref<Call>, attempt: u8, status: u16) {
+        let Some(call) = self.calls.get_mut(at) else { return };
+        if call.flight.open_attempt() != Some(AttemptNo(attempt)) {
+            return;
+        }
+        let mut seen = status;
+        if call.edge != NOBODY {
+            let callee = self.scenario.edge(crate::scenario::EdgeId(call.edge)).to;
+            if self.scenario.service(callee).protocol == Protocol::Tcp {
+                // A proxy of bytes sees no status: to it, the bytes came.
+                call.hidden_status = status;
+                seen = 200;
+            }
+        }
+        self.report(at, attempt, Outcome::Answered { status: seen, body_follows: seen >= 400 });
+    }
+
+    pub(super) fn on_trouble(&mut self, at: Ref<Call>, attempt: u8, trouble: Trouble) {
+        let Some(call) = self.calls.get(at) else { return };
+        if call.flight.open_attempt() == Some(AttemptNo(attempt)) {
+            self.report(at, attempt, Outcome::Failed(trouble));
+        }
+    }
+
+    pub(super) fn on_deadline(&mut self, at: Ref<Call>) {
+        self.drive(at);
+    }
+
+    #[inline]
+    fn report(&mut self, at: Ref<Call>, attempt: u8, outcome: Outcome) {
+        let Some(call) = self.calls.get_mut(at) else { return };
+        let router = call.router;
+        with_router!(self, router, call.key.draw(Purpose::Decide, u64::from(attempt)), |host, cx| {
+            host.report(cx, &mut call.flight, AttemptNo(attempt), outcome);
+        });
+        self.drive(at);
+    }
+
+    fn finish_call(&mut self, at: Ref<Call>, verdict: Verdict) {
+        let Some(call) = self.calls.remove(at) else { return };
+        let now = self.engine.now();
+        let status = if verdict.status == 200 && call.hidden_status != 0 { call.hidden_status } else { verdict.status };
+        if call.edge != NOBODY {
+            let ending = Ending {
+                latency: now.since(call.started),
+                failed: status == 0 || status >= 500,
+                attempts: u32::from(verdict.attempts),
+                flags: verdict.flags,
+            };
+            self.recorder.call_done(call.segment, call.edge, now, ending);
+        }
+        match call.parent {
+            CallParent::Job(job) => {
+                let optional = self.program.sites[call.site as usize].optional;
+                self.call_over(job, status, optional);
+            }
+            CallParent::Relay { call: outer, attempt } => {
+                if let Some(waiting) = self.calls.get(outer) {
+                    self.engine.after(waiting.hop_delay, Ev::Answer { call: outer, attempt, status });
+                }
+            }
+        }
+    }
+
+    /// A task died: its calls have nobody to come back to.
+    pub(super) fn abandon_calls_of(&mut self, task: u32) {
+        let orphans: Vec<Ref<Call>> = self
+            .calls
+            .refs()
+            .filter(|(_, call)| match call.parent {
+                CallParent::Job(job) => self.jobs.get(job).is_none_or(|job| job.task == task),
+                CallParent::Relay { .. } => false,
+            })
+            .map(|(at, _)| at)
+            .collect();
+        for at in orphans {
+            let Some(call) = self.calls.remove(at) else { continue };
+            let router = call.router;
+            with_router!(self, router, call.key.draw(Purpose::Decide, u64::MAX), |host, cx| {
+                host.abandon(cx, call.flight);
+            });
+            self.after_router(router);
+        }
+    }
+
+    // ---- routers ---------------------------------------------------------------------------
+
+    /// Drains what a router wants done after a call on it.
+    #[inline]
+    pub(super) fn after_router(&mut self, router: u32) {
+        if !self.notable.is_empty() {
+            self.act_on_facts(router);
+        }
+        let now = self.engine.now();
+        if !self.routers[router as usize].router.is_quiet(now) {
+            self.drain_upkeep(router);
+        }
+        let host = &mut self.routers[router as usize];
+        let due = host.router.upkeep_due();
+        if due < host.scheduled && !host.dead {
+            host.scheduled = due;
+            self.engine.at(due.max(now), Ev::Upkeep { router });
+        }
+    }
+
+    fn drain_upkeep(&mut self, router: u32) {
+        let key = self.seed.key(Purpose::Upkeep, u64::from(router));
+        loop {
+            let now = self.engine.now();
+            let upkeep = with_router!(self, router, key.draw(Purpose::Upkeep, now.as_nanos()), |host, cx| {
+                host.poll_upkeep(cx)
+            });
+            if !self.notable.is_empty() {
+                self.act_on_facts(router);
+            }
+            match upkeep {
+                None => break,
+                Some(Upkeep::Wake { request }) => self.woken.push_back(Ref::from_word(request.0)),
+                Some(Upkeep::Connect { member, conn, give_up_at, .. }) => self.dial(router, member, conn, give_up_at),
+                Some(Upkeep::Close { .. }) => {}
+                Some(Upkeep::Probe { endpoint, member, give_up_at }) => {
+                    self.probe(router, endpoint, member, give_up_at)
+                }
+            }
+        }
+    }
+
+    pub(super) fn on_upkeep(&mut self, router: u32) {
+        self.routers[router as usize].scheduled = Time::NEVER;
+        if !self.routers[router as usize].dead {
+            self.drain_upkeep(router);
+            self.after_router(router);
+        }
+    }
+
+    pub(super) fn on_probed(&mut self, router: u32, endpoint: EndpointId, healthy: bool) {
+        let key = self.seed.key(Purpose::Upkeep, u64::from(router));
+        let now = self.engine.now();
+        with_router!(self, router, key.draw(Purpose::Upkeep, now.as_nanos()), |host, cx| {
+            host.on_probe(cx, endpoint, healthy);
+        });
+        self.after_router(router);
+    }
+
+    /// Facts the world must know: the log, the swim-lanes, ECS's view of a target's health.
+    fn act_on_facts(&mut self, router: u32) {
+        let now = self.engine.now();
+        let facts = std::mem::take(&mut self.notable);
+        let by = self.routers[router as usize].task;
+        for &fact in &facts {
+            let task_of = |world: &Self, endpoint| {
+                world.routers[router as usize].router.member_of(endpoint).and_then(Self::member_task)
+            };
+            match fact {
+                Fact::Ejected { endpoint, until, .. } => {
+                    if let Some(task) = task_of(self, endpoint) {
+                        self.recorder.ejected(now, router, by, task, until);
+                    }
+                }
+                Fact::Unejected { endpoint } => {
+                    if let Some(task) = task_of(self, endpoint) {
+                        self.recorder.unejected(now, router, by, task);
+                    }
+                }
+                Fact::Panic(on) => {
+                    let host = &mut self.routers[router as usize];
+                    if on {
+                        host.panic_since = Some(now);
+                    } else if let Some(since) = host.panic_since.take() {
+                        self.recorder.recording.panic_time += now.since(since);
+                    }
+                    self.log(if on { HappeningKind::PanicOn } else { HappeningKind::PanicOff }, by, NOBODY);
+                }
+                Fact::Probed { endpoint, healthy } => {
+                    if let Some(task) = task_of(self, endpoint) {
+                        self.on_target_probed(task, healthy, now > Time::ZERO);
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.notable = facts;
+        self.notable.clear();
+    }
+
+    /// Calls a router outside any request: a list, a broken peer, a lookup.
+    pub(super) fn tell_router(&mut self, router: u32, what: impl FnOnce(&mut Router, &mut Cx<'_>)) {
+        let key = self.seed.key(Purpose::Upkeep, u64::from(router));
+        let now = self.engine.now();
+        with_router!(self, router, key.draw(Purpose::Choose, now.as_nanos()), |host, cx| what(host, cx));
+        self.after_router(router);
+    }
+
+    /// A connection that was being made stands, or failed.
+    pub(super) fn on_dialled(&mut self, at: Ref<Dial>) {
+        let Some(dial) = self.dials.remove(at) else { return };
+        self.tell_router(dial.router, |router, cx| match dial.trouble {
+            None => router.on_connected(cx, dial.conn),
+            Some(trouble) => router.on_connect_failed(cx, dial.conn, trouble),
+        });
+    }
+
+    /// True if calls on that edge pass through sidecars.
+    pub(super) fn feed_of(&self, callee: ServiceId) -> Feed {
+        if self.scenario.service(callee).external {
+            return Feed::Now;
+        }
+        match &self.plane.mechanism {
+            Mechanism::Direct => Feed::Now,
+            Mechanism::Sidecar(_) => Feed::Pushed,
+            Mechanism::Dns(_) => Feed::Dns,
+            Mechanism::Alb(_) => Feed::Nodes,
+        }
+    }
+}
+
+/// How a task's address receives a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reception {
+    /// The app takes it.
+    Serves,
+    /// Somebody in front of the app answers.
+    Answers(u16),
+    /// The connection breaks.
+    Breaks,
+    /// Nothing ever comes back.
+    Silent,
+}

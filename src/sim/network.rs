@@ -1,0 +1,177 @@
+//! Delays between places, connections being made, probes on their way.
+//!
+//! *Knows* zones, proxies' and nodes' delay and how a closed, hanging or absent port answers.
+
+use super::hop::Dial;
+use super::hop::Feed;
+use super::hop::Reception;
+use super::life::Phase;
+use super::random::Draw;
+use super::random::Purpose;
+use super::random::Sampler;
+use super::record::NOBODY;
+use super::slab::Ref;
+use super::world::Ev;
+use super::world::World;
+use crate::policy::ConnKey;
+use crate::policy::EndpointId;
+use crate::policy::MemberKey;
+use crate::policy::Trouble;
+use crate::scenario::Mechanism;
+use crate::scenario::Plane;
+use crate::units::Span;
+use crate::units::Time;
+
+/// The delays of a plane, ready for drawing.
+pub(super) struct Delays {
+    same_zone: Sampler,
+    cross_zone: Sampler,
+    tls_round_trips: u8,
+    /// Both directions of one passage through one proxy or node.
+    passage: Option<Sampler>,
+}
+
+impl Delays {
+    pub(super) fn new(plane: &Plane) -> Delays {
+        let passage = match &plane.mechanism {
+            Mechanism::Direct | Mechanism::Dns(_) => None,
+            Mechanism::Sidecar(sidecar) => Some(Sampler::new(&sidecar.overhead)),
+            Mechanism::Alb(alb) => Some(Sampler::new(&alb.hop)),
+        };
+        Delays {
+            same_zone: Sampler::new(&plane.network.same_zone),
+            cross_zone: Sampler::new(&plane.network.cross_zone),
+            tls_round_trips: plane.network.tls_round_trips,
+            passage,
+        }
+    }
+
+    fn wire(&self, from: u8, to: u8, draw: &mut Draw) -> Span {
+        if from == to { self.same_zone.sample(draw) } else { self.cross_zone.sample(draw) }
+    }
+
+    /// One way of an attempt: the wire, and half of what the proxies on the way add. Through two
+    /// sidecars that is half of each one's passage, behind an ALB node half of the node's.
+    #[inline]
+    pub(super) fn hop(&self, from: u8, to: u8, from_node: bool, sidecars: bool, draw: &mut Draw) -> Span {
+        let wire = self.wire(from, to, draw);
+        match &self.passage {
+            Some(passage) if sidecars => {
+                let both = passage.sample(draw) + passage.sample(draw);
+                wire + Span::from_nanos(both.as_nanos() / 2)
+            }
+            Some(passage) if from_node => wire + Span::from_nanos(passage.sample(draw).as_nanos() / 2),
+            _ => wire,
+        }
+    }
+}
+
+impl World<'_> {
+    /// A router opens a connection.
+    pub(super) fn dial(&mut self, router: u32, member: MemberKey, conn: ConnKey, give_up_at: Time) {
+        let host = &self.routers[router as usize];
+        let zone = match Self::member_task(member) {
+            Some(task) => self.tasks[task as usize].zone,
+            None => self.nodes[member.0 as u32 as usize].zone,
+        };
+        let mut draw = self.seed.key(Purpose::Delay, u64::from(router)).draw(Purpose::Delay, conn.0);
+        let one_way = self.delays.wire(host.zone, zone, &mut draw);
+        let dial = self.dials.insert_with(|_| Dial { router, conn, member, give_up_at, one_way, trouble: None });
+        self.engine.after(one_way, Ev::DialArrives(dial));
+    }
+
+    pub(super) fn on_dial_arrives(&mut self, at: Ref<Dial>) {
+        let now = self.engine.now();
+        let Some(dial) = self.dials.get(at) else { return };
+        let (router, one_way, give_up_at) = (dial.router, dial.one_way, dial.give_up_at);
+        let verdict = match Self::member_task(dial.member) {
+            Some(task) => self.port(task, router),
+            None => Port::Open,
+        };
+        let (trouble, ends) = match verdict {
+            Port::Open => {
+                // The SYN-ACK, then the TLS handshake's round trips.
+                (None, now + one_way.times(1 + 2 * u64::from(self.delays.tls_round_trips)))
+            }
+            Port::Closed => (Some(Trouble::ConnectRefused), now + one_way),
+            Port::Nowhere => (Some(Trouble::ConnectTimeout), give_up_at),
+        };
+        let (trouble, ends) =
+            if ends > give_up_at { (Some(Trouble::ConnectTimeout), give_up_at) } else { (trouble, ends) };
+        if let Some(dial) = self.dials.get_mut(at) {
+            dial.trouble = trouble;
+        }
+        if ends != Time::NEVER {
+            self.engine.at(ends.max(now), Ev::Dialled(at));
+        }
+    }
+
+    /// How a task's address takes a new connection from a router.
+    fn port(&mut self, task: u32, router: u32) -> Port {
+        let host = &self.routers[router as usize];
+        let sidecar = host.feed == Feed::Pushed;
+        let edge_refuses = host.edge != NOBODY && self.edge_trouble[host.edge as usize].refuse;
+        let state = &self.tasks[task as usize];
+        if let Some(since) = state.deaf_since {
+            let stale = self.engine.now().since(since);
+            self.recorder.stale_dial(stale);
+        }
+        let state_phase = state.phase;
+        if state_phase == Phase::Gone {
+            // The network interface went with the task: nobody is there to refuse.
+            return Port::Nowhere;
+        }
+        let open = if sidecar {
+            state.inbound_open
+        } else {
+            state_phase == Phase::Serving && !state.trouble.refuse && !edge_refuses
+        };
+        if open { Port::Open } else { Port::Closed }
+    }
+
+    /// How a task's address takes a request that arrives on a connection.
+    pub(super) fn reception(&mut self, task: u32, edge: Option<u32>, sidecar: bool) -> Reception {
+        let on_edge = edge.map(|edge| self.edge_trouble[edge as usize]).unwrap_or_default();
+        let state = &self.tasks[task as usize];
+        let trouble = &state.trouble;
+        // An app that is out of reach behind a living sidecar is a 503 of that sidecar (aws.md 1.4).
+        let unreachable = if sidecar { Reception::Answers(503) } else { Reception::Breaks };
+        if let Some(since) = state.deaf_since {
+            let stale = self.engine.now().since(since);
+            let gone = state.phase == Phase::Gone;
+            self.recorder.stale_dial(stale);
+            return if gone { Reception::Breaks } else { unreachable };
+        }
+        if state.phase != Phase::Serving || trouble.refuse || on_edge.refuse || trouble.reset || on_edge.reset {
+            return unreachable;
+        }
+        if trouble.hang || on_edge.hang {
+            return Reception::Silent;
+        }
+        Reception::Serves
+    }
+
+    /// A router probes a member. The result is what the task's port and check say when the probe
+    /// arrives; only a hang, or an address where nobody is, takes the whole time-out.
+    pub(super) fn probe(&mut self, router: u32, endpoint: EndpointId, member: MemberKey, give_up_at: Time) {
+        let Some(task) = Self::member_task(member) else { return };
+        let now = self.engine.now();
+        let host = &self.routers[router as usize];
+        let key = self.seed.key(Purpose::Delay, u64::from(router) << 32 | u64::from(task));
+        let mut draw = key.draw(Purpose::Upkeep, now.as_nanos());
+        let one_way = self.delays.wire(host.zone, self.tasks[task as usize].zone, &mut draw);
+        let silent = self.tasks[task as usize].trouble.hang || self.tasks[task as usize].phase == Phase::Gone;
+        let (healthy, took) = if silent { (false, Span::MAX) } else { self.check_once(task, &mut draw) };
+        let ends = now + one_way.times(2) + took;
+        let (healthy, ends) = if ends > give_up_at { (false, give_up_at) } else { (healthy, ends) };
+        self.engine.at(ends, Ev::Probed { router, endpoint, healthy });
+    }
+}
+
+/// How a port answers a SYN.
+enum Port {
+    Open,
+    Closed,
+    /// Nobody answers.
+    Nowhere,
+}

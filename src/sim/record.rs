@@ -1,0 +1,256 @@
+//! Turns what happens in the world into a [`Recording`].
+//!
+//! *Knows* which windows are open, which segment a request belongs to and the current timeline
+//! bucket. *Does not know* why anything happened. Nothing here allocates per request once every
+//! segment has been seen.
+
+use crate::measure::Books;
+use crate::measure::Calls;
+use crate::measure::Ending;
+use crate::measure::Happening;
+use crate::measure::HappeningKind;
+use crate::measure::Recording;
+use crate::measure::Segment;
+use crate::measure::ServiceRecord;
+use crate::measure::TaskRecord;
+use crate::measure::Timeline;
+use crate::scenario::Scenario;
+use crate::scenario::Window;
+use crate::units::Span;
+use crate::units::Time;
+
+/// The segment of a request that arrived during the warm-up: it is not recorded.
+pub(super) const UNRECORDED: u16 = u16::MAX;
+
+/// A task nobody.
+pub(super) const NOBODY: u32 = u32::MAX;
+
+/// A recording in the making.
+pub(super) struct Recorder {
+    pub(super) recording: Recording,
+    windows: Vec<Window>,
+    /// Bit per open window.
+    open: u64,
+    opened_at: Vec<Time>,
+    segment: u16,
+    edges: usize,
+    warmup: Time,
+    end: Time,
+    bucket: usize,
+    bucket_end: Time,
+    /// Endpoints out now: router, task, since.
+    out: Vec<(u32, u32, Time)>,
+    first_fault: Option<Time>,
+}
+
+impl Recorder {
+    pub(super) fn new(scenario: &Scenario, replication: u32) -> Recorder {
+        let windows = scenario.windows();
+        assert!(windows.len() <= 64, "the checker allows at most 64 windows");
+        let run = &scenario.run;
+        let timeline = Timeline::new(run.duration + run.drain);
+        let bucket_end = Time::ZERO + timeline.bucket;
+        let recording = Recording {
+            replication,
+            segments: Vec::new(),
+            window_lengths: vec![Span::ZERO; windows.len()],
+            timeline,
+            tasks: Vec::new(),
+            services: vec![ServiceRecord::default(); scenario.services.len()],
+            events: Vec::new(),
+            events_dropped: 0,
+            time_to_eject: None,
+            ejections: 0,
+            stale_dials: 0,
+            stale_window: Span::ZERO,
+            panic_time: Span::ZERO,
+            tasks_max: 0,
+            lookups: 0,
+            saved_by_retry: 0,
+            books: Books::default(),
+            engine_events: 0,
+            digest: 0xCBF2_9CE4_8422_2325,
+            partial: false,
+        };
+        Recorder {
+            recording,
+            opened_at: vec![Time::ZERO; windows.len()],
+            windows,
+            open: 0,
+            segment: UNRECORDED,
+            edges: scenario.edges.len(),
+            warmup: Time::ZERO + run.warmup,
+            end: Time::ZERO + run.duration,
+            bucket: 0,
+            bucket_end,
+            out: Vec::new(),
+            first_fault: None,
+        }
+    }
+
+    /// Opens or closes every window that satisfies `which`.
+    pub(super) fn set_windows(&mut self, now: Time, open: bool, which: impl Fn(Window) -> bool) {
+        for i in 0..self.windows.len() {
+            if !which(self.windows[i]) {
+                continue;
+            }
+            let bit = 1 << i;
+            if open && self.open & bit == 0 {
+                self.open |= bit;
+                self.opened_at[i] = now;
+            } else if !open && self.open & bit != 0 {
+                self.open &= !bit;
+                self.close(i, now);
+            }
+        }
+        self.choose_segment(now);
+    }
+
+    fn close(&mut self, window: usize, now: Time) {
+        let (from, to) = (self.opened_at[window].max(self.warmup), now.min(self.end));
+        self.recording.window_lengths[window] += to.since(from);
+    }
+
+    /// The warm-up is over, or the set of open windows changed.
+    pub(super) fn choose_segment(&mut self, now: Time) {
+        if now < self.warmup {
+            self.segment = UNRECORDED;
+            return;
+        }
+        let open = self.open;
+        let at = self.recording.segments.iter().position(|s| s.windows == open).unwrap_or_else(|| {
+            self.recording.segments.push(Segment {
+                windows: open,
+                users: Calls::default(),
+                edges: vec![Calls::default(); self.edges],
+            });
+            self.recording.segments.len() - 1
+        });
+        self.segment = at as u16;
+    }
+
+    /// The segment of a request that arrives now.
+    #[inline]
+    pub(super) fn segment(&self) -> u16 {
+        self.segment
+    }
+
+    #[inline]
+    fn bucket(&mut self, now: Time) -> usize {
+        while now >= self.bucket_end && self.bucket + 1 < self.recording.timeline.buckets.len() {
+            self.recording.timeline.buckets[self.bucket].ejected = self.out.len() as u64;
+            self.bucket += 1;
+            self.bucket_end = self.bucket_end + self.recording.timeline.bucket;
+        }
+        self.bucket
+    }
+
+    /// A request from outside ended.
+    #[inline]
+    pub(super) fn user_done(&mut self, segment: u16, now: Time, key: u64, status: u16, ending: Ending) {
+        let books = &mut self.recording.books;
+        if ending.failed {
+            books.failed += 1;
+        } else {
+            books.finished += 1;
+        }
+        let word = key ^ ending.latency.as_nanos().rotate_left(20) ^ u64::from(status).rotate_left(52);
+        // Order does not depend on threads: each recording is made by one.
+        self.recording.digest = (self.recording.digest ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+        if segment == UNRECORDED {
+            return;
+        }
+        let bucket = self.bucket(now);
+        self.recording.timeline.record(bucket, ending.latency, ending.failed);
+        self.recording.segments[usize::from(segment)].users.record(ending);
+    }
+
+    /// A call between services ended.
+    #[inline]
+    pub(super) fn call_done(&mut self, segment: u16, edge: u32, now: Time, ending: Ending) {
+        if segment == UNRECORDED {
+            return;
+        }
+        if ending.attempts > 1 {
+            let bucket = self.bucket(now);
+            self.recording.timeline.buckets[bucket].retries += u64::from(ending.attempts - 1);
+            if !ending.failed {
+                self.recording.saved_by_retry += 1;
+            }
+        }
+        self.recording.segments[usize::from(segment)].edges[edge as usize].record(ending);
+    }
+
+    /// Something worth a line.
+    pub(super) fn happened(&mut self, at: Time, kind: HappeningKind, by: u32, task: u32, until: Option<Time>) {
+        if kind == HappeningKind::FaultOn && self.first_fault.is_none() {
+            self.first_fault = Some(at);
+        }
+        if self.recording.events.len() < Recording::EVENTS_MAX {
+            self.recording.events.push(Happening { at, kind, by, task, until });
+        } else {
+            self.recording.events_dropped += 1;
+        }
+    }
+
+    /// A router took a task out.
+    pub(super) fn ejected(&mut self, now: Time, router: u32, by: u32, task: u32, until: Time) {
+        self.bucket(now);
+        self.recording.ejections += 1;
+        self.out.push((router, task, now));
+        if let (Some(fault), None) = (self.first_fault, self.recording.time_to_eject) {
+            self.recording.time_to_eject = Some(now.since(fault));
+        }
+        self.happened(now, HappeningKind::Ejected, by, task, Some(until));
+    }
+
+    /// A router let a task in again, or forgot it.
+    pub(super) fn unejected(&mut self, now: Time, router: u32, by: u32, task: u32) {
+        self.bucket(now);
+        if let Some(at) = self.out.iter().position(|(r, t, _)| *r == router && *t == task) {
+            let (_, _, since) = self.out.swap_remove(at);
+            self.recording.tasks[task as usize].ejected += now.since(since);
+            self.happened(now, HappeningKind::Unejected, by, task, None);
+        }
+    }
+
+    /// Tasks that a router holds out now.
+    pub(super) fn held_by(&self, router: u32) -> Vec<u32> {
+        self.out.iter().filter(|(r, _, _)| *r == router).map(|(_, t, _)| *t).collect()
+    }
+
+    /// A stopped task was dialled or sent to.
+    pub(super) fn stale_dial(&mut self, after: Span) {
+        self.recording.stale_dials += 1;
+        self.recording.stale_window = self.recording.stale_window.max(after);
+    }
+
+    /// A task came to be; returns its number.
+    pub(super) fn task(&mut self, name: String, service: u32, started: Time) -> u32 {
+        self.recording.tasks.push(TaskRecord { name, service, started, ..TaskRecord::default() });
+        (self.recording.tasks.len() - 1) as u32
+    }
+
+    /// Closes the books.
+    pub(super) fn finish(mut self, now: Time, in_flight: u64) -> Recording {
+        for i in 0..self.windows.len() {
+            if self.open & (1 << i) != 0 {
+                self.close(i, now.max(self.end));
+            }
+        }
+        self.bucket(now);
+        for (_, task, since) in std::mem::take(&mut self.out) {
+            self.recording.tasks[task as usize].ejected += now.since(since);
+        }
+        let books = &mut self.recording.books;
+        books.in_flight = in_flight;
+        if books.arrived != books.finished + books.failed + in_flight {
+            let (finished, failed) = (books.finished, books.failed);
+            books.problems.push(format!(
+                "{} requests arrived, but {finished} finished, {failed} failed and {in_flight} are in flight",
+                books.arrived
+            ));
+        }
+        self.recording
+    }
+}

@@ -1,0 +1,390 @@
+//! The state of a run, its closed set of events, and who handles which.
+//!
+//! *Knows* all state and nothing about how a part of it behaves; `load` makes requests, `task`
+//! serves them, `hop` carries calls, `network` delays them, `control` tells routers about tasks,
+//! `life` starts and stops tasks, `fault` breaks them, `record` keeps the books.
+
+use super::Limits;
+use super::RunError;
+use super::control::Registry;
+use super::engine::Engine;
+use super::engine::Lane;
+use super::fault::ActiveFault;
+use super::fault::Trouble as TaskTrouble;
+use super::hop::Call;
+use super::hop::Dial;
+use super::hop::Node;
+use super::hop::RouterHost;
+use super::life::Deployment;
+use super::load::Source;
+use super::network::Delays;
+use super::program::Program;
+use super::random::Seed;
+use super::record::Recorder;
+use super::slab::Ref;
+use super::slab::Slab;
+use super::task::Job;
+use super::task::Queueing;
+use super::task::Task;
+use crate::measure::HappeningKind;
+use crate::measure::Recording;
+use crate::measure::ServiceRecord;
+use crate::policy::EndpointId;
+use crate::policy::Fact;
+use crate::policy::MemberKey;
+use crate::policy::PolicyConfig;
+use crate::policy::Trouble;
+use crate::scenario::Mechanism;
+use crate::scenario::Plane;
+use crate::scenario::Scenario;
+use crate::scenario::Window;
+use crate::units::Time;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Everything that can happen.
+#[derive(Clone, Copy)]
+pub(super) enum Ev {
+    /// A load's next request arrives.
+    Arrive { load: u32 },
+    /// A closed-loop user asks.
+    UserAsks { load: u32, user: u32 },
+    /// A job's work is done.
+    WorkDone(Ref<Job>),
+    /// A job has waited in the queue for as long as it will.
+    QueueTimeout(Ref<Job>),
+    /// An attempt arrives at its endpoint.
+    Reach { call: Ref<Call>, attempt: u8 },
+    /// An answer arrives at the caller's router.
+    Answer { call: Ref<Call>, attempt: u8, status: u16 },
+    /// An attempt's connection broke under it.
+    Broken { call: Ref<Call>, attempt: u8 },
+    /// A call's request time-out.
+    Deadline(Ref<Call>),
+    /// An attempt's own time-out.
+    PerTry { call: Ref<Call>, attempt: u8 },
+    /// A call's back-off is over.
+    Step(Ref<Call>),
+    /// A SYN arrives.
+    DialArrives(Ref<Dial>),
+    /// A dial came to its end.
+    Dialled(Ref<Dial>),
+    /// A name look-up came back.
+    Resolved { router: u32, call: Ref<Call> },
+    /// A router's housekeeping is due.
+    Upkeep { router: u32 },
+    /// A probe came to its end.
+    Probed { router: u32, endpoint: EndpointId, healthy: bool },
+    /// A list arrives at a router.
+    Push { router: u32, version: u32 },
+    /// DNS shows a list.
+    DnsShows { service: u32, version: u32 },
+    /// The warm-up is over.
+    WarmupOver,
+    /// Arrivals and measuring are over.
+    MeasureOver,
+    /// A fault begins.
+    FaultOn { fault: u32 },
+    /// A fault ends.
+    FaultOff { fault: u32 },
+    /// A `[[scale]]`.
+    Scale { scale: u32 },
+    /// A `[[deploy]]`.
+    Deploy { deploy: u32 },
+    /// A task serves from now on.
+    TaskReady { task: u32 },
+    /// A task's container check.
+    Check { task: u32 },
+    /// A task without a check counts as healthy.
+    Settled { task: u32 },
+    /// SIGTERM, after whatever came before it.
+    Sigterm { task: u32 },
+    /// SIGKILL, unless it stopped by itself.
+    Sigkill { task: u32 },
+    /// The last container has stopped.
+    TaskGone { task: u32 },
+    /// ECS has noticed that a task died.
+    Noticed { task: u32 },
+    /// ECS starts a task in place of a lost one, if it still wants one.
+    Reconcile { service: u32 },
+    /// A window between two instants opens or closes.
+    WindowEdge { window: u32, open: bool },
+    /// DNS shows that a task is healthy.
+    HealthShown { task: u32 },
+}
+
+/// A service's state.
+pub(super) struct ServiceState {
+    /// Tasks that exist, in order of number.
+    pub(super) tasks: Vec<u32>,
+    /// Tasks that serve and are not leaving; where entries and targets are drawn from.
+    pub(super) serving: Vec<u32>,
+    pub(super) desired: u32,
+    pub(super) next_number: u32,
+    pub(super) registry: Registry,
+    pub(super) queueing: Queueing,
+    pub(super) measured_from: ServiceRecord,
+    pub(super) next_spread: u64,
+    pub(super) version: super::program::Version,
+    pub(super) startup: super::random::Sampler,
+    pub(super) deployment: Option<Deployment>,
+    /// Routers that choose among its tasks.
+    pub(super) routers_in: Vec<u32>,
+    /// ALB nodes in front of it.
+    pub(super) nodes: Vec<u32>,
+    /// Sampler of the longest wait in a queue.
+    pub(super) patience: Option<u32>,
+}
+
+/// The state of a run.
+pub(super) struct World<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) plane: &'a Plane,
+    pub(super) engine: Engine<Ev>,
+    pub(super) seed: Seed,
+    pub(super) program: Program,
+    pub(super) delays: Delays,
+    pub(super) services: Vec<ServiceState>,
+    pub(super) tasks: Vec<Task>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) routers: Vec<RouterHost>,
+    /// The policy of each edge, shared by its routers.
+    pub(super) policies: Vec<Option<Arc<PolicyConfig>>>,
+    pub(super) jobs: Slab<Job>,
+    pub(super) calls: Slab<Call>,
+    pub(super) dials: Slab<Dial>,
+    pub(super) sources: Vec<Source>,
+    pub(super) faults: Vec<ActiveFault>,
+    pub(super) edge_trouble: Vec<TaskTrouble>,
+    pub(super) recorder: Recorder,
+    /// Calls woken by a router, to be stepped when the current call returns.
+    pub(super) woken: VecDeque<Ref<Call>>,
+    /// Facts of the current router call that the world acts on.
+    pub(super) notable: Vec<Fact>,
+    /// Every fact of every router, when a test asks for them.
+    pub(super) facts: Option<Vec<(u32, Time, Fact)>>,
+    pub(super) request_lanes: Vec<Lane>,
+    pub(super) per_try_lanes: Vec<Lane>,
+    pub(super) running: u32,
+    /// Requests from outside under way.
+    pub(super) in_flight: u64,
+    pub(super) live_faults: u32,
+    pub(super) faults_to_come: u32,
+    pub(super) live_deploys: u32,
+}
+
+impl<'a> World<'a> {
+    pub(super) fn new(scenario: &'a Scenario, plane: usize, replication: u32) -> World<'a> {
+        let plane = &scenario.planes[plane];
+        let mut engine = Engine::new();
+        let request_lanes = plane.edge_policies.iter().map(|p| engine.lane(p.timeouts.request)).collect();
+        let per_try_lanes = plane.edge_policies.iter().map(|p| engine.lane(p.timeouts.per_try)).collect();
+        let mut world = World {
+            scenario,
+            plane,
+            engine,
+            seed: Seed::new(scenario.run.seed, replication),
+            program: Program::new(scenario),
+            delays: Delays::new(plane),
+            services: Vec::new(),
+            tasks: Vec::new(),
+            nodes: Vec::new(),
+            routers: Vec::new(),
+            policies: vec![None; scenario.edges.len()],
+            jobs: Slab::new(),
+            calls: Slab::new(),
+            dials: Slab::new(),
+            sources: Vec::new(),
+            faults: Vec::new(),
+            edge_trouble: vec![TaskTrouble::default(); scenario.edges.len()],
+            recorder: Recorder::new(scenario, replication),
+            woken: VecDeque::new(),
+            notable: Vec::new(),
+            facts: None,
+            request_lanes,
+            per_try_lanes,
+            running: 0,
+            in_flight: 0,
+            live_faults: 0,
+            faults_to_come: 0,
+            live_deploys: 0,
+        };
+        world.set_up();
+        world
+    }
+
+    fn set_up(&mut self) {
+        self.set_up_services();
+        self.set_up_loads();
+        self.set_up_faults();
+        let run = &self.scenario.run;
+        self.engine.at(Time::ZERO + run.warmup, Ev::WarmupOver);
+        self.engine.at(Time::ZERO + run.duration, Ev::MeasureOver);
+        for (i, scale) in self.scenario.scales.iter().enumerate() {
+            self.engine.at(scale.at, Ev::Scale { scale: i as u32 });
+        }
+        for (i, deploy) in self.scenario.deploys.iter().enumerate() {
+            self.engine.at(deploy.at, Ev::Deploy { deploy: i as u32 });
+        }
+        for (i, window) in self.scenario.windows().into_iter().enumerate() {
+            if let Window::Between(from, to) = window {
+                self.engine.at(from, Ev::WindowEdge { window: i as u32, open: true });
+                self.engine.at(to, Ev::WindowEdge { window: i as u32, open: false });
+            }
+        }
+        self.recorder.set_windows(Time::ZERO, true, |w| matches!(w, Window::All | Window::Warm));
+    }
+
+    /// Runs to the end of the drain, or until nothing is left to do.
+    pub(super) fn run_to_end(
+        mut self,
+        limits: Limits<'_>,
+    ) -> Result<(Recording, Option<Vec<(u32, Time, Fact)>>), RunError> {
+        let run = &self.scenario.run;
+        let end = Time::ZERO + run.duration + run.drain;
+        let duration = Time::ZERO + run.duration;
+        let mut stopped = false;
+        while let Some(event) = self.engine.pop(end) {
+            self.dispatch(event);
+            while let Some(call) = self.woken.pop_front() {
+                self.drive(call);
+            }
+            if self.engine.fired() & 0xFFF == 0 {
+                if limits.stop.load(Ordering::Relaxed) {
+                    stopped = true;
+                    break;
+                }
+                if self.engine.fired() > limits.events_max {
+                    return Err(RunError::TooManyEvents {
+                        events: limits.events_max,
+                        at: self.engine.now(),
+                        in_flight: self.in_flight,
+                        seed: run.seed,
+                        replication: self.recorder.recording.replication,
+                    });
+                }
+            }
+            if self.in_flight == 0 && self.engine.now() > duration {
+                break;
+            }
+        }
+        let now = self.engine.now();
+        self.close_services(now);
+        self.recorder.recording.engine_events = self.engine.fired();
+        self.recorder.recording.partial = stopped;
+        let facts = self.facts.take();
+        Ok((self.recorder.finish(now, self.in_flight), facts))
+    }
+
+    fn dispatch(&mut self, event: Ev) {
+        match event {
+            Ev::Arrive { load } => self.on_arrive(load),
+            Ev::UserAsks { load, user } => self.on_user_asks(load, user),
+            Ev::WorkDone(job) => self.on_work_done(job),
+            Ev::QueueTimeout(job) => self.on_queue_timeout(job),
+            Ev::Reach { call, attempt } => self.on_reach(call, attempt),
+            Ev::Answer { call, attempt, status } => self.on_answer(call, attempt, status),
+            Ev::Broken { call, attempt } => self.on_trouble(call, attempt, Trouble::Reset { sent: true }),
+            Ev::Deadline(call) => self.on_deadline(call),
+            Ev::PerTry { call, attempt } => self.on_trouble(call, attempt, Trouble::Timeout),
+            Ev::Step(call) => self.drive(call),
+            Ev::DialArrives(dial) => self.on_dial_arrives(dial),
+            Ev::Dialled(dial) => self.on_dialled(dial),
+            Ev::Resolved { router, call } => self.on_resolved(router, call),
+            Ev::Upkeep { router } => self.on_upkeep(router),
+            Ev::Probed { router, endpoint, healthy } => self.on_probed(router, endpoint, healthy),
+            Ev::Push { router, version } => self.on_push(router, version),
+            Ev::DnsShows { service, version } => self.services[service as usize].registry.show(version),
+            Ev::WarmupOver => self.on_warmup_over(),
+            Ev::MeasureOver => self.on_measure_over(),
+            Ev::FaultOn { fault } => self.on_fault_on(fault),
+            Ev::FaultOff { fault } => self.on_fault_off(fault),
+            Ev::Scale { scale } => self.on_scale(scale),
+            Ev::Deploy { deploy } => self.on_deploy(deploy),
+            Ev::TaskReady { task } => self.on_task_ready(task),
+            Ev::Check { task } => self.on_check(task),
+            Ev::Settled { task } => self.on_settled(task),
+            Ev::Sigterm { task } => self.on_sigterm(task),
+            Ev::Sigkill { task } => self.on_sigkill(task),
+            Ev::TaskGone { task } => self.on_task_gone(task),
+            Ev::Noticed { task } => self.on_noticed(task),
+            Ev::Reconcile { service } => self.reconcile(service),
+            Ev::WindowEdge { window, open } => {
+                let window = self.scenario.windows()[window as usize];
+                self.recorder.set_windows(self.engine.now(), open, |w| w == window);
+            }
+            Ev::HealthShown { task } => self.on_health_shown(task),
+        }
+    }
+
+    /// A line in the log.
+    pub(super) fn log(&mut self, kind: HappeningKind, by: u32, task: u32) {
+        let now = self.engine.now();
+        self.recorder.happened(now, kind, by, task, None);
+    }
+
+    /// The sidecar part of the plane, if it has one.
+    pub(super) fn sidecar(&self) -> Option<&'a crate::scenario::SidecarPlane> {
+        match &self.plane.mechanism {
+            Mechanism::Sidecar(sidecar) => Some(sidecar),
+            Mechanism::Direct | Mechanism::Dns(_) | Mechanism::Alb(_) => None,
+        }
+    }
+
+    fn on_warmup_over(&mut self) {
+        let now = self.engine.now();
+        for state in &mut self.services {
+            state.measured_from = state.queueing.at(now);
+        }
+        self.recorder.choose_segment(now);
+    }
+
+    fn on_measure_over(&mut self) {
+        let now = self.engine.now();
+        let measured = self.scenario.run.duration.less(self.scenario.run.warmup);
+        for (state, record) in self.services.iter_mut().zip(&mut self.recorder.recording.services) {
+            *record = state.queueing.at(now).less(&state.measured_from);
+            record.measured = measured;
+        }
+    }
+
+    fn close_services(&mut self, now: Time) {
+        let duration = Time::ZERO + self.scenario.run.duration;
+        if now < duration {
+            // Cut short: what there is, up to here.
+            for (state, record) in self.services.iter_mut().zip(&mut self.recorder.recording.services) {
+                *record = state.queueing.at(now).less(&state.measured_from);
+                record.measured = now.since(Time::ZERO + self.scenario.run.warmup);
+            }
+        }
+        let mut residual = vec![0_u128; self.services.len()];
+        for (_, job) in self.jobs.refs() {
+            if job.counted {
+                residual[self.tasks[job.task as usize].service as usize] +=
+                    u128::from(now.since(job.entered).as_nanos());
+            }
+        }
+        let books = &mut self.recorder.recording.books;
+        for ((state, residual), service) in self.services.iter_mut().zip(residual).zip(&self.scenario.services) {
+            let total = state.queueing.at(now);
+            let sum = total.sojourn + residual;
+            if total.area_in_service > 0 || sum > 0 {
+                // Little's law in its exact form: the integral of the number there is the sum of the stays.
+                let error = total.area_in_service.abs_diff(sum) as f64 / total.area_in_service.max(sum) as f64;
+                books.little_error = Some(books.little_error.unwrap_or(0.0).max(error));
+                if error > 0.0 {
+                    books.problems.push(format!(
+                        "Little's law fails in {}: {} request-ns by the clock, {sum} by the requests",
+                        service.name, total.area_in_service
+                    ));
+                }
+            }
+        }
+    }
+
+    /// The service a member key of a router leads to is a task, or an ALB node.
+    pub(super) fn member_task(member: MemberKey) -> Option<u32> {
+        (member.0 >> 32 == 0).then_some(member.0 as u32)
+    }
+}
