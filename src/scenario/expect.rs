@@ -429,7 +429,8 @@ fn window(node: &Node, cx: &Context<'_>, problems: &mut Problems<'_>) -> Option<
         }
         _ => {
             if let Some(index) = faults.iter().position(|fault| fault.name == name) {
-                if let Some(begin) = begins(faults[index].when).filter(|begin| *begin >= Time::ZERO + cx.duration) {
+                let begin = begins(faults[index].when);
+                if begin >= Time::ZERO + cx.duration {
                     let label = format!("the fault starts at {begin} but [run] duration is {}", cx.duration);
                     empty(node, name, &label, problems);
                 }
@@ -455,11 +456,11 @@ fn empty(node: &Node, name: &str, why: &str, problems: &mut Problems<'_>) {
     problems.warn("expect::empty-window", &node.place, message, why);
 }
 
-fn begins(when: When) -> Option<Time> {
-    Some(match when {
+fn begins(when: When) -> Time {
+    match when {
         When::Once { at, .. } => at,
         When::Every { period, .. } => Time::ZERO + period,
-    })
+    }
 }
 
 fn endless(when: When) -> bool {
@@ -467,7 +468,7 @@ fn endless(when: When) -> bool {
 }
 
 fn first_event(cx: &Context<'_>) -> Option<Time> {
-    let faults = cx.happenings.faults.iter().filter_map(|fault| begins(fault.when));
+    let faults = cx.happenings.faults.iter().map(|fault| begins(fault.when));
     let scales = cx.happenings.scales.iter().map(|scale| scale.at);
     faults.chain(scales).chain(cx.happenings.deploys.iter().map(|deploy| deploy.at)).min()
 }

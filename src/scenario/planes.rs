@@ -387,10 +387,10 @@ fn plane(
         if let Some(span) = reader.span("timeout", problems) {
             fields.push(move |config| config.timeouts.request = if span.is_zero() { Span::MAX } else { span });
         }
-        if draft.base == Base::CloudMapDns {
-            if let Some(span) = reader.span("connect_timeout", problems) {
-                fields.push(move |config| config.timeouts.connect = span);
-            }
+        if draft.base == Base::CloudMapDns
+            && let Some(span) = reader.span("connect_timeout", problems)
+        {
+            fields.push(move |config| config.timeouts.connect = span);
         }
     }
     reader.finish(problems);
@@ -410,7 +410,9 @@ fn plane(
             layers.push(if takes_shared { &edge.patch } else { &edge.timeout });
         }
         if !callee.external || draft.base == Base::Direct {
-            layers.iter().for_each(|layer| layer.apply(&mut config));
+            for layer in &layers {
+                layer.apply(&mut config);
+            }
         } else if let Some(edge) = edges.get(&EdgeId(index as u32)) {
             edge.timeout.apply(&mut config);
         }
@@ -624,37 +626,32 @@ fn alb(topology: &Topology, reader: &mut Reader<'_>, problems: &mut Problems<'_>
             ),
         }
     }
-    if let Some(node) = reader.get("health_check") {
-        if let Some(mut inner) = Reader::of(node, "health_check", problems) {
-            inner.text("path", problems);
-            let check = node_policy.health_check.get_or_insert(HealthCheck {
-                interval: Span::from_secs(30),
-                timeout: Span::from_secs(5),
-                healthy_threshold: 5,
-                unhealthy_threshold: 2,
-                first_pass_suffices: true,
-            });
-            check.interval = inner.span("interval", problems).unwrap_or(check.interval);
-            check.timeout = inner.span("timeout", problems).unwrap_or(check.timeout);
-            let mut threshold = |key, before: &mut u32| {
-                if let Some(n) = inner.count(key, 1..=1_000, problems) {
-                    *before = n as u32;
-                }
-            };
-            threshold("healthy_threshold", &mut check.healthy_threshold);
-            threshold("unhealthy_threshold", &mut check.unhealthy_threshold);
-            for (key, span) in [("interval", check.interval), ("timeout", check.timeout)] {
-                if span.is_zero() {
-                    problems.error(
-                        "scenario::range",
-                        inner.key_place(key),
-                        format!("`{key}` is zero"),
-                        "must be longer",
-                    );
-                }
+    if let Some(node) = reader.get("health_check")
+        && let Some(mut inner) = Reader::of(node, "health_check", problems)
+    {
+        inner.text("path", problems);
+        let check = node_policy.health_check.get_or_insert(HealthCheck {
+            interval: Span::from_secs(30),
+            timeout: Span::from_secs(5),
+            healthy_threshold: 5,
+            unhealthy_threshold: 2,
+            first_pass_suffices: true,
+        });
+        check.interval = inner.span("interval", problems).unwrap_or(check.interval);
+        check.timeout = inner.span("timeout", problems).unwrap_or(check.timeout);
+        let mut threshold = |key, before: &mut u32| {
+            if let Some(n) = inner.count(key, 1..=1_000, problems) {
+                *before = n as u32;
             }
-            inner.finish(problems);
+        };
+        threshold("healthy_threshold", &mut check.healthy_threshold);
+        threshold("unhealthy_threshold", &mut check.unhealthy_threshold);
+        for (key, span) in [("interval", check.interval), ("timeout", check.timeout)] {
+            if span.is_zero() {
+                problems.error("scenario::range", inner.key_place(key), format!("`{key}` is zero"), "must be longer");
+            }
         }
+        inner.finish(problems);
     }
     if let Some(idle) = reader.span("idle_timeout", problems) {
         // A target that says nothing for this long is answered for with 504 (aws.md 3.3).
@@ -664,10 +661,10 @@ fn alb(topology: &Topology, reader: &mut Reader<'_>, problems: &mut Problems<'_>
     if let Some(connect) = reader.span("connect_timeout", problems) {
         node_policy.timeouts.connect = connect;
     }
-    if let Some(ramp) = reader.span("slow_start", problems) {
-        if !ramp.is_zero() {
-            problems.unmodelled(reader.key_place("slow_start"), "slow start of an ALB");
-        }
+    if let Some(ramp) = reader.span("slow_start", problems)
+        && !ramp.is_zero()
+    {
+        problems.unmodelled(reader.key_place("slow_start"), "slow start of an ALB");
     }
     let mut zones: Vec<u8> = topology.services.iter().flat_map(|service| service.zones.iter().copied()).collect();
     zones.sort_unstable();

@@ -33,6 +33,12 @@ const OUTLIER_WINDOW: Span = Span::from_secs(30);
 
 type Change = Box<dyn Fn(&mut PolicyConfig)>;
 
+/// Sets one number of a part of the policy.
+type Number<T> = fn(&mut T, u32);
+
+/// Switches of one kind of statistical ejection, and its parameters with Envoy's defaults.
+type Statistic = (&'static [&'static str], &'static [(&'static str, u64)]);
+
 /// What one table changes in a policy.
 #[derive(Default)]
 pub struct Patch {
@@ -89,11 +95,11 @@ pub fn read(table: &Table, what: &str, place: &Place, problems: &mut Problems<'_
         });
     }
     balancing(&mut reader, &mut patch, problems);
-    if let Some(node) = reader.get("common_lb_config") {
-        if let Some(mut inner) = Reader::of(node, "common_lb_config", problems) {
-            common(&mut inner, &mut patch, problems);
-            finish(inner, "common_lb_config.", problems);
-        }
+    if let Some(node) = reader.get("common_lb_config")
+        && let Some(mut inner) = Reader::of(node, "common_lb_config", problems)
+    {
+        common(&mut inner, &mut patch, problems);
+        finish(&inner, "common_lb_config.", problems);
     }
     common(&mut reader, &mut patch, problems);
     if let Some(n) = reader.count("max_requests_per_connection", 0..=u64::from(u32::MAX), problems) {
@@ -117,7 +123,7 @@ pub fn read(table: &Table, what: &str, place: &Place, problems: &mut Problems<'_
         problems,
     );
     section(&mut reader, "health_check", |c| c.health_check = None, probes, &mut patch, problems);
-    finish(reader, "", problems);
+    finish(&reader, "", problems);
     patch
 }
 
@@ -143,7 +149,7 @@ fn section(
     }
     let Some(mut inner) = Reader::of(node, key, problems) else { return };
     read(&mut inner, patch, problems);
-    finish(inner, &format!("{key}."), problems);
+    finish(&inner, &format!("{key}."), problems);
 }
 
 /// In Envoy a time limit of zero is none.
@@ -175,27 +181,27 @@ fn common(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<'_
 }
 
 fn balancing(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<'_>) {
-    if let Some(node) = reader.get("lb_policy") {
-        if let Some(name) = value::text(node, problems) {
-            let policy = match name {
-                "ROUND_ROBIN" => Some(LbPolicy::RoundRobin),
-                "RANDOM" => Some(LbPolicy::Random),
-                // Two choices is Envoy's default.
-                "LEAST_REQUEST" => Some(LbPolicy::LeastRequest(LeastRequest::Choices(2))),
-                "RING_HASH" | "MAGLEV" | "CLUSTER_PROVIDED" | "LOAD_BALANCING_POLICY_CONFIG" => {
-                    not_modelled(&node.place, &format!("lb_policy {name}"), problems);
-                    None
-                }
-                _ => {
-                    let names = ["ROUND_ROBIN", "RANDOM", "LEAST_REQUEST"];
-                    let label = format!("one of {}", names.join(", "));
-                    problems.error("policy::lb-policy", &node.place, format!("Envoy has no lb_policy `{name}`"), label);
-                    None
-                }
-            };
-            if let Some(policy) = policy {
-                patch.push(move |config| config.lb_policy = policy);
+    if let Some(node) = reader.get("lb_policy")
+        && let Some(name) = value::text(node, problems)
+    {
+        let policy = match name {
+            "ROUND_ROBIN" => Some(LbPolicy::RoundRobin),
+            "RANDOM" => Some(LbPolicy::Random),
+            // Two choices is Envoy's default.
+            "LEAST_REQUEST" => Some(LbPolicy::LeastRequest(LeastRequest::Choices(2))),
+            "RING_HASH" | "MAGLEV" | "CLUSTER_PROVIDED" | "LOAD_BALANCING_POLICY_CONFIG" => {
+                not_modelled(&node.place, &format!("lb_policy {name}"), problems);
+                None
             }
+            _ => {
+                let names = ["ROUND_ROBIN", "RANDOM", "LEAST_REQUEST"];
+                let label = format!("one of {}", names.join(", "));
+                problems.error("policy::lb-policy", &node.place, format!("Envoy has no lb_policy `{name}`"), label);
+                None
+            }
+        };
+        if let Some(policy) = policy {
+            patch.push(move |config| config.lb_policy = policy);
         }
     }
     let Some(node) = reader.get("least_request_lb_config") else { return };
@@ -204,7 +210,7 @@ fn balancing(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems
     let full = inner.word("selection_method", &[("N_CHOICES", false), ("FULL_SCAN", true)], problems).unwrap_or(false);
     // scsim's own: what the literature calls power of d choices draws without replacement.
     let distinct = inner.truth("distinct", problems).unwrap_or(false);
-    finish(inner, "least_request_lb_config.", problems);
+    finish(&inner, "least_request_lb_config.", problems);
     patch.push(move |config| {
         if let LbPolicy::LeastRequest(how) = &mut config.lb_policy {
             let n = choices.unwrap_or(2);
@@ -242,28 +248,28 @@ fn retries(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<'
     if let Some(avoids) = reader.get("retry_host_predicate").and_then(|node| host_predicate(node, problems)) {
         set(Box::new(move |retry| retry.previous_hosts = avoids));
     }
-    if let Some(node) = reader.get("retry_back_off") {
-        if let Some(mut inner) = Reader::of(node, "retry_back_off", problems) {
-            let base = inner.span("base_interval", problems);
-            let most = inner.span("max_interval", problems);
-            finish(inner, "retry_policy.retry_back_off.", problems);
-            set(Box::new(move |retry| {
-                if let Some(base) = base {
-                    retry.base_interval = base;
-                    // Envoy's default is ten times the base.
-                    retry.max_interval = base.times(10);
-                }
-                retry.max_interval = most.unwrap_or(retry.max_interval);
-            }));
-        }
+    if let Some(node) = reader.get("retry_back_off")
+        && let Some(mut inner) = Reader::of(node, "retry_back_off", problems)
+    {
+        let base = inner.span("base_interval", problems);
+        let most = inner.span("max_interval", problems);
+        finish(&inner, "retry_policy.retry_back_off.", problems);
+        set(Box::new(move |retry| {
+            if let Some(base) = base {
+                retry.base_interval = base;
+                // Envoy's default is ten times the base.
+                retry.max_interval = base.times(10);
+            }
+            retry.max_interval = most.unwrap_or(retry.max_interval);
+        }));
     }
     if let Some(span) = reader.span("per_try_timeout", problems) {
         patch.push(move |config| config.timeouts.per_try = unlimited(span));
     }
-    if let Some(span) = reader.span("per_try_idle_timeout", problems) {
-        if !span.is_zero() {
-            not_modelled(reader.key_place("per_try_idle_timeout"), "per_try_idle_timeout", problems);
-        }
+    if let Some(span) = reader.span("per_try_idle_timeout", problems)
+        && !span.is_zero()
+    {
+        not_modelled(reader.key_place("per_try_idle_timeout"), "per_try_idle_timeout", problems);
     }
 }
 
@@ -334,8 +340,7 @@ fn outliers(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<
     let mut set = |change: Box<dyn Fn(&mut OutlierDetection)>| {
         patch.push(move |config| change(config.outlier_detection.get_or_insert_with(OutlierDetection::envoy_default)));
     };
-    type Number = fn(&mut OutlierDetection, u32);
-    let counts: [(&'static str, Number); 3] = [
+    let counts: [(&'static str, Number<OutlierDetection>); 3] = [
         ("consecutive_5xx", |od, n| od.consecutive_5xx = n),
         ("consecutive_gateway_failure", |od, n| od.consecutive_gateway_failure = n),
         ("consecutive_local_origin_failure", |od, n| od.consecutive_local_origin_failure = n),
@@ -345,7 +350,7 @@ fn outliers(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<
             set(Box::new(move |od| change(od, n as u32)));
         }
     }
-    let percents: [(&'static str, Number); 4] = [
+    let percents: [(&'static str, Number<OutlierDetection>); 4] = [
         ("enforcing_consecutive_5xx", |od, n| od.enforcing_consecutive_5xx = n),
         ("enforcing_consecutive_gateway_failure", |od, n| od.enforcing_consecutive_gateway_failure = n),
         ("enforcing_consecutive_local_origin_failure", |od, n| od.enforcing_consecutive_local_origin_failure = n),
@@ -387,7 +392,7 @@ fn outliers(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<
 /// act on either are let pass.
 fn statistical(reader: &mut Reader<'_>, problems: &mut Problems<'_>) {
     let mut rate_off = false;
-    let groups: [(&[&'static str], &[(&'static str, u64)]); 2] = [
+    let groups: [Statistic; 2] = [
         (
             &["enforcing_success_rate", "enforcing_local_origin_success_rate"],
             &[
@@ -441,15 +446,14 @@ fn breakers(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<
                 not_modelled(&node.place, "a priority other than DEFAULT", problems);
             }
             thresholds(&mut inner, patch, problems);
-            finish(inner, "circuit_breakers.thresholds.", problems);
+            finish(&inner, "circuit_breakers.thresholds.", problems);
         }
     }
     thresholds(reader, patch, problems);
 }
 
 fn thresholds(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<'_>) {
-    type Number = fn(&mut CircuitBreakers, u32);
-    let counts: [(&'static str, Number); 4] = [
+    let counts: [(&'static str, Number<CircuitBreakers>); 4] = [
         ("max_connections", |cb, n| cb.max_connections = n),
         ("max_pending_requests", |cb, n| cb.max_pending_requests = n),
         ("max_requests", |cb, n| cb.max_requests = n),
@@ -467,7 +471,7 @@ fn thresholds(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problem
     let Some(mut inner) = Reader::of(node, "retry_budget", problems) else { return };
     let share = inner.get("budget_percent").and_then(|node| percent(node, problems));
     let least = inner.count("min_retry_concurrency", 0..=u64::from(u32::MAX), problems);
-    finish(inner, "circuit_breakers.retry_budget.", problems);
+    finish(&inner, "circuit_breakers.retry_budget.", problems);
     let budget = RetryBudget {
         budget_percent: share.unwrap_or(Ratio::from_percent(20)),
         min_retry_concurrency: least.unwrap_or(3) as u32,
@@ -543,7 +547,7 @@ const ELSEWHERE: [&str; 26] = [
 ];
 
 /// Reports the keys that are left: unknown to Envoy, or known and not modelled.
-fn finish(reader: Reader<'_>, prefix: &str, problems: &mut Problems<'_>) {
+fn finish(reader: &Reader<'_>, prefix: &str, problems: &mut Problems<'_>) {
     for (key, entry) in reader.leftovers() {
         let field = format!("{prefix}{key}");
         if ELSEWHERE.contains(&key) {

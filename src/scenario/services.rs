@@ -120,12 +120,11 @@ impl Topology {
         let (from, to) = (from.trim(), to.trim());
         let mut ids = [ServiceId(0); 2];
         for (slot, side) in ids.iter_mut().zip([from, to]) {
-            match self.service(side) {
-                Some(id) => *slot = id,
-                None => {
-                    self.unknown(side, place, &format!("there is no service `{side}`"), problems);
-                    return None;
-                }
+            if let Some(id) = self.service(side) {
+                *slot = id
+            } else {
+                self.unknown(side, place, &format!("there is no service `{side}`"), problems);
+                return None;
             }
         }
         let found = self.arrows.get(&(ids[0], ids[1])).copied();
@@ -200,9 +199,10 @@ pub fn read(tree: &Table, problems: &mut Problems<'_>) -> Topology {
 fn defaults(tree: &Table, problems: &mut Problems<'_>) -> Table {
     let Some(node) = tree.get("defaults") else { return Table::default() };
     let Some(mut reader) = Reader::of(node, "[defaults]", problems) else { return Table::default() };
-    let found = reader.get("service").and_then(|node| match &node.value {
-        Value::Table(table) => Some(table.clone()),
-        _ => {
+    let found = reader.get("service").and_then(|node| {
+        if let Value::Table(table) = &node.value {
+            Some(table.clone())
+        } else {
             problems.error(
                 "scenario::type",
                 &node.place,
@@ -263,17 +263,16 @@ fn service(name: &str, mut reader: Reader<'_>, topology: &mut Topology, problems
                     let what = format!("[service.{name}] endpoint.{endpoint_name}");
                     // A broken endpoint keeps its place, so that indices stay right.
                     let empty = Table::default();
-                    let table = match &entry.node.value {
-                        Value::Table(table) => table,
-                        _ => {
-                            problems.error(
-                                "scenario::type",
-                                &entry.node.place,
-                                format!("{what} is a table"),
-                                "write { ... }",
-                            );
-                            &empty
-                        }
+                    let table = if let Value::Table(table) = &entry.node.value {
+                        table
+                    } else {
+                        problems.error(
+                            "scenario::type",
+                            &entry.node.place,
+                            format!("{what} is a table"),
+                            "write { ... }",
+                        );
+                        &empty
                     };
                     let mut inner = Reader::new(table, what, &entry.key);
                     endpoints.push(endpoint(endpoint_name.clone(), id, &mut inner, topology, problems));
@@ -353,9 +352,9 @@ fn endpoint(
     problems: &mut Problems<'_>,
 ) -> Endpoint {
     let mut steps = Vec::new();
-    if let Some(latency) = reader.distribution("latency", problems) {
-        steps.push(Step::Work(latency));
-    }
+    let latency = reader.distribution("latency", problems);
+    // No work at all is not a step; "0s" says the same as nothing.
+    steps.extend(latency.filter(|latency| *latency != Distribution::Constant(Span::ZERO)).map(Step::Work));
     let errors = reader.ratio("errors", problems).unwrap_or(Ratio::ZERO);
     let calls = reader.get("calls");
     let long = reader.get("steps");

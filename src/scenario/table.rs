@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::SHOWN_MAX;
@@ -92,7 +91,7 @@ impl<'a> Problems<'a> {
 
 /// A finding at a place.
 pub fn at(severity: Severity, code: &'static str, place: &Place, message: impl Into<String>) -> Diagnostic {
-    Diagnostic::at(severity, code, Arc::clone(&place.source), place.span.clone(), message)
+    Diagnostic::at(severity, code, &place.source, place.span.clone(), message)
 }
 
 /// Reads one table key by key and remembers which keys exist.

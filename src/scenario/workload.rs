@@ -14,6 +14,7 @@ use crate::scenario::RatePiece;
 use crate::scenario::ServiceId;
 use crate::scenario::Spacing;
 use crate::scenario::Spread;
+use crate::scenario::load::Data;
 use crate::scenario::load::read_data;
 use crate::scenario::maths;
 use crate::scenario::services::Topology;
@@ -296,7 +297,11 @@ fn bursts(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> Vec<Burst> {
 fn trace(reader: &mut Reader<'_>, duration: Span, problems: &mut Problems<'_>) -> Option<Arrivals> {
     let speed = reader.get("speed").and_then(|node| value::number(node, 1e-6..=1e6, problems)).unwrap_or(1.0);
     let node = reader.get("trace")?;
-    let Some(text) = read_data(node, "trace", problems)? else { return Some(Arrivals::Trace(Arc::from([]))) };
+    let text = match read_data(node, "trace", problems) {
+        Data::Text(text) => text,
+        Data::Absent => return Some(Arrivals::Trace(Arc::from([]))),
+        Data::Wrong => return None,
+    };
     let mut instants: Vec<f64> = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let cell = line.split([',', ';', '\t']).next().unwrap_or("").trim().trim_matches('"');
