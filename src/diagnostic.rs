@@ -173,13 +173,13 @@ impl Diagnostic {
     pub fn at(
         severity: Severity,
         code: &'static str,
-        source: Arc<Source>,
+        source: &Arc<Source>,
         span: Range<usize>,
         message: impl Into<String>,
     ) -> Self {
         Diagnostic {
             span: Some(span),
-            source: Some(Arc::clone(&source)),
+            source: Some(Arc::clone(source)),
             ..Diagnostic::of_file(severity, code, source.name(), message)
         }
     }
@@ -207,15 +207,14 @@ impl Diagnostic {
             Charset::Ascii => &ASCII,
         };
         let mut out = format!("{}[{}]: {}\n", self.severity.name(), self.code, printable(&self.message));
-        match (&self.source, &self.span) {
-            (Some(source), Some(span)) => self.render_excerpt(&mut out, strokes, source, span),
-            _ => {
-                let _ = writeln!(out, "   {}[{}]", strokes.top, printable(&self.file));
-                if !self.label.is_empty() {
-                    let _ = writeln!(out, "   {} {}", strokes.dot, printable(&self.label));
-                }
-                let _ = writeln!(out, "   {}", strokes.bottom);
+        if let (Some(source), Some(span)) = (&self.source, &self.span) {
+            self.render_excerpt(&mut out, strokes, source, span);
+        } else {
+            let _ = writeln!(out, "   {}[{}]", strokes.top, printable(&self.file));
+            if !self.label.is_empty() {
+                let _ = writeln!(out, "   {} {}", strokes.dot, printable(&self.label));
             }
+            let _ = writeln!(out, "   {}", strokes.bottom);
         }
         for (word, text) in [("help", &self.help), ("note", &self.note)] {
             let Some(text) = text else { continue };
@@ -248,7 +247,7 @@ impl Diagnostic {
             }
         }
         let shown = clip(line, begin.column - 1, length, strokes);
-        let _ = writeln!(out, "{:>width$} {} {}", begin.line, strokes.bar, shown.text);
+        let _ = writeln!(out, "{}", format!("{:>width$} {} {}", begin.line, strokes.bar, shown.text).trim_end());
         let left = " ".repeat(shown.column);
         let half = shown.length / 2;
         if self.label.is_empty() {
@@ -338,15 +337,12 @@ pub fn render_all(diagnostics: &[Diagnostic], form: Form) -> String {
     let mut shown: Vec<(&str, usize)> = Vec::new();
     let mut out = String::new();
     for diagnostic in diagnostics {
-        let count = match shown.iter_mut().find(|(file, _)| *file == diagnostic.file) {
-            Some((_, count)) => count,
-            None => {
-                shown.push((&diagnostic.file, 0));
-                &mut shown.last_mut().expect("one was just pushed").1
-            }
-        };
-        *count += 1;
-        if *count > SHOWN_MAX {
+        let index = shown.iter().position(|(file, _)| *file == diagnostic.file).unwrap_or_else(|| {
+            shown.push((&diagnostic.file, 0));
+            shown.len() - 1
+        });
+        shown[index].1 += 1;
+        if shown[index].1 > SHOWN_MAX {
             continue;
         }
         match form {
@@ -466,7 +462,7 @@ mod tests {
 
     fn check(text: &str, span: Range<usize>, expected: &str) {
         let source = Arc::new(Source::new("a.toml", text));
-        let diagnostic = Diagnostic::at(Severity::Error, "x::y", source, span, "it is wrong").with_label("here");
+        let diagnostic = Diagnostic::at(Severity::Error, "x::y", &source, span, "it is wrong").with_label("here");
         assert_eq!(diagnostic.render(Charset::Unicode), expected);
     }
 
@@ -492,7 +488,7 @@ mod tests {
         let source = Arc::new(Source::new("a", "äöü\r\n\u{1b}[31m\n"));
         for start in 0..14 {
             for end in 0..14 {
-                let d = Diagnostic::at(Severity::Warning, "x::y", Arc::clone(&source), start..end, "m");
+                let d = Diagnostic::at(Severity::Warning, "x::y", &source, start..end, "m");
                 let text = d.render(Charset::Ascii);
                 assert!(!text.contains('\u{1b}'));
                 let _ = d.with_label("l").render(Charset::Unicode);
@@ -504,7 +500,7 @@ mod tests {
     fn long_lines_are_clipped_around_the_span() {
         let text = format!("{}bad{}", "a".repeat(5000), "b".repeat(5000));
         let source = Arc::new(Source::new("a", text));
-        let d = Diagnostic::at(Severity::Error, "x::y", source, 5000..5003, "m").with_label("l");
+        let d = Diagnostic::at(Severity::Error, "x::y", &source, 5000..5003, "m").with_label("l");
         let lines: Vec<String> = d.render(Charset::Unicode).lines().map(str::to_owned).collect();
         let at = lines[2].chars().position(|c| c == 'b').unwrap();
         assert!(lines[2].chars().count() < 120);

@@ -5,7 +5,6 @@ use super::args::CheckArgs;
 use super::console;
 use super::console::Console;
 use super::loading;
-use super::loading::Often;
 use crate::report::model::fault_label;
 use crate::scenario::FaultKind;
 use crate::scenario::Replications;
@@ -20,13 +19,10 @@ pub fn check(console: &Console, args: &CheckArgs) -> Exit {
     let mut exit = Exit::Held;
     let mut out = String::new();
     for file in &files {
-        match loading::scenario(console, file, &args.shape, &Often::default()) {
-            Some(scenario) => {
-                out.push_str(&summary(&scenario));
-                if args.defaults {
-                    out.push_str(&loading::defaults(file, &args.shape));
-                }
-            }
+        match loading::with_defaults(console, file, &args.shape) {
+            // Pure TOML: what is printed can be saved and run.
+            Some((_, defaults)) if args.defaults => out.push_str(&defaults),
+            Some((scenario, _)) => out.push_str(&summary(&scenario)),
             None => exit = Exit::Usage,
         }
     }
@@ -54,6 +50,9 @@ fn summary(scenario: &Scenario) -> String {
     );
     for fault in &scenario.faults {
         out.push_str(&format!("  fault: {}{}\n", fault_label(scenario, fault), meaning(&fault.kind)));
+    }
+    for unmodelled in &scenario.unmodelled {
+        out.push_str(&format!("  not modelled yet: {} (line {})\n", unmodelled.what, unmodelled.line));
     }
     match scenario.expects.len() {
         0 => out.push_str("  no expectations: a run will only compare\n"),

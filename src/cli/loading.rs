@@ -8,6 +8,13 @@ use super::Exit;
 use super::args::Shape;
 use super::console::Console;
 use super::console::complain;
+use crate::diagnostic;
+use crate::diagnostic::Charset;
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::Form;
+use crate::scenario;
+use crate::scenario::LoadOptions;
+use crate::scenario::Loaded;
 use crate::scenario::Scenario;
 
 /// How often a run wants each plane simulated, as far as flags say.
@@ -52,24 +59,110 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
 
 /// A scenario, or `None` after its problems have been told.
 pub fn scenario(console: &Console, path: &Path, shape: &Shape, often: &Often) -> Option<Scenario> {
-    let _ = (console, shape, often);
-    complain(&format!("error: {}: loading scenarios is not merged yet", path.display()));
-    None
+    told(console, scenario::load(path, &options(shape, often))).map(|loaded| loaded.scenario)
 }
 
-/// Every value that a run of the file would use.
-pub fn defaults(path: &Path, shape: &Shape) -> String {
-    let _ = (path, shape);
-    String::new()
+/// As [`scenario`], with the text of every value that would be used.
+pub fn with_defaults(console: &Console, path: &Path, shape: &Shape) -> Option<(Scenario, String)> {
+    let loaded = told(console, scenario::load(path, &options(shape, &Often::default())))?;
+    let filled = scenario::filled(&loaded);
+    Some((loaded.scenario, filled))
 }
 
 /// The scenario whose constants to list: the one named, or one with every built-in plane.
 pub fn for_assumptions(console: &Console, path: Option<&Path>, shape: &Shape) -> Option<Scenario> {
-    scenario(console, path?, shape, &Often::default())
+    match path {
+        Some(path) => scenario(console, path, shape, &Often::default()),
+        None => {
+            let options = options(shape, &Often::default());
+            told(console, scenario::parse("built-in", EVERY_PLANE, Path::new("."), &options)).map(|l| l.scenario)
+        }
+    }
 }
 
 /// "; did you mean `x`?", or nothing.
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
-    let _ = (word, candidates.into_iter());
-    String::new()
+    diagnostic::did_you_mean(word, candidates)
+}
+
+/// Refuses what no model covers, unless told to go on without it. What that is has been told as
+/// warnings by then.
+pub fn refuses_unmodelled(scenario: &Scenario, shape: &Shape) -> bool {
+    let refused = !scenario.unmodelled.is_empty() && !shape.allow_unmodelled;
+    if refused {
+        let list: Vec<String> =
+            scenario.unmodelled.iter().map(|u| format!("  {}:{}: {}", scenario.file, u.line, u.what)).collect();
+        complain(&format!(
+            "error: scsim does not simulate this yet:\n{}\n  help: --allow-unmodelled runs the rest without it",
+            list.join("\n")
+        ));
+    }
+    refused
+}
+
+fn options(shape: &Shape, often: &Often) -> LoadOptions {
+    LoadOptions {
+        set: shape.set.clone(),
+        planes: shape.plane.clone(),
+        duration: shape.duration.clone(),
+        seed: shape.seed,
+        replications: often.replications,
+        precision: often.precision.clone(),
+        fast: often.fast,
+    }
+}
+
+/// Tells warnings and problems; full excerpts on a terminal, one line each on a pipe.
+fn told(console: &Console, outcome: Result<Loaded, Vec<Diagnostic>>) -> Option<Loaded> {
+    let form = match (console.talks_to_terminal, console.ascii) {
+        (true, false) => Form::Full(Charset::Unicode),
+        (true, true) => Form::Full(Charset::Ascii),
+        (false, _) => Form::OneLine,
+    };
+    match outcome {
+        Ok(loaded) => {
+            if !loaded.warnings.is_empty() {
+                console.say(&diagnostic::render_all(&loaded.warnings, form));
+            }
+            Some(loaded)
+        }
+        Err(problems) => {
+            complain(&diagnostic::render_all(&problems, form));
+            None
+        }
+    }
+}
+
+/// A scenario with every built-in plane, for its constants only.
+const EVERY_PLANE: &str = r#"
+title = "every built-in plane"
+compare = ["service-connect", "cloud-map-dns", "internal-alb", "envoy", "app-mesh", "direct"]
+[service.a]
+calls = ["b"]
+[service.b]
+latency = "10ms"
+[load]
+rate = "10/s"
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_constants_of_every_plane_can_be_listed() {
+        let loaded = scenario::parse("built-in", EVERY_PLANE, Path::new("."), &LoadOptions::default());
+        assert_eq!(loaded.unwrap().scenario.planes.len(), 6);
+    }
+
+    #[test]
+    fn a_folder_without_scenarios_is_nothing_to_do() {
+        let folder = std::env::temp_dir().join(format!("scsim-empty-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        assert_eq!(files(std::slice::from_ref(&folder)), Err(Exit::Nothing));
+        fs::write(folder.join("b.toml"), "").unwrap();
+        fs::write(folder.join("a.toml"), "").unwrap();
+        assert_eq!(files(std::slice::from_ref(&folder)), Ok(vec![folder.join("a.toml"), folder.join("b.toml")]));
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -65,8 +65,8 @@ pub fn run(console: &Console, common: &Common, args: &RunArgs) -> Exit {
     let mut broken = false;
     for file in &files {
         match loading::scenario(console, file, &args.shape, &often) {
-            Some(scenario) => scenarios.push(scenario),
-            None => broken = true,
+            Some(scenario) if !loading::refuses_unmodelled(&scenario, &args.shape) => scenarios.push(scenario),
+            _ => broken = true,
         }
     }
     if broken {

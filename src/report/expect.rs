@@ -295,3 +295,96 @@ const fn mirrored(op: Comparison) -> Comparison {
         Comparison::Unequal => Comparison::Unequal,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+    use crate::measure::study::Study;
+
+    fn verdicts(expects: &str) -> Vec<Judgement> {
+        verdicts_of(expects, |_| {})
+    }
+
+    fn verdicts_of(expects: &str, change: impl FnOnce(&mut Study)) -> Vec<Judgement> {
+        let scenario = fixture::scenario(expects);
+        let mut study = fixture::study(&scenario, 1);
+        change(&mut study);
+        judge(&Sheet::new(&scenario, &study))
+    }
+
+    fn check(rest: &str, expected: Verdict) -> Judgement {
+        let all = verdicts(&format!("[[expect]]\n{rest}"));
+        assert_eq!(all[0].verdict, expected, "{rest}: {:?}", all[0]);
+        all[0].clone()
+    }
+
+    #[test]
+    fn intervals_decide() {
+        check("that = \"error_rate < 0.1%\"\nplane = \"service-connect\"", Verdict::Holds);
+        check("that = \"error_rate < 0.1%\"\nplane = \"internal-alb\"", Verdict::Fails);
+        check("that = \"error_rate > 10%\"\nplane = \"internal-alb\"\nduring = \"fault\"", Verdict::Holds);
+        check("that = \"p50 > 1ms\"\nplane = \"internal-alb\"", Verdict::Holds);
+    }
+
+    #[test]
+    fn what_lies_inside_the_interval_is_inconclusive() {
+        let scenario = fixture::scenario("");
+        let study = fixture::study(&scenario, 1);
+        let mean = Sheet::new(&scenario, &study).estimate(Metric::Mean, Place::users(0)).unwrap();
+        let limit = mean.mean + mean.half_width().unwrap() / 2.0;
+        let j = check(&format!("that = \"mean < {limit:.6}ms\"\nplane = \"service-connect\""), Verdict::Inconclusive);
+        assert!((20..80).contains(&j.needed.unwrap()), "{j:?}");
+    }
+
+    #[test]
+    fn planes_are_compared_in_pairs() {
+        let j = check("that = \"service-connect.failed_requests < internal-alb.failed_requests\"", Verdict::Holds);
+        assert!(j.paired && j.observed.unwrap().mean < -500.0);
+        // Equal by construction on common random numbers: strictly less is wrong, at most is right.
+        check("that = \"cloud-map-dns.error_rate < internal-alb.error_rate\"", Verdict::Fails);
+        check("that = \"cloud-map-dns.error_rate <= internal-alb.error_rate\"", Verdict::Holds);
+    }
+
+    #[test]
+    fn an_equality_must_hold_in_every_replication() {
+        check("that = \"failed_requests == 0\"\nplane = \"service-connect\"", Verdict::Holds);
+        let one_failure = |study: &mut Study| {
+            study.planes[0].replicas[5].tallies[0].failed = 1;
+        };
+        let expect = "[[expect]]\nthat = \"failed_requests == 0\"\nplane = \"service-connect\"";
+        let j = &verdicts_of(expect, one_failure)[0];
+        assert_eq!((j.verdict, j.worst_replication), (Verdict::Fails, Some(5)));
+        assert_eq!(j.note.as_deref(), Some("broken in 1 of 8 replications"));
+        let every =
+            "[[expect]]\nthat = \"failed_requests < 1\"\nplane = \"service-connect\"\nover = \"every-replication\"";
+        assert_eq!(verdicts_of(every, one_failure)[0].verdict, Verdict::Fails);
+    }
+
+    #[test]
+    fn what_does_not_exist_cannot_be_told() {
+        let j = check("that = \"ejections == 0\"\nplane = \"cloud-map-dns\"", Verdict::Inconclusive);
+        assert_eq!(j.note.as_deref(), Some("ejections does not exist on cloud-map-dns"));
+        let j = &verdicts_of("[[expect]]\nthat = \"time_to_eject < 5s\"\nplane = \"service-connect\"", |study| {
+            study.planes[0].replicas.iter_mut().for_each(|r| r.time_to_eject = None);
+        })[0];
+        assert_eq!(j.verdict, Verdict::Fails, "what never happens is not soon: {j:?}");
+    }
+
+    #[test]
+    fn containment_and_recovery_come_from_the_timeline() {
+        check("that = \"time_to_contain <= 1s\"\nplane = \"service-connect\"", Verdict::Holds);
+        let j = check("that = \"time_to_contain > 170s\"\nplane = \"internal-alb\"", Verdict::Holds);
+        assert!(j.observed.unwrap().mean <= 185.0, "{j:?}");
+        check("that = \"time_to_recover < 5s\"\nplane = \"internal-alb\"", Verdict::Holds);
+    }
+
+    #[test]
+    fn mirrored_comparisons_say_the_same() {
+        for (op, other) in [(Comparison::Less, Comparison::More), (Comparison::AtMost, Comparison::AtLeast)] {
+            assert_eq!((mirrored(op), mirrored(other)), (other, op));
+            assert_eq!(satisfies(op, 1.0, 2.0), satisfies(mirrored(op), 2.0, 1.0));
+        }
+        assert_eq!(of_interval(Comparison::Unequal, 1.0, 2.0, 3.0), Verdict::Holds);
+    }
+}

@@ -109,6 +109,14 @@ pub fn bracketed(e: &Estimate, unit: Unit) -> String {
     }
 }
 
+/// Another value of the same figure, with the digits of its estimate.
+pub fn alike(e: &Estimate, value: f64, unit: Unit) -> String {
+    let (factor, mark, ..) = scale(unit, e.mean);
+    let digits = estimate(e, unit).value;
+    let decimals = digits.split(' ').find_map(|part| part.split_once('.')).map_or(0, |(_, f)| f.len());
+    format!("{}{mark}", number(value * factor, decimals))
+}
+
 /// A single value, three significant digits.
 pub fn single(value: f64, unit: Unit) -> String {
     let alone = Estimate { mean: value, low: None, high: None, worst: value, replications: 1 };

@@ -447,7 +447,7 @@ fn judged(sheet: &Sheet<'_>, judgement: &Judgement) -> Judged {
             if let (Some(e), false, Some(_)) = (&judgement.observed, judgement.paired, judgement.worst_replication)
                 && e.replications > 1
             {
-                remarks.push(format!("worst replication {}", format::single(e.worst, unit)));
+                remarks.push(format!("worst replication {}", format::alike(e, e.worst, unit)));
             }
         }
         _ => {}

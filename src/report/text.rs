@@ -340,9 +340,11 @@ fn judgements(judged: &[Judged], style: Style) -> Vec<String> {
         };
         style.spell(&format!("{}{window}", j.judgement.that))
     };
-    let that_width = judged.iter().map(|j| width(&that(j))).max().unwrap_or(0);
+    // A line that names its planes itself needs no column for them and sets none for the others.
+    let named = || judged.iter().filter(|j| !j.plane.is_empty());
+    let that_width = named().map(|j| width(&that(j))).max().unwrap_or(0);
     let plane_width = judged.iter().map(|j| width(&j.plane)).max().unwrap_or(0);
-    let observed_width = judged.iter().map(|j| width(&style.spell(&j.observed))).max().unwrap_or(0);
+    let observed_width = named().map(|j| width(&style.spell(&j.observed))).max().unwrap_or(0);
     judged
         .iter()
         .map(|j| {
@@ -356,12 +358,16 @@ fn judgements(judged: &[Judged], style: Style) -> Vec<String> {
             };
             let warn = if j.judgement.severity == crate::scenario::Severity::Warn { " (warning)" } else { "" };
             let remark = if j.remark.is_empty() { String::new() } else { format!("  ({})", style.spell(&j.remark)) };
+            let mark = style.paint(paint, mark);
+            let observed = style.spell(&j.observed);
+            if j.plane.is_empty() {
+                return format!("  {mark} {}  {observed}{remark}{warn}", that(j));
+            }
             format!(
-                "  {} {}  {}  {}{remark}{warn}",
-                style.paint(paint, mark),
+                "  {mark} {}  {}  {}{remark}{warn}",
                 padded(&that(j), that_width),
                 padded(&j.plane, plane_width),
-                padded(&style.spell(&j.observed), observed_width),
+                padded(&observed, observed_width),
             )
         })
         .collect()

@@ -1,9 +1,381 @@
-//! Being built.
-use crate::scenario::Assumption;
-use crate::scenario::Scenario;
-use crate::scenario::tree::Table;
+//! Every constant in use that had to come from somewhere, with its source and how sure it is.
+//!
+//! *Knows* the public source of each default. *Does not know* where a default is applied.
+//! A value that differs from the default is the user's, and is listed as such.
 
-/// Being built.
-pub fn list(_scenario: &Scenario, _tree: &Table) -> Vec<Assumption> {
-    Vec::new()
+use crate::policy::PolicyConfig;
+use crate::scenario::Assumption;
+use crate::scenario::Confidence;
+use crate::scenario::Distribution;
+use crate::scenario::Mechanism;
+use crate::scenario::Scenario;
+use crate::scenario::distribution::log_normal;
+use crate::scenario::distribution::written;
+use crate::scenario::tree::Table;
+use crate::units::Span;
+
+const SC_DEPLOY: &str = "ECS Developer Guide, service-connect-concepts-deploy";
+const APP_MESH: &str = "App Mesh User Guide, envoy-defaults";
+const ECS_API: &str = "ECS API Reference";
+const ALB_GUIDE: &str = "Elastic Load Balancing User Guide, target-group-health-checks";
+const ALB_ATTRIBUTES: &str = "Elastic Load Balancing User Guide, edit-target-group-attributes";
+const CLOUD_MAP: &str = "Cloud Map API Reference, HealthCheckCustomConfig and DnsConfig";
+const AGENT: &str = "aws/amazon-ecs-service-connect-agent, agent.go";
+const UNPUBLISHED: &str = "not published; a guess";
+
+/// Collects rows; later planes add one only where they differ from an earlier one.
+#[derive(Default)]
+struct Rows {
+    rows: Vec<Assumption>,
+}
+
+/// A constant: its name, what it is here, what it would be by default.
+struct Row<'a> {
+    id: &'a str,
+    value: String,
+    default: String,
+    source: &'a str,
+    confidence: Confidence,
+    key: &'a str,
+}
+
+impl Rows {
+    fn add(&mut self, plane: Option<&str>, row: &Row<'_>) {
+        let own = row.value != row.default;
+        let mut id = row.id.to_owned();
+        if let Some(before) = self.rows.iter().find(|other| other.id == id) {
+            if before.value == row.value {
+                return;
+            }
+            id = format!("{}.{}", plane.unwrap_or("other"), id);
+        }
+        let key = plane.map_or_else(|| row.key.to_owned(), |plane| format!("plane.{plane}.{}", row.key));
+        self.rows.push(Assumption {
+            id,
+            value: row.value.replace('"', ""),
+            source: if own { "this scenario".to_owned() } else { row.source.to_owned() },
+            confidence: if own { Confidence::User } else { row.confidence },
+            overridden_by: key,
+        });
+    }
+}
+
+/// Lists the constants that the planes and services of a scenario use.
+pub fn list(scenario: &Scenario, tree: &Table) -> Vec<Assumption> {
+    let mut rows = Rows::default();
+    let given = |key: &str| {
+        tree.table("service").is_some_and(|services| {
+            services.entries.values().all(
+                |entry| matches!(&entry.node.value, crate::scenario::tree::Value::Table(table) if table.get(key).is_some()),
+            )
+        })
+    };
+    for (id, key, value, source, confidence) in [
+        (
+            "ecs.startup",
+            "startup",
+            "30s",
+            "elasticscale.com 2024-04 and AWS News on SOCI; no SLA exists",
+            Confidence::Guess,
+        ),
+        ("ecs.stop_timeout", "stop_timeout", "30s", ECS_API, Confidence::Documented),
+    ] {
+        if !given(key) {
+            let (value, default) = (value.to_owned(), value.to_owned());
+            rows.add(None, &Row { id, value, default, source, confidence, key: &format!("service.NAME.{key}") });
+        }
+    }
+    let constant = |micros| Distribution::Constant(Span::from_micros(micros));
+    for (id, key, value, default) in [
+        ("network.same_zone", "network.same_zone", &scenario.network.same_zone, constant(250)),
+        ("network.cross_zone", "network.cross_zone", &scenario.network.cross_zone, constant(600)),
+    ] {
+        let (value, default) = (written(value), written(&default));
+        rows.add(None, &Row { id, value, default, source: UNPUBLISHED, confidence: Confidence::Guess, key });
+    }
+    if !scenario.deploys.is_empty() || scenario.services.iter().any(|service| service.health_check.is_none()) {
+        let (value, default) = ("40s".to_owned(), "40s".to_owned());
+        let (source, confidence) = (ECS_API, Confidence::Documented);
+        let key = "service.NAME.health_check";
+        rows.add(None, &Row { id: "ecs.healthy_without_check", value, default, source, confidence, key });
+    }
+    for plane in &scenario.planes {
+        let name = plane.name.as_str();
+        let internal = scenario.edges.iter().position(|edge| !scenario.service(edge.to).external);
+        let config = internal.and_then(|index| plane.edge_policies.get(index));
+        match &plane.mechanism {
+            Mechanism::Direct => {}
+            Mechanism::Sidecar(sidecar) => {
+                let managed = !sidecar.drain.is_zero() || sidecar.drains_inbound_first;
+                let short = if managed { "sc" } else { "envoy" };
+                let push =
+                    if managed { log_normal(Span::from_secs(3), Span::from_secs(20)) } else { constant(1_000_000) };
+                let mut row = |id: &str, value: String, default: String, source, confidence, key: &str| {
+                    rows.add(
+                        Some(name),
+                        &Row { id: &format!("{short}.{id}"), value, default, source, confidence, key },
+                    );
+                };
+                row(
+                    "push_latency",
+                    written(&sidecar.endpoint_push),
+                    written(&push),
+                    "\"seconds\" in the ECS Developer Guide; the figures are a guess",
+                    Confidence::Guess,
+                    "endpoint_push",
+                );
+                row(
+                    "proxy_overhead",
+                    written(&sidecar.overhead),
+                    written(&log_normal(Span::from_micros(300), Span::from_millis(1))),
+                    UNPUBLISHED,
+                    Confidence::Guess,
+                    "sidecar.overhead",
+                );
+                row(
+                    "proxy_cpu_per_request",
+                    sidecar.cpu_per_request.to_string(),
+                    "100us".to_owned(),
+                    UNPUBLISHED,
+                    Confidence::Guess,
+                    "sidecar.cpu_per_request",
+                );
+                row(
+                    "drain",
+                    sidecar.drain.to_string(),
+                    if managed { "20s" } else { "0s" }.to_owned(),
+                    AGENT,
+                    Confidence::Source,
+                    "sidecar.drain",
+                );
+                if let Some(config) = config.filter(|_| managed) {
+                    service_connect(&mut rows, name, config);
+                }
+            }
+            Mechanism::Dns(dns) => {
+                let mut row = |id: &str, value: String, default: &str, source, confidence, key: &str| {
+                    rows.add(
+                        Some(name),
+                        &Row { id: &format!("dns.{id}"), value, default: default.to_owned(), source, confidence, key },
+                    );
+                };
+                row(
+                    "ttl",
+                    dns.ttl.to_string(),
+                    "1m",
+                    "AWS samples use 10, 60 and 300 s; there is no default",
+                    Confidence::ThirdParty,
+                    "ttl",
+                );
+                row(
+                    "negative_ttl",
+                    dns.negative_ttl.to_string(),
+                    "1m",
+                    "SOA of the zone, 15 to 900 s (aws/aws-app-mesh-roadmap#151)",
+                    Confidence::ThirdParty,
+                    "negative_ttl",
+                );
+                row("max_answers", dns.max_answers.to_string(), "8", CLOUD_MAP, Confidence::Documented, "max_answers");
+                row("health_lag", dns.health_lag.to_string(), "30s", CLOUD_MAP, Confidence::Documented, "health_lag");
+                row(
+                    "record_lag",
+                    written(&dns.record_lag),
+                    &written(&log_normal(Span::from_secs(3), Span::from_secs(20))),
+                    UNPUBLISHED,
+                    Confidence::Guess,
+                    "record_lag",
+                );
+                row("lookup", written(&dns.lookup), "\"1ms\"", UNPUBLISHED, Confidence::Guess, "lookup");
+                let lead = dns.deregister_before_stop.unwrap_or(Span::ZERO).to_string();
+                row(
+                    "deregister_before_stop",
+                    lead,
+                    "0s",
+                    "aws/containers-roadmap#343",
+                    Confidence::ThirdParty,
+                    "deregister_before_stop",
+                );
+                if let Some(config) = config {
+                    row(
+                        "keep_alive",
+                        config.timeouts.idle.to_string(),
+                        "1m30s",
+                        "Go net/http.Transport",
+                        Confidence::Memory,
+                        "keep_alive",
+                    );
+                    row(
+                        "client_timeout",
+                        limit(config.timeouts.request),
+                        "15s",
+                        "as Service Connect, so that planes are compared and not time-outs",
+                        Confidence::Guess,
+                        "timeout",
+                    );
+                }
+            }
+            Mechanism::Alb(alb) => {
+                let standard = PolicyConfig::alb_node();
+                let mut row = |id: &str, value: String, default: String, source, confidence, key: &str| {
+                    rows.add(Some(name), &Row { id: &format!("alb.{id}"), value, default, source, confidence, key });
+                };
+                let check = |config: &PolicyConfig| {
+                    config.health_check.map_or_else(String::new, |check| {
+                        let (healthy, unhealthy) = (check.healthy_threshold, check.unhealthy_threshold);
+                        format!("every {}, timeout {}, {healthy} up, {unhealthy} down", check.interval, check.timeout)
+                    })
+                };
+                row(
+                    "health_check",
+                    check(&alb.node_policy),
+                    check(&standard),
+                    ALB_GUIDE,
+                    Confidence::Documented,
+                    "health_check",
+                );
+                row(
+                    "deregistration_delay",
+                    alb.deregistration_delay.to_string(),
+                    "5m".to_owned(),
+                    ALB_ATTRIBUTES,
+                    Confidence::Documented,
+                    "deregistration_delay",
+                );
+                row(
+                    "idle_timeout",
+                    limit(alb.node_policy.timeouts.request),
+                    "1m".to_owned(),
+                    "ELBv2 API Reference, LoadBalancerAttribute",
+                    Confidence::Documented,
+                    "idle_timeout",
+                );
+                row(
+                    "hop",
+                    written(&alb.hop),
+                    written(&log_normal(Span::from_micros(700), Span::from_millis(2))),
+                    UNPUBLISHED,
+                    Confidence::Guess,
+                    "hop",
+                );
+                row(
+                    "nodes",
+                    alb.nodes.to_string(),
+                    alb.nodes.to_string(),
+                    "one per zone in use; ELB scales them as it sees fit",
+                    Confidence::Inferred,
+                    "nodes",
+                );
+                row(
+                    "retry",
+                    "none".to_owned(),
+                    "none".to_owned(),
+                    "repost.aws answers; AWS documents none",
+                    Confidence::ThirdParty,
+                    "policy.retry_policy",
+                );
+            }
+        }
+    }
+    rows.rows
+}
+
+fn limit(span: Span) -> String {
+    if span == Span::MAX { "none".to_owned() } else { span.to_string() }
+}
+
+/// The managed policy, field by field, against the preset.
+fn service_connect(rows: &mut Rows, plane: &str, config: &PolicyConfig) {
+    let preset = PolicyConfig::service_connect();
+    let mut row = |id: &str, read: &dyn Fn(&PolicyConfig) -> String, source, confidence, key: &str| {
+        let (value, default) = (read(config), read(&preset));
+        rows.add(Some(plane), &Row { id, value, default, source, confidence, key });
+    };
+    let retry = |c: &PolicyConfig| c.retry_policy.as_ref().map_or(0, |retry| retry.num_retries).to_string();
+    row("sc.retries", &retry, SC_DEPLOY, Confidence::Documented, "policy.retry_policy.num_retries");
+    let on = |c: &PolicyConfig| {
+        c.retry_policy
+            .as_ref()
+            .map_or_else(String::new, |retry| conditions(retry.retry_on, &retry.retriable_status_codes))
+    };
+    row("sc.retry_on", &on, APP_MESH, Confidence::Inferred, "policy.retry_policy.retry_on");
+    let back_off = |c: &PolicyConfig| {
+        c.retry_policy
+            .as_ref()
+            .map_or_else(String::new, |r| format!("{} to {}, full jitter", r.base_interval, r.max_interval))
+    };
+    row(
+        "sc.backoff",
+        &back_off,
+        "Envoy documentation, router filter",
+        Confidence::Memory,
+        "policy.retry_policy.retry_back_off",
+    );
+    let request = |c: &PolicyConfig| limit(c.timeouts.request);
+    row("sc.request_timeout", &request, ECS_API, Confidence::Documented, "policy.timeout");
+    let idle = |c: &PolicyConfig| limit(c.timeouts.idle);
+    row("sc.idle_timeout", &idle, ECS_API, Confidence::Documented, "policy.idle_timeout");
+    let outlier = |c: &PolicyConfig| {
+        c.outlier_detection.map_or_else(
+            || "off".to_owned(),
+            |od| {
+                format!(
+                    "{} failures, {} sweep, out {} to {}",
+                    od.consecutive_5xx, od.interval, od.base_ejection_time, od.max_ejection_time
+                )
+            },
+        )
+    };
+    row("sc.outlier_detection", &outlier, SC_DEPLOY, Confidence::Documented, "policy.outlier_detection");
+    let reading = |c: &PolicyConfig| {
+        c.outlier_detection.map_or_else(String::new, |od| match od.reading {
+            crate::policy::config::OutlierReading::Consecutive => "consecutive".to_owned(),
+            crate::policy::config::OutlierReading::Window(window) => format!("window of {window}"),
+        })
+    };
+    row(
+        "sc.outlier_reading",
+        &reading,
+        "aws/aws-app-mesh-examples, howto-outlier-detection; the wording of the guide differs",
+        Confidence::Inferred,
+        "outlier_reading",
+    );
+    let share = |c: &PolicyConfig| {
+        c.outlier_detection.map_or_else(String::new, |od| {
+            format!("{} %, at least one: {}", od.max_ejection_percent, od.always_eject_one_host)
+        })
+    };
+    row(
+        "sc.max_ejection_percent",
+        &share,
+        "not published; Envoy's default and the App Mesh API Reference",
+        Confidence::Guess,
+        "policy.outlier_detection.max_ejection_percent",
+    );
+    let panic = |c: &PolicyConfig| match c.panic {
+        crate::policy::config::Panic::Never => "never".to_owned(),
+        crate::policy::config::Panic::Below(share) => format!("below {share}"),
+        crate::policy::config::Panic::NoneHealthy => "when nobody is healthy".to_owned(),
+    };
+    row(
+        "sc.panic_threshold",
+        &panic,
+        "aws/aws-app-mesh-examples, howto-outlier-detection",
+        Confidence::Inferred,
+        "policy.healthy_panic_threshold",
+    );
+    let breakers = |c: &PolicyConfig| {
+        let b = &c.circuit_breakers;
+        let all = [b.max_connections, b.max_pending_requests, b.max_requests, b.max_retries];
+        if all.iter().all(|limit| *limit == u32::MAX) { "none".to_owned() } else { format!("{all:?}") }
+    };
+    row("sc.circuit_breakers", &breakers, APP_MESH, Confidence::Inferred, "policy.circuit_breakers");
+}
+
+/// Conditions by name, with the statuses.
+fn conditions(set: crate::policy::config::RetryOn, statuses: &[u16]) -> String {
+    let names =
+        crate::policy::config::RetryOn::NAMES.into_iter().filter(|(_, one)| set.any(*one)).map(|(name, _)| name);
+    let mut all: Vec<String> = names.filter(|name| *name != "retriable-status-codes").map(str::to_owned).collect();
+    all.extend(statuses.iter().map(u16::to_string));
+    all.join(", ")
 }

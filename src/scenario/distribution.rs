@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::scenario::Distribution;
+use crate::scenario::load::Data;
 use crate::scenario::load::read_data;
 use crate::scenario::maths;
 use crate::scenario::table::Problems;
@@ -267,11 +268,15 @@ fn unit(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> Option<f64> {
     reader.word("unit", &[("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9)], problems)
 }
 
-/// `{ hist = "x.hgrm" }`: the text form of an HdrHistogram's percentile distribution.
+/// `{ hist = "x.hgrm" }`: the text form of an `HdrHistogram`'s percentile distribution.
 fn histogram(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> Option<Distribution> {
     let unit = unit(reader, problems).unwrap_or(1e6);
     let node = reader.get("hist")?;
-    let Some(text) = read_data(node, "histogram", problems)? else { return Some(STAND_IN) };
+    let text = match read_data(node, "histogram", problems) {
+        Data::Text(text) => text,
+        Data::Absent => return Some(STAND_IN),
+        Data::Wrong => return None,
+    };
     let mut values: Vec<Span> = Vec::new();
     let mut cumulative: Vec<f64> = Vec::new();
     for line in text.lines() {
@@ -301,7 +306,11 @@ fn histogram(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> Option<Dis
 fn latencies(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> Option<Distribution> {
     let mut unit = unit(reader, problems).unwrap_or(1e6);
     let node = reader.get("file")?;
-    let Some(text) = read_data(node, "latency", problems)? else { return Some(STAND_IN) };
+    let text = match read_data(node, "latency", problems) {
+        Data::Text(text) => text,
+        Data::Absent => return Some(STAND_IN),
+        Data::Wrong => return None,
+    };
     let mut column = 0;
     let mut pairs = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -339,4 +348,137 @@ fn latencies(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> Option<Dis
         problems.error("scenario::data-file", &node.place, "this file holds no latency", "nothing to draw from");
     }
     found
+}
+
+/// The distribution as a scenario would write it; percentiles are rounded to four digits.
+pub fn written(distribution: &Distribution) -> String {
+    let pair = |low: (&str, Span), shape: (&str, f64), name: &str| {
+        format!("{{ {} = \"{}\", {} = {}, dist = \"{name}\" }}", low.0, low.1, shape.0, plain(shape.1))
+    };
+    match distribution {
+        Distribution::Constant(span) => format!("\"{span}\""),
+        Distribution::Exponential { mean } => format!("{{ mean = \"{mean}\", dist = \"exponential\" }}"),
+        Distribution::LogNormal { mu, sigma } => {
+            let at = |quantile: f64| rounded(maths::exp(mu + sigma * quantile));
+            format!("{{ p50 = \"{}\", p99 = \"{}\" }}", at(0.0), at(QUANTILES[2].1))
+        }
+        Distribution::Gamma { shape, mean } => pair(("mean", *mean), ("shape", *shape), "gamma"),
+        Distribution::HyperExponential { first, mean_first, mean_second } => {
+            let mean = first * mean_first.as_nanos() as f64 + (1.0 - first) * mean_second.as_nanos() as f64;
+            // From first = (1 + sqrt((c2 - 1) / (c2 + 1))) / 2, the balanced-means rule above.
+            let root = 2.0 * first - 1.0;
+            let cv = ((1.0 + root * root) / (1.0 - root * root)).sqrt();
+            pair(("mean", rounded(mean)), ("cv", cv), "hyperexponential")
+        }
+        Distribution::Pareto { minimum, shape } => pair(("minimum", *minimum), ("shape", *shape), "pareto"),
+        Distribution::Weibull { scale, shape } => pair(("scale", *scale), ("shape", *shape), "weibull"),
+        Distribution::Uniform { low, high } => {
+            format!("{{ low = \"{low}\", high = \"{high}\", dist = \"uniform\" }}")
+        }
+        Distribution::Empirical { values, .. } => {
+            let ends = values.first().zip(values.last()).unwrap_or((&Span::ZERO, &Span::ZERO));
+            format!("{{ values = [\"{}\", \"{}\"] }} # {} measured values", ends.0, ends.1, values.len())
+        }
+    }
+}
+
+/// A number with a point in it, as TOML wants floats.
+fn plain(number: f64) -> String {
+    let text = format!("{number:.6}");
+    let text = text.trim_end_matches('0');
+    if text.ends_with('.') { format!("{text}0") } else { text.to_owned() }
+}
+
+/// The span to four significant digits.
+fn rounded(nanos: f64) -> Span {
+    let mut unit = 1.0;
+    while nanos / unit >= 9_999.5 {
+        unit *= 10.0;
+    }
+    Span::from_nanos_f64((nanos / unit).round() * unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::diagnostic::Source;
+    use crate::scenario::tree;
+
+    fn read_text(text: &str) -> Result<Distribution, Vec<String>> {
+        let table = tree::parse(&Arc::new(Source::new("t", format!("d = {text}\n")))).unwrap();
+        let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+        let mut problems = Problems::new(&base);
+        let found = read(table.get("d").unwrap(), &mut problems);
+        let labels: Vec<String> = problems.errors.iter().map(|error| error.label.clone()).collect();
+        match found {
+            Some(found) if labels.is_empty() => Ok(found),
+            _ => Err(labels),
+        }
+    }
+
+    #[test]
+    fn every_form_is_written_back() {
+        for text in [
+            "\"8ms\"",
+            "{ p50 = \"12ms\", p99 = \"80ms\" }",
+            "{ mean = \"10ms\", dist = \"exponential\" }",
+            "{ mean = \"10ms\", shape = 2.5, dist = \"gamma\" }",
+            "{ mean = \"10ms\", cv = 2.0, dist = \"hyperexponential\" }",
+            "{ minimum = \"10ms\", shape = 2.0, dist = \"pareto\" }",
+            "{ scale = \"10ms\", shape = 1.5, dist = \"weibull\" }",
+            "{ low = \"1ms\", high = \"3ms\", dist = \"uniform\" }",
+        ] {
+            assert_eq!(written(&read_text(text).unwrap()), text);
+        }
+        let erlang = read_text("{ mean = \"10ms\", k = 4, dist = \"erlang\" }").unwrap();
+        assert_eq!(erlang, Distribution::Gamma { shape: 4.0, mean: Span::from_millis(10) });
+    }
+
+    #[test]
+    fn moments_follow_from_what_was_given() {
+        let Ok(Distribution::LogNormal { mu, sigma }) =
+            read_text("{ mean = \"10ms\", cv = 0.5, dist = \"lognormal\" }")
+        else {
+            panic!("not log-normal")
+        };
+        assert!((maths::exp(mu + sigma * sigma / 2.0) / 1e7 - 1.0).abs() < 1e-9);
+        let Ok(Distribution::Pareto { minimum, .. }) = read_text("{ mean = \"10ms\", shape = 2.0, dist = \"pareto\" }")
+        else {
+            panic!("not Pareto")
+        };
+        assert_eq!(minimum, Span::from_millis(5));
+    }
+
+    #[test]
+    fn measured_files_become_empirical() {
+        let Ok(Distribution::Empirical { values, cumulative }) = read_text("{ file = \"inventory-latency.csv\" }")
+        else {
+            panic!("not empirical")
+        };
+        assert_eq!((values.len(), cumulative.last()), (12, Some(&1.0)));
+        let Ok(Distribution::Empirical { values, cumulative }) = read_text("{ hist = \"ads.hgrm\" }") else {
+            panic!("not empirical")
+        };
+        assert_eq!(values.first(), Some(&Span::from_micros(1_200)));
+        assert_eq!(cumulative.last(), Some(&1.0));
+        assert!(read_text("{ values = [\"1ms\", \"2ms\"], weights = [3, 1] }").is_ok());
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        for (text, part) in [
+            ("{ mean = \"10ms\" }", "p50"),
+            ("{ p50 = \"10ms\" }", "p99"),
+            ("{ p50 = \"10ms\", p99 = \"5ms\" }", "median"),
+            ("{ mean = \"10ms\", dist = \"gamma\" }", "shape"),
+            ("{ mean = \"10ms\", dist = \"exponentail\" }", "exponential"),
+            ("{ values = [] }", "at least one"),
+            ("66", "66s"),
+        ] {
+            let labels = read_text(text).unwrap_err();
+            assert!(labels.iter().any(|label| label.contains(part)), "{text}: {labels:?}");
+        }
+    }
 }

@@ -285,7 +285,7 @@ fn read_text(path: &Path, name: &str, limit: u64) -> Result<String, Box<Diagnost
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = error.as_bytes()[..at].split(|byte| *byte == b'\n').count();
         Box::new(
             failed(format!("this file is not UTF-8: byte {at}, line {line}"))
                 .with_help("a scenario is a TOML text; save it as UTF-8"),
@@ -293,26 +293,33 @@ fn read_text(path: &Path, name: &str, limit: u64) -> Result<String, Box<Diagnost
     })
 }
 
-/// Reads a data file that a scenario names. `Some(None)`: it is not there, which only a run minds.
-pub(crate) fn read_data(node: &Node, what: &str, problems: &mut Problems<'_>) -> Option<Option<String>> {
-    let file = value::text(node, problems)?;
+/// A data file that a scenario names.
+pub(crate) enum Data {
+    /// What is in it.
+    Text(String),
+    /// It is not there, which only a run minds.
+    Absent,
+    /// It cannot be used; that has been reported.
+    Wrong,
+}
+
+/// Reads a data file that a scenario names.
+pub(crate) fn read_data(node: &Node, what: &str, problems: &mut Problems<'_>) -> Data {
+    let Some(file) = value::text(node, problems) else { return Data::Wrong };
     let path = problems.base.join(file);
-    match std::fs::metadata(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            problems.unmodelled(&node.place, format!("{what} file `{file}` not found"));
-            return Some(None);
-        }
-        _ => {}
+    if std::fs::metadata(&path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        problems.unmodelled(&node.place, format!("{what} file `{file}` not found"));
+        return Data::Absent;
     }
     match read_text(&path, file, DATA_MAX) {
         Ok(text) => {
             problems.read.push(text.clone());
-            Some(Some(text))
+            Data::Text(text)
         }
         Err(found) => {
             let diagnostic = at(Severity::Error, "scenario::data-file", &node.place, found.message.clone());
             problems.push(diagnostic.with_label(format!("the {what} file")));
-            None
+            Data::Wrong
         }
     }
 }

@@ -127,13 +127,14 @@ fn run(tree: &Table, start: &Place, problems: &mut Problems<'_>) -> Run {
     let empty = Table::default();
     let (table, place) = match tree.entries.get("run") {
         None => (&empty, start),
-        Some(entry) => match &entry.node.value {
-            Value::Table(table) => (table, &entry.key),
-            _ => {
+        Some(entry) => {
+            if let Value::Table(table) = &entry.node.value {
+                (table, &entry.key)
+            } else {
                 problems.error("scenario::type", &entry.node.place, "[run] is a table", "write [run]");
                 (&empty, start)
             }
-        },
+        }
     };
     let mut reader = Reader::new(table, "[run]", place);
     // These have been reported as swallowed.

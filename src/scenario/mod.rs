@@ -427,6 +427,7 @@ pub struct Plane {
 
 /// What carries a call.
 #[derive(Clone, PartialEq, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a scenario holds a handful of planes, and none is moved in a hot loop")]
 pub enum Mechanism {
     /// Nothing: the reference line.
     Direct,

@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::SHOWN_MAX;
@@ -92,7 +91,7 @@ impl<'a> Problems<'a> {
 
 /// A finding at a place.
 pub fn at(severity: Severity, code: &'static str, place: &Place, message: impl Into<String>) -> Diagnostic {
-    Diagnostic::at(severity, code, Arc::clone(&place.source), place.span.clone(), message)
+    Diagnostic::at(severity, code, &place.source, place.span.clone(), message)
 }
 
 /// Reads one table key by key and remembers which keys exist.
@@ -234,6 +233,9 @@ impl<'t> Reader<'t> {
     }
     /// The known key most like `key`, or all of them.
     pub fn advice(&self, key: &str, problems: &Problems<'_>) -> String {
+        if ["compare", "title", "description", "include"].contains(&key) {
+            return "this belongs to the top of the file, above the first [table]".to_owned();
+        }
         let near = if problems.wants_advice() { nearest(key, self.known.iter().copied()) } else { None };
         match near {
             Some(near) => format!("did you mean `{near}`?"),

@@ -118,19 +118,6 @@ impl Table {
             _ => None,
         }
     }
-    /// The value at a dotted path.
-    pub fn at(&self, path: &str) -> Option<&Node> {
-        let mut table = self;
-        let mut keys = path.split('.').peekable();
-        loop {
-            let node = table.get(keys.next()?)?;
-            match (&node.value, keys.peek()) {
-                (_, None) => return Some(node),
-                (Value::Table(inner), Some(_)) => table = inner,
-                _ => return None,
-            }
-        }
-    }
     /// This table with the entries of `over` in place of its own of the same key.
     #[must_use]
     pub fn overlaid(&self, over: &Table) -> Table {
@@ -209,7 +196,7 @@ pub fn parse(source: &Arc<Source>) -> Result<Table, Vec<Diagnostic>> {
     if let Some(at) = too_deep(source.text()) {
         let span = at..at + 1;
         let message = format!("more than {DEPTH_MAX} levels of nesting");
-        let found = Diagnostic::at(Severity::Error, "scenario::nesting", Arc::clone(source), span, message);
+        let found = Diagnostic::at(Severity::Error, "scenario::nesting", source, span, message);
         return Err(vec![found.with_label("no scenario needs this")]);
     }
     let errors = match DeTable::parse(source.text()) {
@@ -221,7 +208,11 @@ pub fn parse(source: &Arc<Source>) -> Result<Table, Vec<Diagnostic>> {
     let found = errors.iter().take(crate::diagnostic::SHOWN_MAX).map(|error| {
         let span = error.span().unwrap_or(0..0);
         let message = format!("this is not TOML: {}", error.message());
-        Diagnostic::at(Severity::Error, "scenario::syntax", Arc::clone(source), span, message)
+        let found = Diagnostic::at(Severity::Error, "scenario::syntax", source, span.clone(), message);
+        match source.text().get(span).filter(|name| mixes(source.text(), name)) {
+            Some(name) => found.with_label(format!("[{name}] and [[{name}]] cannot mix; write [[{name}]] each time")),
+            None => found,
+        }
     });
     Err(found.collect())
 }
@@ -253,6 +244,12 @@ fn convert(source: &Arc<Source>, span: Range<usize>, value: &DeValue<'_>) -> Nod
         DeValue::Table(table) => Value::Table(convert_table(source, table)),
     };
     Node { place: Place { source: Arc::clone(source), span }, value }
+}
+
+/// True if a table is opened both as one and as several.
+fn mixes(text: &str, name: &str) -> bool {
+    let opens = |header: &str| text.lines().any(|line| line.trim_start().starts_with(header));
+    opens(&format!("[{name}]")) && opens(&format!("[[{name}]]"))
 }
 
 /// The first bracket that opens a level beyond the limit, outside strings and comments.
@@ -313,11 +310,11 @@ mod tests {
     #[test]
     fn overrides_reach_into_lists_and_make_tables() {
         let mut table = tree("[[fault]]\nat = \"1s\"\n");
-        let node = table.at("fault").unwrap().clone();
+        let node = table.get("fault").unwrap().clone();
         let path = |p: &str| p.split('.').map(str::to_owned).collect::<Vec<_>>();
         table.set(&path("fault.0.at"), &node.place, node.clone()).unwrap();
         table.set(&path("run.seed"), &node.place, node.clone()).unwrap();
-        assert!(table.at("run.seed").is_some());
+        assert!(table.table("run").unwrap().get("seed").is_some());
         assert!(table.set(&path("fault.7.at"), &node.place, node.clone()).is_err());
     }
 

@@ -1,0 +1,143 @@
+//! The command as scripts see it: exit codes, streams, colours, closed pipes.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Output;
+use std::process::Stdio;
+
+/// Eleven lines: three planes, one fault.
+const TINY: &str = r#"
+title = "tiny"
+[service.checkout]
+calls = ["payments"]
+[service.payments]
+tasks   = 6
+latency = { p50 = "12ms", p99 = "80ms" }
+[load]
+rate = "20/s"
+[run]
+duration = "20s"
+replications = 3
+[[fault]]
+at     = "5s"
+target = "payments#1"
+kind   = "wedge"
+"#;
+
+/// A folder of its own for one test.
+struct Desk(PathBuf);
+
+impl Desk {
+    fn new(name: &str) -> Desk {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        Desk(folder)
+    }
+
+    fn file(&self, name: &str, text: &str) -> &Desk {
+        std::fs::write(self.0.join(name), text).unwrap();
+        self
+    }
+
+    fn scsim(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scsim"));
+        command.current_dir(&self.0).args(arguments).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.scsim(arguments).output().unwrap()
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn no_argument_prints_six_lines() {
+    let output = Desk::new("welcome").run(&[]);
+    assert_eq!(code(&output), 0);
+    assert_eq!(out(&output).lines().count(), 6);
+}
+
+#[test]
+fn wrong_use_ends_with_two() {
+    let desk = Desk::new("usage");
+    desk.file("bad.toml", "[service.a]\nclals = [\"b\"]\n[load]\nrate = \"1/s\"\n").file("tiny.toml", TINY);
+    for arguments in [
+        &["fly"][..],
+        &["run"],
+        &["run", "missing.toml"],
+        &["run", "bad.toml"],
+        &["check", "bad.toml"],
+        &["run", "tiny.toml", "--fast", "-n", "5"],
+        &["run", "tiny.toml", "--precision", "5"],
+        &["run", "tiny.toml", "--json", "-", "--csv", "-"],
+        &["run", "tiny.toml", "--plane", "carrier-pigeon"],
+        &["explain", "nonsense"],
+    ] {
+        let output = desk.run(arguments);
+        assert_eq!(code(&output), 2, "{arguments:?}: {}", err(&output));
+        assert!(out(&output).is_empty(), "stdout is data: {arguments:?}");
+        assert!(!err(&output).is_empty(), "{arguments:?}");
+    }
+    let told = err(&desk.run(&["check", "bad.toml"]));
+    assert!(told.starts_with("bad.toml:2:1: error["), "one line each on a pipe: {told}");
+}
+
+#[test]
+fn nothing_to_do_ends_with_four() {
+    let desk = Desk::new("nothing");
+    std::fs::create_dir(desk.0.join("empty")).unwrap();
+    assert_eq!(code(&desk.run(&["run", "empty"])), 4);
+}
+
+#[test]
+fn check_reads_and_fills_in() {
+    let desk = Desk::new("check");
+    desk.file("tiny.toml", TINY);
+    let output = desk.run(&["check", "tiny.toml"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    assert!(out(&output).contains("answers 503 (in Service Connect's retry set)"), "{}", out(&output));
+    assert_eq!(code(&desk.run(&["check", "--defaults", "tiny.toml"])), 0);
+    assert_eq!(code(&desk.run(&["assumptions", "tiny.toml"])), 0);
+    assert_eq!(code(&desk.run(&["assumptions"])), 0);
+}
+
+#[test]
+fn the_manual_needs_no_network() {
+    let desk = Desk::new("explain");
+    for word in ["p99", "error_rate", "wedge", "metrics", "faults", "expect.that", "time_to_eject_s"] {
+        let output = desk.run(&["explain", word]);
+        assert_eq!(code(&output), 0, "{word}");
+        assert!(!out(&output).is_empty());
+    }
+    assert!(err(&desk.run(&["explain", "wegde"])).contains("did you mean `wedge`"));
+}
+
+#[test]
+fn flags_have_twins_in_the_environment() {
+    let desk = Desk::new("env");
+    desk.file("tiny.toml", TINY);
+    let output = desk.scsim(&["check", "tiny.toml"]).env("SCSIM_SEED", "41").output().unwrap();
+    assert!(out(&output).contains("from seed 41"), "{}", out(&output));
+    let help = out(&desk.run(&["run", "--help"]));
+    assert!(help.contains("SCSIM_REPLICATIONS"), "{help}");
+}
+
+#[test]
+fn a_closed_pipe_is_quiet() {
+    let desk = Desk::new("pipe");
+    let mut child = desk.scsim(&["explain"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((code(&output), err(&output).as_str()), (0, ""));
+}

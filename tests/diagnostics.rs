@@ -1,0 +1,302 @@
+//! What people read when their file is wrong, as golden texts; and that nothing breaks the reader.
+//!
+//! A golden that should change is written anew with `SCSIM_BLESS=1 cargo test --test diagnostics`.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use scsim::diagnostic::Charset;
+use scsim::diagnostic::Diagnostic;
+use scsim::diagnostic::Form;
+use scsim::diagnostic::render_all;
+use scsim::scenario::LoadOptions;
+use scsim::scenario::filled;
+use scsim::scenario::load;
+use scsim::scenario::parse;
+
+const WEDGED: &str = include_str!("examples/wedged-replica.toml");
+const REFERENCE: &str = include_str!("examples/reference.toml");
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
+}
+
+/// Errors and warnings alike.
+fn findings(text: &str, options: &LoadOptions) -> Vec<Diagnostic> {
+    match parse("shop.toml", text, &root().join("data"), options) {
+        Ok(loaded) => loaded.warnings,
+        Err(found) => found,
+    }
+}
+
+fn check(name: &str, text: &str) {
+    check_with(name, text, &LoadOptions::default());
+}
+
+fn check_with(name: &str, text: &str, options: &LoadOptions) {
+    let found = render_all(&findings(text, options), Form::Full(Charset::Unicode));
+    let path = root().join("golden/diagnostics").join(format!("{name}.txt"));
+    if std::env::var_os("SCSIM_BLESS").is_some_and(|value| value == "1") {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &found).unwrap();
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(found, golden, "{name} differs from its golden");
+}
+
+/// A scenario of two services with something more.
+fn shop(more: &str) -> String {
+    format!(
+        "[service.checkout]\ntasks = 3\ncalls = [\"payments\"]\n\n[service.payments]\ntasks = 6\nlatency = \"12ms\"\n\n[load]\nrate = \"200/s\"\n\n{more}"
+    )
+}
+
+#[test]
+fn unknown_service() {
+    check("unknown-service", &WEDGED.replace("calls = [\"payments\"]", "calls = [\"paymnets\"]"));
+}
+
+#[test]
+fn units() {
+    check(
+        "unit",
+        &WEDGED.replace("latency = { p50 = \"12ms\", p99 = \"80ms\" }", "latency = \"8ms\"\nstartup      = 66"),
+    );
+    check("units", &shop("[run]\nduration = 90\nwarmup = \"5\"\nconfidence = 0.95\n[plane.cloud-map-dns]\nttl = 10\n"));
+}
+
+#[test]
+fn unknown_metric_and_plane() {
+    check("unknown-metric", &WEDGED.replace("\"error_rate < 0.1%\"", "\"error_ratio < 0.1%\""));
+    check(
+        "expectations",
+        &shop(
+            "[[expect]]\nthat = \"p99 < 400\"\n[[expect]]\nthat = \"error_rate < 120%\"\n[[expect]]\nthat = \"direct.p99 < 1s\"\n\
+             [[expect]]\nthat = \"p99 < 1s\"\nplane = \"servce-connect\"\n[[expect]]\nthat = \"service-connect.p99 < cloud-map-dns.error_rate\"\n\
+             [[expect]]\nthat = \"fast\"\n[[expect]]\nthat = \"p99 < 1s\"\nduring = \"wegded\"\n[[expect]]\nthat = \"p99 < 1s\"\nedge = \"payments->checkout\"\n",
+        ),
+    );
+}
+
+#[test]
+fn windows_that_cover_nothing() {
+    check(
+        "empty-window",
+        &shop(
+            "[run]\nduration = \"45s\"\n[[fault]]\nname = \"wedged\"\nat = \"60s\"\ntarget = \"payments#1\"\nkind = \"wedge\"\n\
+             [[expect]]\nthat = \"p99 < 1s\"\nduring = \"wedged\"\n[[expect]]\nthat = \"p99 < 1s\"\nduring = \"deploy\"\n",
+        ),
+    );
+}
+
+#[test]
+fn envoy_fields() {
+    check(
+        "policy",
+        &shop(
+            "[plane.tuned]\nextends = \"service-connect\"\npolicy.outlier_detection.consecutive_errors = 3\n\
+             [policy]\nlb_policy = \"MAGLEV\"\nhedge_policy = { hedge_on_per_try_timeout = true }\n\
+             retry_policy = { retry_on = [\"5xx\", \"conect-failure\"], per_try_idle_timeout = \"1s\" }\n\
+             outlier_detection = { base_ejection_time = \"60s\", max_ejection_time = \"10s\", success_rate_minimum_hosts = 3 }\n",
+        ),
+    );
+    check(
+        "policy-harmless",
+        &shop(
+            "[policy]\nhedge_policy = { hedge_on_per_try_timeout = false }\nretry_policy = { num_retries = 1, per_try_idle_timeout = \"0s\" }\n\
+         outlier_detection = { enforcing_success_rate = 0, success_rate_minimum_hosts = 3, failure_percentage_threshold = 50 }\n",
+        ),
+    );
+}
+
+#[test]
+fn faults_and_names() {
+    check(
+        "faults",
+        &shop(
+            "[[fault]]\nname = \"a\"\nat = \"10s\"\ntarget = \"payments#9\"\nkind = \"wedge\"\n\
+             [[fault]]\nname = \"a\"\nat = \"10s\"\ntarget = \"payments\"\nkind = \"wegde\"\n\
+             [[fault]]\nat = \"10s\"\ntarget = \"checkout->payments\"\nkind = \"crash\"\n\
+             [[fault]]\nat = \"10s\"\nevery = \"5s\"\ntarget = \"zone:q\"\nkind = \"grey\"\n\
+             [[fault]]\nat = \"10s\"\ntarget = \"payments[150%]\"\nkind = \"errors\"\nrate = \"130%\"\n",
+        ),
+    );
+}
+
+#[test]
+fn frequent_slips() {
+    check("swallowed", &format!("{}\n[run]\nduration = \"1m\"\ncompare = [\"direct\"]\n", shop("")));
+    check("load-mixed", &shop("[[load]]\nrate = \"1/s\"\n"));
+    check("entry", "[service.a]\n[service.b]\n[load]\nrate = \"1/s\"\n");
+    check(
+        "cycle",
+        "[service.a]\ncalls = [\"b\"]\n[service.b]\ncalls = [\"c\"]\n[service.c]\ncalls = [\"b\"]\n[load]\nrate = \"1/s\"\n",
+    );
+    check("empty", "");
+    check("not-toml", "[service.checkout\ncalls = [\n");
+    check(
+        "planes",
+        &format!(
+            "compare = [\"service-conect\"]\n{}",
+            shop(
+                "[plane.mine]\nttl = \"1s\"\n[plane.a]\nextends = \"b\"\n[plane.b]\nextends = \"a\"\n[plane.internal-alb]\nalgorithm = \"weighted_random\"\ntll = \"5s\"\n"
+            )
+        ),
+    );
+    check(
+        "unknown-keys",
+        &shop("x_note = 1\n[run]\nduraton = \"1m\"\nx_why = \"mine\"\n[services.c]\n").replace("tasks = 6", "task = 6"),
+    );
+}
+
+#[test]
+fn overrides_are_checked_like_the_file() {
+    let options =
+        |set: &[&str]| LoadOptions { set: set.iter().map(|s| (*s).to_owned()).collect(), ..LoadOptions::default() };
+    check_with(
+        "override",
+        &shop(""),
+        &options(&["run.duration=66", "service.payments.taks=4", "nonsense", "load.0.rate=\"1/s\""]),
+    );
+    let loaded = parse(
+        "s",
+        &shop(""),
+        Path::new("."),
+        &LoadOptions {
+            duration: Some("2m".to_owned()),
+            seed: Some(9),
+            fast: true,
+            ..options(&["service.payments.tasks=8"])
+        },
+    )
+    .unwrap();
+    assert_eq!(loaded.scenario.run.duration.to_string(), "2m");
+    assert_eq!((loaded.scenario.run.seed, loaded.scenario.services[1].tasks), (9, 8));
+}
+
+#[test]
+fn planes_can_be_narrowed() {
+    let options = LoadOptions { planes: vec!["service-connect".to_owned()], ..LoadOptions::default() };
+    let scenario = parse("s", WEDGED, Path::new("."), &options).unwrap().scenario;
+    assert_eq!(scenario.planes.len(), 1);
+    assert_eq!(scenario.expects.len(), 1);
+    let options = LoadOptions { planes: vec!["dircet".to_owned()], ..LoadOptions::default() };
+    assert!(findings(WEDGED, &options)[0].label.contains("direct"));
+}
+
+#[test]
+fn digests_follow_text_and_overrides() {
+    let digest = |text: &str, options: &LoadOptions| parse("s", text, Path::new("."), options).unwrap().scenario.digest;
+    let plain = digest(WEDGED, &LoadOptions::default());
+    assert_eq!(plain, digest(WEDGED, &LoadOptions::default()));
+    assert_ne!(plain, digest(&format!("{WEDGED}\n"), &LoadOptions::default()));
+    assert_ne!(plain, digest(WEDGED, &LoadOptions { seed: Some(2), ..LoadOptions::default() }));
+}
+
+#[test]
+fn what_is_filled_in_loads_again() {
+    for text in [WEDGED, include_str!("examples/rolling-deploy.toml"), include_str!("examples/scale-in-dns-ttl.toml")] {
+        let loaded = parse("s", text, Path::new("."), &LoadOptions::default()).unwrap();
+        let again = filled(&loaded);
+        let found = parse("again", &again, Path::new("."), &LoadOptions::default());
+        let found = found.map_err(|found| render_all(&found, Form::Full(Charset::Unicode)));
+        assert_eq!(found.unwrap().scenario.services, loaded.scenario.services);
+        assert!(again.contains("# default"));
+        assert!(!loaded.scenario.assumptions.is_empty());
+    }
+}
+
+#[test]
+fn pipes_and_programs_get_their_own_forms() {
+    let found = findings(&WEDGED.replace("calls = [\"payments\"]", "calls = [\"paymnets\"]"), &LoadOptions::default());
+    assert!(found[0].one_line().starts_with("shop.toml:6:10: error[scenario::unknown-service] `checkout` calls"));
+    let json = serde_json::to_value(found[0].record()).unwrap();
+    assert_eq!((json["line"].as_u64(), json["severity"].as_str()), (Some(6), Some("error")));
+    assert!(found[0].render(Charset::Ascii).is_ascii());
+}
+
+#[test]
+fn hostile_files_end_in_a_diagnostic_soon() {
+    let dir = std::env::temp_dir().join(format!("scsim-hostile-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = dir.join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let large = dir.join("large.toml");
+    fs::File::create(&large).unwrap().set_len(100 << 20).unwrap();
+    let cases = [
+        (large, "scenario::too-large"),
+        (write("random.toml", &(0..=255).cycle().take(4096).collect::<Vec<u8>>()), "scenario::read"),
+        (write("utf16.toml", &[0xff, 0xfe, b'a', 0]), "scenario::read"),
+        (write("deep.toml", format!("a = {}", "[".repeat(100_000)).as_bytes()), "scenario::nesting"),
+        (write("tables.toml", format!("a = {}", "{b=".repeat(100_000)).as_bytes()), "scenario::nesting"),
+        (write("dotted.toml", format!("{}a = 1", "a.".repeat(100_000)).as_bytes()), "scenario::syntax"),
+        (write("junk.toml", "=]".repeat(400_000).as_bytes()), "scenario::syntax"),
+        (dir.join("absent.toml"), "scenario::read"),
+        (dir.clone(), "scenario::read"),
+    ];
+    for (path, code) in cases {
+        let found = load(&path, &LoadOptions::default()).unwrap_err();
+        assert_eq!(found[0].code, code, "{}", path.display());
+    }
+    let service = |i: usize| format!("[service.s{i}]\ncalls = [\"t{i}\", \"s{}\"]\n", (i + 1) % 4_000);
+    let wide = (0..4_000).map(service).collect::<Vec<_>>().concat();
+    assert!(!findings(&wide, &LoadOptions::default()).is_empty());
+    let bom = write("bom.toml", format!("\u{feff}{WEDGED}").as_bytes());
+    assert!(load(&bom, &LoadOptions::default()).is_ok());
+    fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn includes_merge_below_the_file() {
+    let dir = std::env::temp_dir().join(format!("scsim-include-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join("topology.toml"), "[service.a]\ntasks = 4\ncalls = [\"b\"]\n[service.b]\nlatency = \"1ms\"\n")
+        .unwrap();
+    let text = "include = [\"topology.toml\"]\n[service.a]\ntasks = 9\n[load]\nrate = \"1/s\"\n";
+    let scenario = parse("s", text, &dir, &LoadOptions::default()).unwrap().scenario;
+    assert_eq!((scenario.services.len(), scenario.services[0].tasks, scenario.edges.len()), (2, 9, 1));
+    assert!(parse("s", "include = [\"nowhere.toml\"]\n", &dir, &LoadOptions::default()).is_err());
+    fs::remove_dir_all(&dir).unwrap();
+}
+
+/// A valid scenario with a few edits: pieces taken out, doubled, or replaced.
+fn mutated() -> impl Strategy<Value = String> {
+    let edit = (any::<prop::sample::Index>(), 0_usize..12, "[\\[\\]{}=\"#.,\\-%a-z0-9 \n]{0,6}", any::<bool>());
+    (any::<bool>(), prop::collection::vec(edit, 1..6)).prop_map(|(small, edits)| {
+        let mut text: Vec<char> = if small { WEDGED } else { REFERENCE }.chars().collect();
+        for (at, length, new, double) in edits {
+            let from = at.index(text.len());
+            let to = (from + length).min(text.len());
+            let old: Vec<char> = text[from..to].to_vec();
+            let mut put: Vec<char> = new.chars().collect();
+            if double {
+                put.extend(old);
+            }
+            text.splice(from..to, put);
+        }
+        text.into_iter().collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn mutated_scenarios_never_panic(text in mutated()) {
+        let found = findings(&text, &LoadOptions::default());
+        let _ = render_all(&found, Form::Full(Charset::Unicode));
+        let _ = render_all(&found, Form::OneLine);
+    }
+
+    #[test]
+    fn random_text_never_panics(text in any::<String>(), set in any::<String>()) {
+        let options = LoadOptions { set: vec![set], ..LoadOptions::default() };
+        let _ = render_all(&findings(&text, &options), Form::Full(Charset::Ascii));
+        let _ = render_all(&findings(WEDGED, &options), Form::Full(Charset::Ascii));
+    }
+}
