@@ -156,6 +156,7 @@ fn scenario(services: Vec<Service>, edges: Vec<Edge>, rate: Rate, seconds: u64, 
         deploys: vec![],
         expects: vec![],
         assumptions: vec![],
+        unmodelled: vec![],
     }
 }
 

@@ -83,8 +83,8 @@ pub fn coverage(seeds: u32, jobs: usize, stop: &AtomicBool) -> Result<Coverage, 
         };
         let scenario = super::parse(FILE, text, &options)?;
         let conduct = Conduct { jobs: 1, only: None, events_max: u64::MAX, stop, progress: &|_| {} };
-        let study = sim::replicate(&scenario, &conduct)
-            .map_err(|error| ValidateError::Run { file: FILE.to_owned(), error })?;
+        let study =
+            sim::replicate(&scenario, &conduct).map_err(|error| ValidateError::Run { file: FILE.to_owned(), error })?;
         if study.partial {
             return Err(ValidateError::Stopped);
         }

@@ -44,8 +44,8 @@ enum Special {
     ShareOver(u64),
     /// Attempts on an edge over user requests.
     AttemptsPerUser(usize),
-    /// Attempts on an edge per second after the faults.
-    AttemptRateAfter { edge: usize, window: usize },
+    /// Attempts on an edge per second in a window.
+    AttemptRate { edge: usize, window: usize },
     /// Requests that reached a service's tasks over ejections.
     RequestsPerEjection(u32),
     /// Mean number in a service, per task.
@@ -96,6 +96,11 @@ impl Figure {
                 Some(found.ok_or_else(|| format!("no edge `{name}`"))?)
             }
         };
+        let window = match scenario.expects.first() {
+            Some(expect) if value.in_window_of_expect => expect.during,
+            None if value.in_window_of_expect => return Err("there is no expectation".to_owned()),
+            _ => Window::All,
+        };
         let in_service = || service.ok_or("needs `service`".to_owned());
         let on_edge = || edge.map(|edge| edge.0 as usize).ok_or("needs `edge`".to_owned());
         let special = match value.metric.as_str() {
@@ -105,10 +110,9 @@ impl Figure {
                 Special::ShareOver((over * 1e6) as u64)
             }
             "attempts_per_user_request" => Special::AttemptsPerUser(on_edge()?),
-            "attempts_per_second_after" => {
-                let window = scenario.windows().iter().position(|w| *w == Window::After);
-                let window = window.ok_or("needs an expectation with during = \"after\"")?;
-                Special::AttemptRateAfter { edge: on_edge()?, window }
+            "attempts_per_second" => {
+                let at = scenario.windows().iter().position(|w| *w == window).ok_or("no such window")?;
+                Special::AttemptRate { edge: on_edge()?, window: at }
             }
             "requests_per_ejection" => Special::RequestsPerEjection(in_service()? as u32),
             "in_flight_per_task" => Special::InFlightPerTask(in_service()?),
@@ -127,7 +131,6 @@ impl Figure {
                     (None, Some(edge)) => Scope::Edge(edge),
                     (None, None) => Scope::Users,
                 };
-                let window = if value.after { Window::After } else { Window::All };
                 return Ok(Figure { plane, kind: Kind::Product { metric, window, scope } });
             }
         };
@@ -184,7 +187,7 @@ impl Special {
     fn unit(self) -> Unit {
         match self {
             Special::MeanAll => Unit::Millis,
-            Special::AttemptRateAfter { .. } => Unit::PerSecond,
+            Special::AttemptRate { .. } => Unit::PerSecond,
             Special::Unhealthy(_) => Unit::Seconds,
             Special::ShareOver(_) | Special::IdleShare(_) => Unit::Share,
             Special::AttemptsPerUser(_)
@@ -211,7 +214,7 @@ impl Special {
             Special::AttemptsPerUser(edge) => {
                 ratio(recording.edge(0, edge).attempts as f64, recording.users(0).requests as f64)
             }
-            Special::AttemptRateAfter { edge, window } => {
+            Special::AttemptRate { edge, window } => {
                 ratio(recording.edge(window, edge).attempts as f64, recording.window_lengths[window].as_secs_f64())
             }
             Special::RequestsPerEjection(service) => {
@@ -234,11 +237,16 @@ impl Special {
                 let levels = levels(recording, service);
                 let target = levels.iter().sum::<f64>() * share;
                 let mut below = 0.0;
-                levels.iter().position(|t| {
-                    below += t;
-                    below >= target
-                }).map(|n| n as f64)
+                levels
+                    .iter()
+                    .position(|t| {
+                        below += t;
+                        below >= target
+                    })
+                    .map(|n| n as f64)
             }
+            // A log that is cut short has lost the late ones.
+            Special::Unhealthy(_) if recording.events_dropped > 0 => None,
             Special::Unhealthy(statistic) => {
                 let began: Time = recording.events.iter().find(|e| e.kind == HappeningKind::FaultOn)?.at;
                 let late = recording.events.iter().filter(|e| e.kind == HappeningKind::Unhealthy && e.at >= began);

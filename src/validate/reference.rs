@@ -66,9 +66,9 @@ pub struct Value {
     pub edge: Option<String>,
     /// On this plane; the first of `compare` if not given.
     pub plane: Option<String>,
-    /// In the window of that fault's aftermath: `"after"`.
+    /// In the window of the scenario's first expectation, not over the whole run.
     #[serde(default)]
-    pub after: bool,
+    pub in_window_of_expect: bool,
     /// For `share_over`: the threshold in milliseconds.
     pub over_ms: Option<f64>,
 }
