@@ -658,7 +658,10 @@ impl World<'_> {
                 staying.iter().partition(|&&task| self.tasks[task as usize].version == version);
             let healthy = staying.iter().filter(|&&task| self.is_healthy(task)).count() as u32;
             let new_healthy = new.iter().filter(|&&task| self.is_healthy(task)).count() as u32;
-            if old.is_empty() && new_healthy >= desired {
+            // Over when the last old task has stopped, as `rolloutState` COMPLETED is.
+            let old_there =
+                self.services[service as usize].tasks.iter().any(|&task| self.tasks[task as usize].version != version);
+            if !old_there && new_healthy >= desired {
                 self.services[service as usize].deployment = None;
                 self.live_deploys -= 1;
                 self.log(HappeningKind::DeployStep, NOBODY, NOBODY);
