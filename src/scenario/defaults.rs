@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use crate::scenario::envoy_text;
 use crate::scenario::Distribution;
 use crate::scenario::Loaded;
 use crate::scenario::Mechanism;
@@ -83,7 +84,7 @@ pub fn filled(loaded: &Loaded) -> String {
                 let _ = writeln!(page.text, "# policy on {name}: the same");
             } else {
                 let _ = writeln!(page.text, "# policy on {name}:");
-                for line in format!("{policy:#?}").lines() {
+                for line in envoy_text::lines(policy) {
                     let _ = writeln!(page.text, "#   {line}");
                 }
             }

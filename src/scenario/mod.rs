@@ -6,6 +6,7 @@
 
 mod assumptions;
 mod defaults;
+mod envoy_text;
 mod distribution;
 mod expect;
 mod faults;
