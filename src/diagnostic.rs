@@ -247,7 +247,7 @@ impl Diagnostic {
             }
         }
         let shown = clip(line, begin.column - 1, length, strokes);
-        let _ = writeln!(out, "{:>width$} {} {}", begin.line, strokes.bar, shown.text);
+        let _ = writeln!(out, "{}", format!("{:>width$} {} {}", begin.line, strokes.bar, shown.text).trim_end());
         let left = " ".repeat(shown.column);
         let half = shown.length / 2;
         if self.label.is_empty() {

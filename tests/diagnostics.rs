@@ -243,8 +243,8 @@ fn hostile_files_end_in_a_diagnostic_soon() {
         let found = load(&path, &LoadOptions::default()).unwrap_err();
         assert_eq!(found[0].code, code, "{}", path.display());
     }
-    let wide: String =
-        (0..4_000).map(|i| format!("[service.s{i}]\ncalls = [\"t{i}\", \"s{}\"]\n", (i + 1) % 4_000)).collect();
+    let service = |i: usize| format!("[service.s{i}]\ncalls = [\"t{i}\", \"s{}\"]\n", (i + 1) % 4_000);
+    let wide = (0..4_000).map(service).collect::<Vec<_>>().concat();
     assert!(!findings(&wide, &LoadOptions::default()).is_empty());
     let bom = write("bom.toml", format!("\u{feff}{WEDGED}").as_bytes());
     assert!(load(&bom, &LoadOptions::default()).is_ok());

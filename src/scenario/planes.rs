@@ -3,30 +3,17 @@
 //! *Knows* which mechanism carries a call where, and to which planes `[policy]` applies.
 //! *Does not know* Envoy's fields (that is `policy`) nor how a mechanism is simulated.
 
+mod mechanism;
+mod preset;
+
 use indexmap::IndexMap;
 
-use crate::policy::PolicyConfig;
-use crate::policy::config::Affinity;
-use crate::policy::config::Discovery;
-use crate::policy::config::HealthCheck;
-use crate::policy::config::LbPolicy;
-use crate::policy::config::LeastRequest;
-use crate::policy::config::PoolProtocol;
-use crate::policy::config::RetryOn;
-use crate::policy::config::RetryPolicy;
-use crate::scenario::AlbPlane;
 use crate::scenario::Distribution;
-use crate::scenario::DnsPlane;
 use crate::scenario::EdgeId;
 use crate::scenario::Mechanism;
 use crate::scenario::Network;
 use crate::scenario::Plane;
 use crate::scenario::Protocol;
-use crate::scenario::ReadyWhen;
-use crate::scenario::ResolverCache;
-use crate::scenario::Service;
-use crate::scenario::SidecarPlane;
-use crate::scenario::distribution::log_normal;
 use crate::scenario::policy;
 use crate::scenario::policy::Patch;
 use crate::scenario::services::Topology;
@@ -37,8 +24,6 @@ use crate::scenario::tree::Place;
 use crate::scenario::tree::Table;
 use crate::scenario::tree::Value;
 use crate::scenario::value;
-use crate::units::Bytes;
-use crate::units::Cpu;
 use crate::units::Span;
 
 /// Most planes of a scenario.
@@ -192,6 +177,10 @@ fn draft(name: &str, own: &Table, problems: &mut Problems<'_>) -> Option<Draft> 
         let Value::Table(table) = &entry.node.value else { return None };
         if chain.iter().any(|(seen, _, _)| *seen == here) {
             let names: Vec<&str> = chain.iter().map(|(name, _, _)| *name).chain([here]).collect();
+            // Every plane of a circle comes here; the first in the file speaks for all.
+            if names.iter().filter_map(|name| own.entries.get_index_of(*name)).min() != own.entries.get_index_of(name) {
+                return None;
+            }
             problems.error("scenario::extends-cycle", &entry.key, "these planes extend each other", names.join(" -> "));
             return None;
         }
@@ -377,10 +366,10 @@ fn plane(
     let mechanism = match draft.base {
         Base::Direct => Mechanism::Direct,
         Base::ServiceConnect | Base::Envoy | Base::AppMesh => {
-            Mechanism::Sidecar(sidecar(draft.base, &mut reader, &mut fields, problems))
+            Mechanism::Sidecar(mechanism::sidecar(draft.base, &mut reader, &mut fields, problems))
         }
-        Base::CloudMapDns => Mechanism::Dns(dns(&mut reader, &mut fields, problems)),
-        Base::InternalAlb => Mechanism::Alb(alb(topology, &mut reader, problems)),
+        Base::CloudMapDns => Mechanism::Dns(mechanism::dns(&mut reader, &mut fields, problems)),
+        Base::InternalAlb => Mechanism::Alb(mechanism::alb(topology, &mut reader, problems)),
     };
     if matches!(draft.base, Base::CloudMapDns | Base::InternalAlb) {
         // ALB nodes have limits of their own; these are the client's.
@@ -399,7 +388,7 @@ fn plane(
     let mut edge_policies_of_plane = Vec::with_capacity(topology.edges.len());
     for (index, edge) in topology.edges.iter().enumerate() {
         let callee = &topology.services[edge.to.0 as usize];
-        let mut config = preset(draft.base, callee);
+        let mut config = preset::preset(draft.base, callee);
         fields.apply(&mut config);
         let mut layers: Vec<&Patch> = Vec::new();
         if takes_shared {
@@ -416,9 +405,11 @@ fn plane(
         } else if let Some(edge) = edges.get(&EdgeId(index as u32)) {
             edge.timeout.apply(&mut config);
         }
-        restrict(&mut config, draft.base, callee);
+        preset::restrict(&mut config, draft.base, callee);
         for problem in config.check().err().unwrap_or_default() {
-            let place = layers.iter().rev().find_map(|layer| layer.place_of(problem.field)).unwrap_or(&draft.place);
+            let exact = layers.iter().rev().find_map(|layer| layer.place_exactly(problem.field));
+            let place = exact.or_else(|| layers.iter().rev().find_map(|layer| layer.place_of(problem.field)));
+            let place = place.unwrap_or(&draft.place);
             problems.error(
                 "policy::invalid",
                 place,
@@ -429,9 +420,9 @@ fn plane(
         edge_policies_of_plane.push(config);
     }
 
-    let tuned = (takes_shared && !shared.is_empty())
-        || patches.iter().any(|patch| !patch.is_empty())
-        || edges.values().any(|edge| !edge.patch.is_empty());
+    let tuned = (takes_shared && shared.tunes())
+        || patches.iter().any(Patch::tunes)
+        || edges.values().any(|edge| edge.patch.tunes());
     let warning = match draft.base {
         Base::ServiceConnect if tuned => Some(
             "tuned: AWS does not let you set the retries, ejection or balancing of Service Connect \
@@ -457,226 +448,74 @@ fn plane(
     Plane { name: name.to_owned(), mechanism, edge_policies: edge_policies_of_plane, network, warning, not_applicable }
 }
 
-/// The policy of a caller before anything is changed.
-fn preset(base: Base, callee: &Service) -> PolicyConfig {
-    let http2 = PoolProtocol::Http2 { max_concurrent_streams: 1024 };
-    let multiplexed = matches!(callee.protocol, Protocol::Http2 | Protocol::Grpc);
-    if base == Base::Direct {
-        return PolicyConfig::direct();
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::policy::config::Affinity;
+    use crate::policy::config::LbPolicy;
+    use crate::policy::config::PoolProtocol;
+    use crate::policy::config::RetryOn;
+    use crate::scenario::LoadOptions;
+    use crate::scenario::parse;
+
+    const SHOP: &str = "compare = [\"service-connect\", \"cloud-map-dns\", \"internal-alb\", \"direct\", \"envoy\", \"app-mesh\"]\n\
+        [service.web]\ncalls = [\"cart\", \"db\", \"bank\"]\n[service.cart]\nprotocol = \"grpc\"\n\
+        [service.db]\nprotocol = \"tcp\"\n[service.bank]\nexternal = true\n[load]\nrate = \"1/s\"\n";
+
+    fn planes(more: &str) -> Vec<Plane> {
+        let text = format!("{SHOP}{more}");
+        let loaded = parse("t", &text, Path::new("."), &LoadOptions::default());
+        loaded.unwrap_or_else(|found| panic!("{found:#?}")).scenario.planes
     }
-    let client = PolicyConfig::dns_client();
-    let mut config = if callee.external {
-        // No proxy can be put in front of it, so the client has its own limits and nothing else.
-        PolicyConfig { timeouts: client.timeouts, replies: client.replies, pool: client.pool, ..PolicyConfig::direct() }
-    } else {
-        match base {
-            Base::ServiceConnect => PolicyConfig::service_connect(),
-            Base::Envoy => PolicyConfig::envoy_default(),
-            Base::AppMesh => PolicyConfig::app_mesh(),
-            Base::CloudMapDns => client,
-            // The members are the nodes of the ALB, whose addresses change rarely.
-            Base::InternalAlb => PolicyConfig { discovery: Discovery::Pushed, lb_policy: LbPolicy::Random, ..client },
-            Base::Direct => PolicyConfig::direct(),
+
+    #[test]
+    fn protocols_and_outsiders_change_the_policy() {
+        let planes = planes("");
+        let [cart, db, bank] = &planes[0].edge_policies[..] else { panic!("three edges") };
+        assert_eq!(cart.pool.protocol, PoolProtocol::Http2 { max_concurrent_streams: 1024 });
+        assert_eq!(db.affinity, Affinity::Connection { age_max: None });
+        assert_eq!(db.retry_policy.as_ref().map(|retry| retry.retry_on), Some(RetryOn::CONNECT_FAILURE));
+        assert_eq!((&bank.retry_policy, bank.outlier_detection), (&None, None));
+        assert_eq!(bank.timeouts.request, Span::from_secs(15));
+        assert!(planes[2].not_applicable.is_some());
+        assert!(planes[5].warning.is_some());
+        assert_eq!(planes[3].network.same_zone, Distribution::Constant(Span::ZERO));
+    }
+
+    #[test]
+    fn the_shared_policy_reaches_proxies_and_the_ideal_only() {
+        let planes = planes("[policy]\nlb_policy = \"LEAST_REQUEST\"\nretry_policy = { num_retries = 7 }\n");
+        let balanced: Vec<bool> =
+            planes.iter().map(|plane| matches!(plane.edge_policies[0].lb_policy, LbPolicy::LeastRequest(_))).collect();
+        assert_eq!(balanced, [true, false, false, true, true, true]);
+        assert!(planes[0].warning.as_ref().is_some_and(|warning| warning.starts_with("tuned")));
+        assert_eq!(planes[1].edge_policies[0].retry_policy, None);
+    }
+
+    #[test]
+    fn a_time_limit_on_an_arrow_holds_everywhere_and_tunes_nothing() {
+        let planes = planes("[edge.\"web->cart\"]\ntimeout = \"2s\"\n");
+        for plane in &planes {
+            assert_eq!(plane.edge_policies[0].timeouts.request, Span::from_secs(2), "{}", plane.name);
         }
-    };
-    if multiplexed {
-        config.pool.protocol = http2;
+        assert_eq!(planes[0].warning, None);
+        let retries = "[edge.\"web->cart\"]\nretry_policy = { num_retries = 5 }\n";
+        assert_eq!(self::planes(retries)[1].edge_policies[0].retry_policy, None);
     }
-    config
-}
 
-/// What a proxy cannot do for a callee that speaks plain TCP.
-fn restrict(config: &mut PolicyConfig, base: Base, callee: &Service) {
-    let sidecar = matches!(base, Base::ServiceConnect | Base::Envoy | Base::AppMesh);
-    if !sidecar || callee.external || callee.protocol != Protocol::Tcp {
-        return;
-    }
-    config.affinity = Affinity::Connection { age_max: None };
-    if let Some(retry) = &mut config.retry_policy {
-        // Only the connection can be tried again (aws.md 1.4).
-        retry.retry_on = RetryOn::CONNECT_FAILURE;
-    }
-    if let Some(od) = &mut config.outlier_detection {
-        // There is no status; failed connections are all that counts.
-        od.split_external_local_origin_errors = true;
-        od.consecutive_local_origin_failure = od.consecutive_5xx.max(1);
-        od.consecutive_5xx = 0;
-        od.consecutive_gateway_failure = 0;
-    }
-    config.timeouts.request = Span::MAX;
-    config.timeouts.per_try = Span::MAX;
-    config.timeouts.idle = config.timeouts.idle.max(Span::from_secs(3600));
-}
-
-fn sidecar(base: Base, reader: &mut Reader<'_>, fields: &mut Patch, problems: &mut Problems<'_>) -> SidecarPlane {
-    let managed = base != Base::Envoy;
-    let presets: &[(&str, ())] = match base {
-        Base::Envoy => &[("envoy@1.40", ())],
-        Base::AppMesh => &[("app-mesh@2026-01", ())],
-        _ => &[("service-connect@2026-01", ())],
-    };
-    reader.word("preset", presets, problems);
-    // Names cannot change while a scenario runs, so this is what happens anyway.
-    reader.word("names", &[("snapshot-at-start", ())], problems);
-    if let Some(reading) = policy::outlier_reading(reader, problems) {
-        fields.push(move |config| {
-            if let Some(od) = &mut config.outlier_detection {
-                od.reading = reading;
-            }
-        });
-    }
-    let push = reader.distribution("endpoint_push", problems);
-    let ready = [("healthy", ReadyWhen::Healthy), ("task-running", ReadyWhen::TaskRunning)];
-    let ready_when = reader.word("ready_when", &ready, problems).unwrap_or(ReadyWhen::Healthy);
-    let mut plane = SidecarPlane {
-        // ASSUMPTION(sc.push_latency), ASSUMPTION(envoy.push_latency): "seconds", says AWS (aws.md 1.5).
-        endpoint_push: push.unwrap_or_else(|| {
-            if managed {
-                log_normal(Span::from_secs(3), Span::from_secs(20))
-            } else {
-                Distribution::Constant(Span::from_secs(1))
-            }
-        }),
-        ready_when,
-        // ASSUMPTION(proxy.overhead): 0.2 to 0.5 ms per passage (aws.md 8).
-        overhead: log_normal(Span::from_micros(300), Span::from_millis(1)),
-        // ASSUMPTION(proxy.cpu_per_request).
-        cpu_per_request: Span::from_micros(100),
-        // 20 s, fixed in the agent (aws.md 1.6).
-        drain: if managed { Span::from_secs(20) } else { Span::ZERO },
-        drains_inbound_first: base == Base::ServiceConnect,
-        cpu: Cpu::from_millis(250),
-        memory: Bytes::new(64 << 20),
-    };
-    let Some(node) = reader.get("sidecar") else { return plane };
-    let Some(mut inner) = Reader::of(node, "sidecar", problems) else { return plane };
-    plane.cpu = inner.cpu("cpu", problems).unwrap_or(plane.cpu);
-    plane.memory = inner.bytes("memory", problems).unwrap_or(plane.memory);
-    plane.overhead = inner.distribution("overhead", problems).unwrap_or(plane.overhead);
-    plane.cpu_per_request = inner.span("cpu_per_request", problems).unwrap_or(plane.cpu_per_request);
-    plane.drain = inner.span("drain", problems).unwrap_or(plane.drain);
-    plane.drains_inbound_first = inner.truth("drains_inbound_first", problems).unwrap_or(plane.drains_inbound_first);
-    inner.finish(problems);
-    plane
-}
-
-fn dns(reader: &mut Reader<'_>, fields: &mut Patch, problems: &mut Problems<'_>) -> DnsPlane {
-    let picks = [("first", LbPolicy::FirstListed), ("random", LbPolicy::Random), ("round-robin", LbPolicy::RoundRobin)];
-    if let Some(pick) = reader.word("pick", &picks, problems) {
-        fields.push(move |config| config.lb_policy = pick);
-    }
-    if let Some(idle) = reader.span("keep_alive", problems) {
-        fields.push(move |config| config.timeouts.idle = idle);
-    }
-    if let Some(n) = reader.count("client_retries", 0..=250, problems) {
-        fields.push(move |config| {
-            config.retry_policy = (n > 0).then(|| RetryPolicy {
-                retry_on: RetryOn::CONNECT_FAILURE.with(RetryOn::RESET),
-                num_retries: n as u32,
-                ..RetryPolicy::envoy_default()
-            });
-        });
-    }
-    // Both kinds of record lead to the same addresses.
-    reader.word("record", &[("A", ()), ("SRV", ())], problems);
-    let resolver_cache = match reader.get("resolver_cache") {
-        Some(Node { value: Value::Text(text), .. }) if text == "ttl" => ResolverCache::Ttl,
-        Some(Node { value: Value::Text(text), .. }) if text == "forever" => ResolverCache::Forever,
-        Some(node) => value::span(node, problems).map_or(ResolverCache::Ttl, ResolverCache::For),
-        None => ResolverCache::Ttl,
-    };
-    DnsPlane {
-        // ASSUMPTION(dns.ttl): no default at AWS; 60 s is what most files seen have (aws.md 2).
-        ttl: reader.span("ttl", problems).unwrap_or(Span::from_secs(60)),
-        resolver_cache,
-        // ASSUMPTION(dns.negative_ttl): the zone's SOA, 15 to 900 s (aws.md 2).
-        negative_ttl: reader.span("negative_ttl", problems).unwrap_or(Span::from_secs(60)),
-        max_answers: reader.count("max_answers", 1..=1_000, problems).unwrap_or(8) as u32,
-        // ASSUMPTION(dns.record_lag).
-        record_lag: reader
-            .distribution("record_lag", problems)
-            .unwrap_or_else(|| log_normal(Span::from_secs(3), Span::from_secs(20))),
-        // About 30 s after a custom health status changes (aws.md 2).
-        health_lag: reader.span("health_lag", problems).unwrap_or(Span::from_secs(30)),
-        deregister_before_stop: reader.span("deregister_before_stop", problems),
-        // ASSUMPTION(dns.lookup).
-        lookup: reader.distribution("lookup", problems).unwrap_or(Distribution::Constant(Span::from_millis(1))),
-    }
-}
-
-fn alb(topology: &Topology, reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> AlbPlane {
-    let mut node_policy = PolicyConfig::alb_node();
-    if let Some(node) = reader.get("algorithm") {
-        match value::text(node, problems) {
-            Some("round_robin") | None => node_policy.lb_policy = LbPolicy::RoundRobin,
-            Some("least_outstanding_requests") => {
-                node_policy.lb_policy = LbPolicy::LeastRequest(LeastRequest::FullScan);
-            }
-            Some("weighted_random") => problems.error(
-                "scenario::not-modelled",
-                &node.place,
-                "scsim does not model `weighted_random` yet",
-                "use \"round_robin\" or \"least_outstanding_requests\"",
-            ),
-            Some(other) => problems.error(
-                "scenario::word",
-                &node.place,
-                format!("an ALB has no algorithm `{other}`"),
-                "one of: round_robin, least_outstanding_requests",
-            ),
-        }
-    }
-    if let Some(node) = reader.get("health_check")
-        && let Some(mut inner) = Reader::of(node, "health_check", problems)
-    {
-        inner.text("path", problems);
-        let check = node_policy.health_check.get_or_insert(HealthCheck {
-            interval: Span::from_secs(30),
-            timeout: Span::from_secs(5),
-            healthy_threshold: 5,
-            unhealthy_threshold: 2,
-            first_pass_suffices: true,
-        });
-        check.interval = inner.span("interval", problems).unwrap_or(check.interval);
-        check.timeout = inner.span("timeout", problems).unwrap_or(check.timeout);
-        let mut threshold = |key, before: &mut u32| {
-            if let Some(n) = inner.count(key, 1..=1_000, problems) {
-                *before = n as u32;
-            }
-        };
-        threshold("healthy_threshold", &mut check.healthy_threshold);
-        threshold("unhealthy_threshold", &mut check.unhealthy_threshold);
-        for (key, span) in [("interval", check.interval), ("timeout", check.timeout)] {
-            if span.is_zero() {
-                problems.error("scenario::range", inner.key_place(key), format!("`{key}` is zero"), "must be longer");
-            }
-        }
-        inner.finish(problems);
-    }
-    if let Some(idle) = reader.span("idle_timeout", problems) {
-        // A target that says nothing for this long is answered for with 504 (aws.md 3.3).
-        node_policy.timeouts.request = idle;
-        node_policy.timeouts.idle = idle;
-    }
-    if let Some(connect) = reader.span("connect_timeout", problems) {
-        node_policy.timeouts.connect = connect;
-    }
-    if let Some(ramp) = reader.span("slow_start", problems)
-        && !ramp.is_zero()
-    {
-        problems.unmodelled(reader.key_place("slow_start"), "slow start of an ALB");
-    }
-    let mut zones: Vec<u8> = topology.services.iter().flat_map(|service| service.zones.iter().copied()).collect();
-    zones.sort_unstable();
-    zones.dedup();
-    AlbPlane {
-        nodes: reader.count("nodes", 1..=1_000, problems).unwrap_or(zones.len().max(1) as u64) as u32,
-        node_policy,
-        deregistration_delay: reader.span("deregistration_delay", problems).unwrap_or(Span::from_secs(300)),
-        // ASSUMPTION(alb.hop): AWS publishes none; 0.5 to 1.5 ms (aws.md 3.2).
-        hop: reader
-            .distribution("hop", problems)
-            .unwrap_or_else(|| log_normal(Span::from_micros(700), Span::from_millis(2))),
-        cross_zone: reader.truth("cross_zone", problems).unwrap_or(true),
+    #[test]
+    fn variants_change_what_they_name() {
+        let planes = planes(
+            "[network]\nsame_zone = \"1ms\"\n[plane.envoy]\npolicy.outlier_detection.consecutive_5xx = 3\n\
+             [plane.cloud-map-dns]\nclient_retries = 2\npick = \"random\"\nkeep_alive = \"5s\"\n",
+        );
+        let ejection = planes[4].edge_policies[0].outlier_detection.expect("written down");
+        assert_eq!((ejection.consecutive_5xx, ejection.max_ejection_percent), (3, 10));
+        let client = &planes[1].edge_policies[0];
+        assert_eq!((client.lb_policy, client.timeouts.idle), (LbPolicy::Random, Span::from_secs(5)));
+        assert_eq!(client.retry_policy.as_ref().map(|retry| retry.num_retries), Some(2));
+        assert_eq!(planes[3].network.same_zone, Distribution::Constant(Span::from_millis(1)));
     }
 }

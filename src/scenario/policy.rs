@@ -4,17 +4,16 @@
 //! *Does not know* to which planes a table applies.
 //! Invariant: no field of Envoy is passed over in silence; it is applied, harmless, or an error.
 
+mod parts;
+
 use crate::diagnostic::Severity;
 use crate::policy::PolicyConfig;
 use crate::policy::config::CircuitBreakers;
-use crate::policy::config::HealthCheck;
 use crate::policy::config::LbPolicy;
 use crate::policy::config::LeastRequest;
-use crate::policy::config::OutlierDetection;
 use crate::policy::config::OutlierReading;
 use crate::policy::config::Panic;
 use crate::policy::config::PoolProtocol;
-use crate::policy::config::RetryBudget;
 use crate::policy::config::RetryOn;
 use crate::policy::config::RetryPolicy;
 use crate::scenario::table::Problems;
@@ -53,15 +52,19 @@ impl Patch {
             change(config);
         }
     }
-    /// True if nothing is changed.
-    pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+    /// True if it sets more than the two limits that Service Connect lets one set.
+    pub fn tunes(&self) -> bool {
+        self.places.iter().any(|(name, _)| name != "timeout" && name != "idle_timeout" && !name.starts_with("x_"))
+    }
+    /// Where a field of Envoy's is set.
+    pub fn place_exactly(&self, field: &str) -> Option<&Place> {
+        self.places.iter().rev().find(|(name, _)| name == field).map(|(_, place)| place)
     }
     /// Where a field of Envoy's is set, the nearest table around it otherwise.
     pub fn place_of(&self, field: &str) -> Option<&Place> {
         let mut path = field;
         loop {
-            if let Some((_, place)) = self.places.iter().rev().find(|(name, _)| name == path) {
+            if let Some(place) = self.place_exactly(path) {
                 return Some(place);
             }
             path = path.rsplit_once('.')?.0;
@@ -113,16 +116,16 @@ pub fn read(table: &Table, what: &str, place: &Place, problems: &mut Problems<'_
         });
     }
     section(&mut reader, "retry_policy", |c| c.retry_policy = None, retries, &mut patch, problems);
-    section(&mut reader, "outlier_detection", |c| c.outlier_detection = None, outliers, &mut patch, problems);
+    section(&mut reader, "outlier_detection", |c| c.outlier_detection = None, parts::outliers, &mut patch, problems);
     section(
         &mut reader,
         "circuit_breakers",
         |c| c.circuit_breakers = CircuitBreakers::UNLIMITED,
-        breakers,
+        parts::breakers,
         &mut patch,
         problems,
     );
-    section(&mut reader, "health_check", |c| c.health_check = None, probes, &mut patch, problems);
+    section(&mut reader, "health_check", |c| c.health_check = None, parts::probes, &mut patch, problems);
     finish(&reader, "", problems);
     patch
 }
@@ -330,175 +333,6 @@ fn host_predicate(node: &Node, problems: &mut Problems<'_>) -> Option<bool> {
         }
     }
     Some(avoids)
-}
-
-fn outliers(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<'_>) {
-    patch.push(|config| {
-        config.outlier_detection.get_or_insert_with(OutlierDetection::envoy_default);
-    });
-    let most_given = reader.has("max_ejection_time");
-    let mut set = |change: Box<dyn Fn(&mut OutlierDetection)>| {
-        patch.push(move |config| change(config.outlier_detection.get_or_insert_with(OutlierDetection::envoy_default)));
-    };
-    let counts: [(&'static str, Number<OutlierDetection>); 3] = [
-        ("consecutive_5xx", |od, n| od.consecutive_5xx = n),
-        ("consecutive_gateway_failure", |od, n| od.consecutive_gateway_failure = n),
-        ("consecutive_local_origin_failure", |od, n| od.consecutive_local_origin_failure = n),
-    ];
-    for (key, change) in counts {
-        if let Some(n) = reader.count(key, 0..=u64::from(u32::MAX), problems) {
-            set(Box::new(move |od| change(od, n as u32)));
-        }
-    }
-    let percents: [(&'static str, Number<OutlierDetection>); 4] = [
-        ("enforcing_consecutive_5xx", |od, n| od.enforcing_consecutive_5xx = n),
-        ("enforcing_consecutive_gateway_failure", |od, n| od.enforcing_consecutive_gateway_failure = n),
-        ("enforcing_consecutive_local_origin_failure", |od, n| od.enforcing_consecutive_local_origin_failure = n),
-        ("max_ejection_percent", |od, n| od.max_ejection_percent = n),
-    ];
-    for (key, change) in percents {
-        if let Some(share) = reader.get(key).and_then(|node| percent(node, problems)) {
-            set(Box::new(move |od| change(od, share.as_ppm() / 10_000)));
-        }
-    }
-    if let Some(span) = reader.span("interval", problems) {
-        set(Box::new(move |od| od.interval = span));
-    }
-    if let Some(span) = reader.span("base_ejection_time", problems) {
-        set(Box::new(move |od| {
-            od.base_ejection_time = span;
-            // Envoy's default maximum is the larger of 300 s and the base.
-            if !most_given {
-                od.max_ejection_time = od.max_ejection_time.max(span);
-            }
-        }));
-    }
-    if let Some(span) = reader.span("max_ejection_time", problems) {
-        set(Box::new(move |od| od.max_ejection_time = span));
-    }
-    if let Some(span) = reader.span("max_ejection_time_jitter", problems) {
-        set(Box::new(move |od| od.max_ejection_time_jitter = span));
-    }
-    if let Some(split) = reader.truth("split_external_local_origin_errors", problems) {
-        set(Box::new(move |od| od.split_external_local_origin_errors = split));
-    }
-    if let Some(always) = reader.truth("always_eject_one_host", problems) {
-        set(Box::new(move |od| od.always_eject_one_host = always));
-    }
-    statistical(reader, problems);
-}
-
-/// Ejection by success rate or failure percentage is not modelled. Fields that Envoy would not
-/// act on either are let pass.
-fn statistical(reader: &mut Reader<'_>, problems: &mut Problems<'_>) {
-    let mut rate_off = false;
-    let groups: [Statistic; 2] = [
-        (
-            &["enforcing_success_rate", "enforcing_local_origin_success_rate"],
-            &[
-                ("success_rate_minimum_hosts", 5),
-                ("success_rate_request_volume", 100),
-                ("success_rate_stdev_factor", 1900),
-            ],
-        ),
-        (
-            &["enforcing_failure_percentage", "enforcing_failure_percentage_local_origin"],
-            &[
-                ("failure_percentage_threshold", 85),
-                ("failure_percentage_minimum_hosts", 5),
-                ("failure_percentage_request_volume", 50),
-            ],
-        ),
-    ];
-    for (index, (enforcing, parameters)) in groups.into_iter().enumerate() {
-        for key in enforcing {
-            let Some(share) = reader.get(key).and_then(|node| percent(node, problems)) else { continue };
-            // 100 is the default of the success rate pair, 0 that of the failure percentage pair.
-            if share == Ratio::ZERO {
-                rate_off |= index == 0;
-            } else if index == 1 || share != Ratio::ONE {
-                not_modelled(reader.key_place(key), key, problems);
-            }
-        }
-        for (key, default) in parameters {
-            let given = reader.count(key, 0..=u64::from(u32::MAX), problems);
-            // Without enforcement, which is the default of failure percentages, they change nothing.
-            if given.is_some_and(|n| n != *default) && index == 0 && !rate_off {
-                not_modelled(reader.key_place(key), key, problems);
-            }
-        }
-    }
-    if reader.truth("successful_active_health_check_uneject_host", problems) == Some(false) {
-        let key = "successful_active_health_check_uneject_host";
-        not_modelled(reader.key_place(key), key, problems);
-    }
-}
-
-fn breakers(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<'_>) {
-    if let Some(node) = reader.get("thresholds") {
-        let items = value::list(node, problems).unwrap_or(&[]);
-        if items.len() > 1 {
-            not_modelled(&node.place, "circuit_breakers.thresholds for several priorities", problems);
-        }
-        if let Some(mut inner) = items.first().and_then(|item| Reader::of(item, "thresholds", problems)) {
-            let priority = inner.get("priority").cloned();
-            if let Some(node) = priority.filter(|node| node.value != Value::Text("DEFAULT".to_owned())) {
-                not_modelled(&node.place, "a priority other than DEFAULT", problems);
-            }
-            thresholds(&mut inner, patch, problems);
-            finish(&inner, "circuit_breakers.thresholds.", problems);
-        }
-    }
-    thresholds(reader, patch, problems);
-}
-
-fn thresholds(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<'_>) {
-    let counts: [(&'static str, Number<CircuitBreakers>); 4] = [
-        ("max_connections", |cb, n| cb.max_connections = n),
-        ("max_pending_requests", |cb, n| cb.max_pending_requests = n),
-        ("max_requests", |cb, n| cb.max_requests = n),
-        ("max_retries", |cb, n| cb.max_retries = n),
-    ];
-    for (key, change) in counts {
-        if let Some(n) = reader.count(key, 0..=u64::from(u32::MAX), problems) {
-            patch.push(move |config| change(&mut config.circuit_breakers, n as u32));
-        }
-    }
-    if reader.truth("track_remaining", problems).is_some() {
-        // It only adds gauges to Envoy's statistics.
-    }
-    let Some(node) = reader.get("retry_budget") else { return };
-    let Some(mut inner) = Reader::of(node, "retry_budget", problems) else { return };
-    let share = inner.get("budget_percent").and_then(|node| percent(node, problems));
-    let least = inner.count("min_retry_concurrency", 0..=u64::from(u32::MAX), problems);
-    finish(&inner, "circuit_breakers.retry_budget.", problems);
-    let budget = RetryBudget {
-        budget_percent: share.unwrap_or(Ratio::from_percent(20)),
-        min_retry_concurrency: least.unwrap_or(3) as u32,
-    };
-    patch.push(move |config| config.circuit_breakers.retry_budget = Some(budget));
-}
-
-/// Active health checks of a proxy. Envoy asks for all four; so does scsim.
-fn probes(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<'_>) {
-    let interval = reader.need("interval", problems).and_then(|node| value::span(node, problems));
-    let limit = reader.need("timeout", problems).and_then(|node| value::span(node, problems));
-    let mut threshold =
-        |key| reader.need(key, problems).and_then(|node| value::count(node, 1..=1_000, problems)).map(|n| n as u32);
-    let (healthy, unhealthy) = (threshold("healthy_threshold"), threshold("unhealthy_threshold"));
-    // Which path is asked makes no difference to a model.
-    reader.allow(&["path", "http_health_check"]);
-    let (Some(interval), Some(limit), Some(healthy), Some(unhealthy)) = (interval, limit, healthy, unhealthy) else {
-        return;
-    };
-    let check = HealthCheck {
-        interval,
-        timeout: limit,
-        healthy_threshold: healthy,
-        unhealthy_threshold: unhealthy,
-        first_pass_suffices: true,
-    };
-    patch.push(move |config| config.health_check = Some(check));
 }
 
 /// A percentage: "50%", Envoy's whole number 50, or Envoy's `{ value = 50 }`.

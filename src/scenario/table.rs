@@ -233,6 +233,9 @@ impl<'t> Reader<'t> {
     }
     /// The known key most like `key`, or all of them.
     pub fn advice(&self, key: &str, problems: &Problems<'_>) -> String {
+        if ["compare", "title", "description", "include"].contains(&key) {
+            return "this belongs to the top of the file, above the first [table]".to_owned();
+        }
         let near = if problems.wants_advice() { nearest(key, self.known.iter().copied()) } else { None };
         match near {
             Some(near) => format!("did you mean `{near}`?"),

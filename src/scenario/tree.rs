@@ -208,7 +208,11 @@ pub fn parse(source: &Arc<Source>) -> Result<Table, Vec<Diagnostic>> {
     let found = errors.iter().take(crate::diagnostic::SHOWN_MAX).map(|error| {
         let span = error.span().unwrap_or(0..0);
         let message = format!("this is not TOML: {}", error.message());
-        Diagnostic::at(Severity::Error, "scenario::syntax", source, span, message)
+        let found = Diagnostic::at(Severity::Error, "scenario::syntax", source, span.clone(), message);
+        match source.text().get(span).filter(|name| mixes(source.text(), name)) {
+            Some(name) => found.with_label(format!("[{name}] and [[{name}]] cannot mix; write [[{name}]] each time")),
+            None => found,
+        }
     });
     Err(found.collect())
 }
@@ -240,6 +244,12 @@ fn convert(source: &Arc<Source>, span: Range<usize>, value: &DeValue<'_>) -> Nod
         DeValue::Table(table) => Value::Table(convert_table(source, table)),
     };
     Node { place: Place { source: Arc::clone(source), span }, value }
+}
+
+/// True if a table is opened both as one and as several.
+fn mixes(text: &str, name: &str) -> bool {
+    let opens = |header: &str| text.lines().any(|line| line.trim_start().starts_with(header));
+    opens(&format!("[{name}]")) && opens(&format!("[[{name}]]"))
 }
 
 /// The first bracket that opens a level beyond the limit, outside strings and comments.

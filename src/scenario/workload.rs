@@ -97,7 +97,9 @@ fn default_entry(topology: &Topology, place: &Place, problems: &mut Problems<'_>
     if let [only] = free[..] {
         return Some(only);
     }
-    if !topology.services.is_empty() {
+    // A misspelt call makes its callee look uncalled; that has been reported.
+    let misspelt = problems.errors.iter().any(|error| error.code == "scenario::unknown-service");
+    if !topology.services.is_empty() && !misspelt {
         let names: Vec<&str> = free.iter().take(8).map(|id| topology.name(*id)).collect();
         let label = match names[..] {
             [] => "every service is called by another; add entry = \"...\"".to_owned(),
@@ -367,6 +369,36 @@ fn seconds(cell: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn arrivals_of(load: &str) -> Arrivals {
+        let text = format!("[service.a]\nlatency = \"1ms\"\n[run]\nduration = \"10m\"\n[load]\n{load}\n");
+        let base = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+        let options = crate::scenario::LoadOptions::default();
+        let loaded = crate::scenario::parse("t", &text, &base, &options);
+        loaded.unwrap_or_else(|found| panic!("{found:#?}")).scenario.loads.remove(0).arrivals
+    }
+
+    #[test]
+    fn points_ramp_towards_the_one_that_says_so() {
+        let load = "rate = [ { at = \"0s\", rate = \"100/s\" }, { at = \"3m\", rate = \"400/s\", ramp = \"linear\" } ]";
+        let Arrivals::Open { pieces, .. } = arrivals_of(load) else { panic!("open") };
+        assert_eq!(pieces.iter().map(|piece| piece.ramps_to_next).collect::<Vec<_>>(), [true, false]);
+    }
+
+    #[test]
+    fn a_day_peaks_when_it_should() {
+        let load = "diurnal = { low = \"20/s\", high = \"300/s\", period = \"24h\", peak = \"14h\", speedup = 144 }";
+        let Arrivals::Open { pieces, .. } = arrivals_of(load) else { panic!("open") };
+        assert_eq!(pieces.len(), 50);
+        let top = pieces.iter().max_by_key(|piece| piece.rate).expect("there are pieces");
+        assert_eq!((top.at, top.rate), (Time::ZERO + Span::from_secs(350), Rate::per_sec(300)));
+    }
+
+    #[test]
+    fn a_trace_is_sped_up() {
+        let Arrivals::Trace(instants) = arrivals_of("trace = \"arrivals.csv\"\nspeed = 2.0") else { panic!("trace") };
+        assert_eq!((instants.len(), instants[0]), (10, Time::ZERO + Span::from_millis(50)));
+    }
 
     #[test]
     fn instants_come_as_numbers_units_or_dates() {

@@ -1,0 +1,65 @@
+//! The policy that a caller starts from on each plane, and what plain TCP takes away from it.
+//!
+//! *Knows* which preset belongs to which plane. *Does not know* what the file changes in it.
+
+use crate::policy::PolicyConfig;
+use crate::policy::config::Affinity;
+use crate::policy::config::Discovery;
+use crate::policy::config::LbPolicy;
+use crate::policy::config::PoolProtocol;
+use crate::policy::config::RetryOn;
+use crate::scenario::Protocol;
+use crate::scenario::Service;
+use crate::scenario::planes::Base;
+use crate::units::Span;
+
+/// The policy of a caller before anything is changed.
+pub fn preset(base: Base, callee: &Service) -> PolicyConfig {
+    let http2 = PoolProtocol::Http2 { max_concurrent_streams: 1024 };
+    let multiplexed = matches!(callee.protocol, Protocol::Http2 | Protocol::Grpc);
+    if base == Base::Direct {
+        return PolicyConfig::direct();
+    }
+    let client = PolicyConfig::dns_client();
+    let mut config = if callee.external {
+        // No proxy can be put in front of it, so the client has its own limits and nothing else.
+        PolicyConfig { timeouts: client.timeouts, replies: client.replies, pool: client.pool, ..PolicyConfig::direct() }
+    } else {
+        match base {
+            Base::ServiceConnect => PolicyConfig::service_connect(),
+            Base::Envoy => PolicyConfig::envoy_default(),
+            Base::AppMesh => PolicyConfig::app_mesh(),
+            Base::CloudMapDns => client,
+            // The members are the nodes of the ALB, whose addresses change rarely.
+            Base::InternalAlb => PolicyConfig { discovery: Discovery::Pushed, lb_policy: LbPolicy::Random, ..client },
+            Base::Direct => PolicyConfig::direct(),
+        }
+    };
+    if multiplexed {
+        config.pool.protocol = http2;
+    }
+    config
+}
+
+/// What a proxy cannot do for a callee that speaks plain TCP.
+pub fn restrict(config: &mut PolicyConfig, base: Base, callee: &Service) {
+    let sidecar = matches!(base, Base::ServiceConnect | Base::Envoy | Base::AppMesh);
+    if !sidecar || callee.external || callee.protocol != Protocol::Tcp {
+        return;
+    }
+    config.affinity = Affinity::Connection { age_max: None };
+    if let Some(retry) = &mut config.retry_policy {
+        // Only the connection can be tried again (aws.md 1.4).
+        retry.retry_on = RetryOn::CONNECT_FAILURE;
+    }
+    if let Some(od) = &mut config.outlier_detection {
+        // There is no status; failed connections are all that counts.
+        od.split_external_local_origin_errors = true;
+        od.consecutive_local_origin_failure = od.consecutive_5xx.max(1);
+        od.consecutive_5xx = 0;
+        od.consecutive_gateway_failure = 0;
+    }
+    config.timeouts.request = Span::MAX;
+    config.timeouts.per_try = Span::MAX;
+    config.timeouts.idle = config.timeouts.idle.max(Span::from_secs(3600));
+}
