@@ -263,6 +263,7 @@ fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "means of small whole numbers are exact")]
 mod tests {
     use super::*;
 
@@ -324,7 +325,9 @@ mod tests {
     fn sums_give_what_the_values_give() {
         let mut sums = Sums::default();
         let values = [3_u64, 9, 4, 4];
-        values.iter().for_each(|&v| sums.add(v));
+        for value in values {
+            sums.add(value);
+        }
         let floats: Vec<f64> = values.iter().map(|&v| v as f64).collect();
         let estimator = Estimator::new(0.9);
         let (a, b) = (estimator.estimate_sums(sums, 4).unwrap(), estimator.estimate(&floats, Bad::Up).unwrap());
