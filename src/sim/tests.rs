@@ -75,6 +75,8 @@ fn sidecar() -> Plane {
             cpu_per_request: Span::from_micros(100),
             drain: Span::from_secs(20),
             drains_inbound_first: true,
+            cpu: crate::units::Cpu::from_millis(250),
+            memory: crate::units::Bytes::new(64 << 20),
         }),
         edge_policies: vec![PolicyConfig::service_connect()],
         ..direct(PolicyConfig::direct())
@@ -154,6 +156,7 @@ fn scenario(services: Vec<Service>, edges: Vec<Edge>, rate: Rate, seconds: u64, 
         deploys: vec![],
         expects: vec![],
         assumptions: vec![],
+        unmodelled: vec![],
     }
 }
 
