@@ -627,6 +627,10 @@ impl Router {
     pub fn lists(&self, member: MemberKey) -> bool {
         self.members.find(member).is_some()
     }
+    /// Requests on connections to that member, also if it has left the list.
+    pub fn active_on(&self, member: MemberKey) -> u32 {
+        self.members.slots.iter().filter(|slot| slot.occupied && slot.member.key == member).map(|slot| slot.active).sum()
+    }
     /// Endpoints out now.
     pub fn ejected(&self) -> u32 {
         self.outlier.as_ref().map_or(0, Outlier::active)

@@ -98,6 +98,8 @@ pub(super) enum Ev {
     Check { task: u32 },
     /// A task without a check counts as healthy.
     Settled { task: u32 },
+    /// A deregistered target may be unused by now.
+    Draining { task: u32, until: Time },
     /// SIGTERM, after whatever came before it.
     Sigterm { task: u32 },
     /// SIGKILL, unless it stopped by itself.
@@ -166,6 +168,9 @@ pub(super) struct World<'a> {
     pub(super) facts: Option<Vec<(u32, Time, Fact)>>,
     pub(super) request_lanes: Vec<Lane>,
     pub(super) per_try_lanes: Vec<Lane>,
+    /// The same for the calls of ALB nodes.
+    pub(super) node_request_lane: Lane,
+    pub(super) node_per_try_lane: Lane,
     pub(super) running: u32,
     /// Requests from outside under way.
     pub(super) in_flight: u64,
@@ -180,6 +185,12 @@ impl<'a> World<'a> {
         let mut engine = Engine::new();
         let request_lanes = plane.edge_policies.iter().map(|p| engine.lane(p.timeouts.request)).collect();
         let per_try_lanes = plane.edge_policies.iter().map(|p| engine.lane(p.timeouts.per_try)).collect();
+        let node_timeouts = match &plane.mechanism {
+            Mechanism::Alb(alb) => alb.node_policy.timeouts,
+            Mechanism::Direct | Mechanism::Sidecar(_) | Mechanism::Dns(_) => PolicyConfig::alb_node().timeouts,
+        };
+        let node_request_lane = engine.lane(node_timeouts.request);
+        let node_per_try_lane = engine.lane(node_timeouts.per_try);
         let mut world = World {
             scenario,
             plane,
@@ -204,6 +215,8 @@ impl<'a> World<'a> {
             facts: None,
             request_lanes,
             per_try_lanes,
+            node_request_lane,
+            node_per_try_lane,
             running: 0,
             in_flight: 0,
             live_faults: 0,
@@ -305,6 +318,7 @@ impl<'a> World<'a> {
             Ev::TaskReady { task } => self.on_task_ready(task),
             Ev::Check { task } => self.on_check(task),
             Ev::Settled { task } => self.on_settled(task),
+            Ev::Draining { task, until } => self.on_draining(task, until),
             Ev::Sigterm { task } => self.on_sigterm(task),
             Ev::Sigkill { task } => self.on_sigkill(task),
             Ev::TaskGone { task } => self.on_task_gone(task),
