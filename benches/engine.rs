@@ -53,7 +53,11 @@ fn main() {
     let (bare, queue, hop) = (median(bare_rates), median(queue_rates), median(hop_rates));
     println!("requests per second, median of {rounds}");
     println!("  a  bare heap, M/M/10, nothing recorded    {bare:>12.0}");
-    println!("  b  simulator, M/M/10, all recorded        {queue:>12.0}   b/a {:.3} (target {})", queue / bare, TARGETS.0);
+    println!(
+        "  b  simulator, M/M/10, all recorded        {queue:>12.0}   b/a {:.3} (target {})",
+        queue / bare,
+        TARGETS.0
+    );
     println!("  c  simulator, one Service Connect hop     {hop:>12.0}   c/a {:.3} (target {})", hop / bare, TARGETS.1);
     if let Some((queue_digest, queue_events, hop_digest, hop_events)) = digests {
         println!("  digests  b {queue_digest:016x} ({queue_events} events)  c {hop_digest:016x} ({hop_events} events)");

@@ -59,8 +59,7 @@ fn one_request(rule: LbPolicy, endpoints: u64) -> f64 {
     let mut router = Router::new(Arc::new(config));
     let mut driver = Driver { words: Words(1), facts: NoFacts };
     let mut now = Time::ZERO;
-    let members: Vec<Member> =
-        (0..endpoints).map(|key| Member { key: MemberKey(key), weight: 1, zone: 0 }).collect();
+    let members: Vec<Member> = (0..endpoints).map(|key| Member { key: MemberKey(key), weight: 1, zone: 0 }).collect();
     router.on_members(&mut driver.cx(now), &members, None);
     // As many requests at once as there are endpoints, a few times over, open the connections.
     for _ in 0..8 {
@@ -75,7 +74,8 @@ fn one_request(rule: LbPolicy, endpoints: u64) -> f64 {
     let before = Instant::now();
     for request in 0..REQUESTS {
         now = now + Span::from_micros(100);
-        let mut flight = router.begin(&mut driver.cx(now), Ask { request: RequestKey(request), timeout: None, idempotent: true });
+        let mut flight =
+            router.begin(&mut driver.cx(now), Ask { request: RequestKey(request), timeout: None, idempotent: true });
         let status = if request % 10 == 0 { 503 } else { 200 };
         let mut at = now;
         loop {
