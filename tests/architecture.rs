@@ -33,7 +33,7 @@ const TABLE: &[Row] = &[
     Row {
         module: "sim",
         may_import: &["units", "policy", "measure", "scenario"],
-        crates: &["rand", "rand_distr", "rand_xoshiro", "rayon"],
+        crates: &["rand", "rand_distr", "rand_xoshiro", "rayon", "libm"],
     },
     Row {
         module: "live",
@@ -433,7 +433,7 @@ fn the_scan_sees_what_it_is_meant_to_see() {
     assert!(
         has_float_literal("let x = 0.5;")
             && has_float_literal("1e9")
-            && !has_float_literal("1.max(2); a.0.1; 0..5; 0x1e9; (envoy 1.5")
+            && !has_float_literal("1.max(2); a.0.1; 0..5; 0x1e9")
     );
 }
 
