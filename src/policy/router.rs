@@ -357,14 +357,14 @@ impl Router {
             State::Choosing => self.choose(cx, flight, false),
             State::BackOff { until } if cx.now >= until => self.choose(cx, flight, false),
             State::BackOff { until } => Step::Wait { until: Some(until.min(flight.deadline)) },
-            State::Resolving if self.names.resolving => self.wait(flight),
+            State::Resolving if self.names.resolving => Router::wait(flight),
             State::Resolving if self.names.failed => {
                 self.finish(cx, flight, self.config.replies.no_endpoint, Flags::NONE.with(Flag::Df))
             }
             // The names that just came are good for those who waited, whatever their TTL.
             State::Resolving => self.choose(cx, flight, true),
             State::Pending { ticket, .. } => match self.pool.redeem(ticket) {
-                TicketState::Waiting | TicketState::Cancelled => self.wait(flight),
+                TicketState::Waiting | TicketState::Cancelled => Router::wait(flight),
                 TicketState::Granted(conn) => self.send(cx, flight, conn),
                 TicketState::Refused(limit) => self.refuse(cx, flight, limit),
                 TicketState::Failed(trouble) => {
@@ -373,12 +373,12 @@ impl Router {
                     self.step(cx, flight)
                 }
             },
-            State::Open { .. } => self.wait(flight),
+            State::Open { .. } => Router::wait(flight),
             State::Done(verdict) => Step::Done(verdict),
         }
     }
 
-    fn wait(&self, flight: &Flight) -> Step {
+    fn wait(flight: &Flight) -> Step {
         Step::Wait { until: (flight.deadline != Time::NEVER).then_some(flight.deadline) }
     }
 
@@ -402,7 +402,7 @@ impl Router {
                 flight.state = State::Resolving;
                 if self.names.resolving {
                     self.names.waiting.push(flight.request);
-                    return self.wait(flight);
+                    return Router::wait(flight);
                 }
                 self.names.resolving = true;
                 return Step::Resolve;
@@ -416,7 +416,7 @@ impl Router {
             Acquired::Ready(conn) => self.send(cx, flight, conn),
             Acquired::Pending(ticket) => {
                 flight.state = State::Pending { ticket, endpoint: self.members.id(slot) };
-                self.wait(flight)
+                Router::wait(flight)
             }
             Acquired::Refused(limit) => self.refuse(cx, flight, limit),
         }

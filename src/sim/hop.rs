@@ -424,7 +424,7 @@ impl World<'_> {
                 Some(Upkeep::Connect { member, conn, give_up_at, .. }) => self.dial(router, member, conn, give_up_at),
                 Some(Upkeep::Close { .. }) => {}
                 Some(Upkeep::Probe { endpoint, member, give_up_at }) => {
-                    self.probe(router, endpoint, member, give_up_at)
+                    self.probe(router, endpoint, member, give_up_at);
                 }
             }
         }

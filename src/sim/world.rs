@@ -116,6 +116,9 @@ pub(super) enum Ev {
     HealthShown { task: u32 },
 }
 
+/// Facts with their router and time, in order.
+pub(super) type Facts = Vec<(u32, Time, Fact)>;
+
 /// A service's state.
 pub(super) struct ServiceState {
     /// Tasks that exist, in order of number.
@@ -165,7 +168,7 @@ pub(super) struct World<'a> {
     /// Facts of the current router call that the world acts on.
     pub(super) notable: Vec<Fact>,
     /// Every fact of every router, when a test asks for them.
-    pub(super) facts: Option<Vec<(u32, Time, Fact)>>,
+    pub(super) facts: Option<Facts>,
     pub(super) request_lanes: Vec<Lane>,
     pub(super) per_try_lanes: Vec<Lane>,
     /// The same for the calls of ALB nodes.
@@ -250,10 +253,7 @@ impl<'a> World<'a> {
     }
 
     /// Runs to the end of the drain, or until nothing is left to do.
-    pub(super) fn run_to_end(
-        mut self,
-        limits: Limits<'_>,
-    ) -> Result<(Recording, Option<Vec<(u32, Time, Fact)>>), RunError> {
+    pub(super) fn run_to_end(mut self, limits: Limits<'_>) -> Result<(Recording, Option<Facts>), RunError> {
         let run = &self.scenario.run;
         let end = Time::ZERO + run.duration + run.drain;
         let duration = Time::ZERO + run.duration;
@@ -263,7 +263,7 @@ impl<'a> World<'a> {
             while let Some(call) = self.woken.pop_front() {
                 self.drive(call);
             }
-            if self.engine.fired() & 0xFFF == 0 {
+            if self.engine.fired().is_multiple_of(0x1000) {
                 if limits.stop.load(Ordering::Relaxed) {
                     stopped = true;
                     break;
