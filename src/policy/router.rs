@@ -161,7 +161,7 @@ impl Router {
                 outlier.on_removed(&mut self.members, slot);
             }
             self.pool.drain_endpoint(slot, &mut self.members, &mut self.upkeep);
-            self.members.release_if_gone(slot);
+            self.pool.release_if_gone(slot, &mut self.members);
         }
         cx.emit(Fact::Members { live: self.members.listed.len() as u32 });
         self.members.deliver(cx, self.config.panic);
@@ -241,8 +241,8 @@ impl Router {
     }
 
     /// A connection that `Upkeep::Connect` asked for could not be made.
-    pub fn on_connect_failed(&mut self, _cx: &mut Cx<'_>, conn: ConnKey, trouble: Trouble) {
-        self.pool.on_connect_failed(conn, trouble, &mut self.members, &mut self.upkeep);
+    pub fn on_connect_failed(&mut self, cx: &mut Cx<'_>, conn: ConnKey, trouble: Trouble) {
+        self.pool.on_connect_failed(conn, trouble, cx.now, &mut self.members, &mut self.upkeep);
     }
 
     /// The peer closed a connection. Attempts on it are reported one by one, as ever.
@@ -388,7 +388,10 @@ impl Router {
                 flight.attempts += 1;
                 return self.send(cx, flight, conn);
             }
-            Some(Acquired::Refused(limit)) => return self.refuse(cx, flight, limit),
+            Some(Acquired::Refused(limit)) => {
+                flight.attempts += 1;
+                return self.refuse(cx, flight, limit);
+            }
             Some(Acquired::Pending(_)) | None => {}
         }
         if let Discovery::Resolved { on_failure } = self.config.discovery
@@ -481,7 +484,7 @@ impl Router {
             Outcome::Failed(_) => !h1,
         };
         self.pool.release(conn, keep, cx.now, &mut self.members, &mut self.upkeep);
-        self.members.release_if_gone(endpoint.slot);
+        self.pool.release_if_gone(endpoint.slot, &mut self.members);
     }
 
     /// Charges the endpoint and decides: retry, or the end. True if a retry was decided. The
@@ -567,7 +570,9 @@ impl Router {
         self.finish(cx, flight, self.config.replies.timeout, Flags::NONE.with(Flag::Ut))
     }
 
+    /// A breaker was full: the attempt that had just begun was none.
     fn refuse(&mut self, cx: &mut Cx<'_>, flight: &mut Flight, limit: Limit) -> Step {
+        flight.attempts -= 1;
         cx.emit(Fact::LimitHit(limit));
         self.finish(cx, flight, self.config.replies.overflow, Flags::NONE.with(Flag::Uo))
     }
@@ -589,7 +594,7 @@ impl Router {
             State::Open { endpoint, conn } => {
                 let keep = !self.pool.one_request_per_connection();
                 self.pool.release(conn, keep, cx.now, &mut self.members, &mut self.upkeep);
-                self.members.release_if_gone(endpoint.slot);
+                self.pool.release_if_gone(endpoint.slot, &mut self.members);
             }
             State::Pending { ticket, .. } => {
                 self.pool.cancel(ticket, cx.now, &mut self.members, &mut self.upkeep);
