@@ -11,8 +11,7 @@ fn run(text: &str, plane: usize) -> Recording {
     let loaded = scenario::parse("test.toml", text, Path::new("."), &LoadOptions::default())
         .unwrap_or_else(|problems| panic!("{problems:?}"));
     let stop = AtomicBool::new(false);
-    let recording =
-        scsim::sim::run(&loaded.scenario, plane, 0, Limits { stop: &stop, events_max: u64::MAX }).unwrap();
+    let recording = scsim::sim::run(&loaded.scenario, plane, 0, Limits { stop: &stop, events_max: u64::MAX }).unwrap();
     assert!(recording.books.problems.is_empty(), "{:?}", recording.books.problems);
     recording
 }
@@ -48,9 +47,7 @@ fn scaling_all_times_scales_all_latencies() {
 
 #[test]
 fn swapping_planes_swaps_columns() {
-    let text = |order: &str| {
-        shop("", 1, "300/s").replace("compare = [\"direct\"]", &format!("compare = [{order}]"))
-    };
+    let text = |order: &str| shop("", 1, "300/s").replace("compare = [\"direct\"]", &format!("compare = [{order}]"));
     let ab = text("\"service-connect\", \"cloud-map-dns\"");
     let ba = text("\"cloud-map-dns\", \"service-connect\"");
     assert_eq!(run(&ab, 0).digest, run(&ba, 1).digest);

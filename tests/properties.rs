@@ -284,8 +284,7 @@ impl Harness {
         self.requests += 1;
         let ask = Ask { request: RequestKey(request), timeout, idempotent };
         let flight = self.call(|router, cx| router.begin(cx, ask));
-        let state =
-            InFlight { flight, doing: Doing::Resolving, tries: 0, listed_then: self.listed.clone() };
+        let state = InFlight { flight, doing: Doing::Resolving, tries: 0, listed_then: self.listed.clone() };
         self.flights.insert(request, state);
         self.step(request);
         self.step_woken();

@@ -44,9 +44,16 @@ fn summary(result: &Value) -> String {
     let _ = writeln!(text, "seed {} replications {}", result["seed"], result["replications"]);
     for plane in result["planes"].as_array().unwrap() {
         let _ = writeln!(text, "{}", plane["name"].as_str().unwrap());
-        for metric in
-            ["requests", "failed_requests", "mean_ms", "p50_ms", "p99_ms", "retries_per_request", "ejections", "stale_dials"]
-        {
+        for metric in [
+            "requests",
+            "failed_requests",
+            "mean_ms",
+            "p50_ms",
+            "p99_ms",
+            "retries_per_request",
+            "ejections",
+            "stale_dials",
+        ] {
             let mean = &plane["metrics"][metric]["mean"];
             let shown = mean.as_f64().map_or("none".to_owned(), |x| format!("{x:.3}"));
             let _ = writeln!(text, "  {metric:<20} {shown}");

@@ -70,6 +70,8 @@ pub fn hop(seconds: u64) -> Scenario {
             endpoint_push: Distribution::Constant(Span::from_secs(3)),
             ready_when: ReadyWhen::Healthy,
             overhead: Distribution::Exponential { mean: Span::from_micros(300) },
+            cpu: Cpu::from_millis(250),
+            memory: Bytes::new(64 << 20),
             cpu_per_request: Span::from_micros(100),
             drain: Span::from_secs(20),
             drains_inbound_first: true,
@@ -161,6 +163,7 @@ fn scenario(services: Vec<Service>, edges: Vec<Edge>, rate: Rate, seconds: u64, 
         scales: vec![],
         deploys: vec![],
         expects: vec![],
+        unmodelled: Vec::new(),
         assumptions: vec![],
     }
 }

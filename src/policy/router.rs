@@ -634,7 +634,12 @@ impl Router {
     }
     /// Requests on connections to that member, also if it has left the list.
     pub fn active_on(&self, member: MemberKey) -> u32 {
-        self.members.slots.iter().filter(|slot| slot.occupied && slot.member.key == member).map(|slot| slot.active).sum()
+        self.members
+            .slots
+            .iter()
+            .filter(|slot| slot.occupied && slot.member.key == member)
+            .map(|slot| slot.active)
+            .sum()
     }
     /// Endpoints out now.
     pub fn ejected(&self) -> u32 {

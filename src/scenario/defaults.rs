@@ -5,7 +5,6 @@
 
 use std::fmt::Write as _;
 
-use crate::scenario::envoy_text;
 use crate::scenario::Distribution;
 use crate::scenario::Loaded;
 use crate::scenario::Mechanism;
@@ -16,6 +15,7 @@ use crate::scenario::Replications;
 use crate::scenario::ResolverCache;
 use crate::scenario::Service;
 use crate::scenario::distribution::written;
+use crate::scenario::envoy_text;
 use crate::scenario::tree::Table;
 use crate::scenario::tree::Value;
 use crate::units::Span;

@@ -6,8 +6,8 @@
 
 mod assumptions;
 mod defaults;
-mod envoy_text;
 mod distribution;
+mod envoy_text;
 mod expect;
 mod faults;
 mod happenings;

@@ -199,8 +199,7 @@ impl World<'_> {
             match timeout {
                 Some(own) => self.engine.after(own, Ev::Deadline(call)),
                 None => {
-                    let lane =
-                        if edge == NOBODY { self.node_request_lane } else { self.request_lanes[edge as usize] };
+                    let lane = if edge == NOBODY { self.node_request_lane } else { self.request_lanes[edge as usize] };
                     self.engine.in_lane(lane, Ev::Deadline(call));
                 }
             }
