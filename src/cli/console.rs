@@ -1,5 +1,11 @@
 //! Streams: what goes to stdout, what to stderr, in which colours, and when nobody listens.
 
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the console keeps real time for its progress bar and reads the terminal conventions of the environment"
+)]
+
 use std::env;
 use std::io;
 use std::io::IsTerminal as _;
