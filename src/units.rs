@@ -108,10 +108,12 @@ impl Span {
         self.0 as f64 / 1e9
     }
     /// This span times `n`, saturating.
+    #[must_use]
     pub const fn times(self, n: u64) -> Span {
         Span(self.0.saturating_mul(n))
     }
     /// This span less `other`, zero at the least.
+    #[must_use]
     pub const fn less(self, other: Span) -> Span {
         Span(self.0.saturating_sub(other.0))
     }
@@ -212,7 +214,7 @@ impl Ratio {
     /// True with this probability for a uniform random `word`.
     pub fn covers(self, word: u64) -> bool {
         // The top 32 bits scaled to parts per million: exact to one part in 2^32.
-        ((word >> 32) * 1_000_000 >> 32) < u64::from(self.0)
+        (((word >> 32) * 1_000_000) >> 32) < u64::from(self.0)
     }
 }
 

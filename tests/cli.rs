@@ -141,3 +141,52 @@ fn a_closed_pipe_is_quiet() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((code(&output), err(&output).as_str()), (0, ""));
 }
+
+#[test]
+fn a_run_prints_a_report_and_obeys_expectations() {
+    let desk = Desk::new("run");
+    let holds = "[[expect]]\nthat = \"error_rate < 99%\"\n";
+    let fails = "[[expect]]\nthat = \"p50 < 1ns\"\nplane = \"direct\"\n";
+    desk.file("tiny.toml", TINY).file("holds.toml", &format!("{TINY}{holds}")).file(
+        "fails.toml",
+        &format!("{TINY}{fails}").replace("[service.checkout]", "compare = [\"direct\"]\n[service.checkout]"),
+    );
+    let output = desk.run(&["run", "holds.toml", "--json", "a.json", "--markdown", "a.md", "--csv", "a.csv"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    assert!(out(&output).contains("error rate") && out(&output).contains("seed 1"), "{}", out(&output));
+    assert!(!out(&output).contains('\u{1b}'), "no colour on a pipe");
+    for file in ["a.json", "a.md", "a.csv"] {
+        assert!(std::fs::metadata(desk.0.join(file)).unwrap().len() > 100, "{file}");
+    }
+    let failed = desk.run(&["run", "fails.toml"]);
+    assert_eq!(code(&failed), 1, "{}", err(&failed));
+    assert_eq!(code(&desk.run(&["run", "fails.toml", "--exit-zero"])), 0);
+}
+
+#[test]
+fn json_on_stdout_is_nothing_but_json_and_jobs_do_not_show() {
+    let desk = Desk::new("json");
+    desk.file("tiny.toml", TINY);
+    let result = |jobs| -> serde_json::Value {
+        let output = desk.run(&["run", "tiny.toml", "--json", "-", "--jobs", jobs]);
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        serde_json::from_str(&out(&output)).unwrap()
+    };
+    let (one, four) = (result("1"), result("4"));
+    assert_eq!(one["schema"], "scsim.result/1");
+    assert_eq!(one["digest"], four["digest"]);
+    assert_eq!(one["planes"], four["planes"]);
+}
+
+#[test]
+fn colour_follows_the_conventions() {
+    let desk = Desk::new("color");
+    desk.file("tiny.toml", TINY);
+    let arguments = ["run", "tiny.toml", "--fast"];
+    let forced = desk.scsim(&arguments).env("CLICOLOR_FORCE", "1").output().unwrap();
+    assert!(out(&forced).contains('\u{1b}'));
+    let none = desk.scsim(&arguments).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").output().unwrap();
+    assert!(!out(&none).contains('\u{1b}'));
+    let ascii = desk.run(&["run", "tiny.toml", "--fast", "--ascii"]);
+    assert!(out(&ascii).is_ascii());
+}

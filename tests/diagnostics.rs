@@ -197,10 +197,15 @@ fn digests_follow_text_and_overrides() {
 
 #[test]
 fn what_is_filled_in_loads_again() {
-    for text in [WEDGED, include_str!("examples/rolling-deploy.toml"), include_str!("examples/scale-in-dns-ttl.toml")] {
-        let loaded = parse("s", text, Path::new("."), &LoadOptions::default()).unwrap();
+    for text in [
+        WEDGED,
+        include_str!("examples/rolling-deploy.toml"),
+        include_str!("examples/scale-in-dns-ttl.toml"),
+        REFERENCE,
+    ] {
+        let loaded = parse("s", text, &root().join("data"), &LoadOptions::default()).unwrap();
         let again = filled(&loaded);
-        let found = parse("again", &again, Path::new("."), &LoadOptions::default());
+        let found = parse("again", &again, &root().join("data"), &LoadOptions::default());
         let found = found.map_err(|found| render_all(&found, Form::Full(Charset::Unicode)));
         assert_eq!(found.unwrap().scenario.services, loaded.scenario.services);
         assert!(again.contains("# default"));

@@ -29,7 +29,7 @@ pub struct Common {
     /// More talk; twice for more still
     #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "SCSIM_VERBOSE")]
     pub verbose: u8,
-    /// Colour (NO_COLOR and CLICOLOR_FORCE are heard with `auto`)
+    /// Colour; `auto` hears `NO_COLOR` and `CLICOLOR_FORCE`
     #[arg(long, global = true, value_enum, default_value_t = When::Auto, env = "SCSIM_COLOR", value_name = "WHEN")]
     pub color: When,
     /// Nothing but ASCII; draws sparklines into pipes too
@@ -119,7 +119,6 @@ pub struct Shape {
 
 /// `scsim run`.
 #[derive(Args, Debug)]
-#[expect(clippy::struct_field_names, reason = "`replication` and `replications` are the words of the flags")]
 pub struct RunArgs {
     /// Scenario files, or folders of them
     #[arg(required = true, value_name = "SCENARIO")]

@@ -1,5 +1,7 @@
 //! `scsim assumptions`: every constant in use, where it comes from, how to override it.
 
+use std::fmt::Write as _;
+
 use super::Exit;
 use super::args::AssumptionsArgs;
 use super::args::Common;
@@ -24,7 +26,7 @@ pub fn list(console: &Console, common: &Common, args: &AssumptionsArgs) -> Exit 
                 out.push_str(&entry(assumption));
             }
             let count = scenario.assumptions.len();
-            out.push_str(&format!("{count} constants, {} of them unverified\n", unverified(&scenario)));
+            let _ = writeln!(out, "{count} constants, {} of them unverified", unverified(&scenario));
             console::print(&out)
         }
         Format::Json => {
@@ -42,7 +44,7 @@ pub fn list(console: &Console, common: &Common, args: &AssumptionsArgs) -> Exit 
 fn entry(a: &Assumption) -> String {
     let mut out = format!("{} = {}  ({})\n    source: {}\n", a.id, a.value, confidence_name(a.confidence), a.source);
     if !a.overridden_by.is_empty() {
-        out.push_str(&format!("    override: {}\n", a.overridden_by));
+        let _ = writeln!(out, "    override: {}", a.overridden_by);
     }
     out
 }

@@ -1,5 +1,7 @@
 //! `scsim check`: is the file right, and what does it mean?
 
+use std::fmt::Write as _;
+
 use super::Exit;
 use super::args::CheckArgs;
 use super::console;
@@ -49,14 +51,16 @@ fn summary(scenario: &Scenario) -> String {
         planes.join(", ")
     );
     for fault in &scenario.faults {
-        out.push_str(&format!("  fault: {}{}\n", fault_label(scenario, fault), meaning(&fault.kind)));
+        let _ = writeln!(out, "  fault: {}{}", fault_label(scenario, fault), meaning(&fault.kind));
     }
     for unmodelled in &scenario.unmodelled {
-        out.push_str(&format!("  not modelled yet: {} (line {})\n", unmodelled.what, unmodelled.line));
+        let _ = writeln!(out, "  not modelled yet: {} (line {})", unmodelled.what, unmodelled.line);
     }
     match scenario.expects.len() {
         0 => out.push_str("  no expectations: a run will only compare\n"),
-        n => out.push_str(&format!("  {n} expectation{}\n", if n == 1 { "" } else { "s" })),
+        n => {
+            let _ = writeln!(out, "  {n} expectation{}", if n == 1 { "" } else { "s" });
+        }
     }
     out
 }

@@ -1,5 +1,11 @@
 //! Streams: what goes to stdout, what to stderr, in which colours, and when nobody listens.
 
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the console keeps real time for its progress bar and reads the terminal conventions of the environment"
+)]
+
 use std::env;
 use std::io;
 use std::io::IsTerminal as _;
@@ -19,14 +25,10 @@ use crate::sim::Progress;
 pub struct Console {
     /// Errors only.
     pub quiet: bool,
-    /// How talkative.
-    pub verbose: u8,
     /// Nothing but ASCII.
     pub ascii: bool,
     /// How reports are laid out on stdout.
     pub style: Style,
-    /// Escape sequences on stderr.
-    pub color_errors: bool,
     /// stderr is a terminal.
     pub talks_to_terminal: bool,
     /// Progress may be drawn.
@@ -45,7 +47,6 @@ impl Console {
         };
         Console {
             quiet: common.quiet,
-            verbose: common.verbose,
             ascii: common.ascii,
             style: Style {
                 width,
@@ -54,7 +55,6 @@ impl Console {
                 sparklines: out || common.ascii,
                 verbose: common.verbose > 0,
             },
-            color_errors: colors(common.color, err),
             talks_to_terminal: err,
             progress: err && !common.quiet && common.progress == ShowProgress::Auto,
         }

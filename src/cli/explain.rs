@@ -3,6 +3,8 @@
 //! One entry per metric, fault and often-asked field. A test holds the list of metrics against
 //! the expectation language.
 
+use std::fmt::Write as _;
+
 use super::Exit;
 use super::args::ExplainArgs;
 use super::console;
@@ -205,10 +207,10 @@ fn index(kinds: &[Kind]) -> String {
             Kind::Fault => "faults",
             Kind::Field => "fields",
         };
-        out.push_str(&format!("{title}\n"));
+        let _ = writeln!(out, "{title}");
         for page in PAGES.iter().filter(|page| page.kind == kind) {
             let line = page.text.lines().next().unwrap_or_default();
-            out.push_str(&format!("  {:<24} {line}\n", page.word));
+            let _ = writeln!(out, "  {:<24} {line}", page.word);
         }
     }
     out

@@ -71,13 +71,11 @@ pub fn with_defaults(console: &Console, path: &Path, shape: &Shape) -> Option<(S
 
 /// The scenario whose constants to list: the one named, or one with every built-in plane.
 pub fn for_assumptions(console: &Console, path: Option<&Path>, shape: &Shape) -> Option<Scenario> {
-    match path {
-        Some(path) => scenario(console, path, shape, &Often::default()),
-        None => {
-            let options = options(shape, &Often::default());
-            told(console, scenario::parse("built-in", EVERY_PLANE, Path::new("."), &options)).map(|l| l.scenario)
-        }
+    if let Some(path) = path {
+        return scenario(console, path, shape, &Often::default());
     }
+    let options = options(shape, &Often::default());
+    told(console, scenario::parse("built-in", EVERY_PLANE, Path::new("."), &options)).map(|loaded| loaded.scenario)
 }
 
 /// "; did you mean `x`?", or nothing.

@@ -1,5 +1,7 @@
 //! `scsim run`: simulate, compare, judge, write.
 
+#![expect(clippy::disallowed_methods, reason = "the wall time of a study is shown, never part of a result")]
+
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;

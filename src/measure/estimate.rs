@@ -242,20 +242,20 @@ fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
 fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
     const TINY: f64 = 1e-300;
     let away_from_zero = |v: f64| if v.abs() < TINY { TINY } else { v };
-    let mut c = 1.0;
-    let mut d = 1.0 / away_from_zero(1.0 - (a + b) * x / (a + 1.0));
-    let mut value = d;
-    for m in 1..=500 {
-        let m = f64::from(m);
+    let mut upper = 1.0;
+    let mut lower = 1.0 / away_from_zero(1.0 - (a + b) * x / (a + 1.0));
+    let mut value = lower;
+    for step in 1..=500 {
+        let m = f64::from(step);
         for numerator in [
             m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m)),
             -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0)),
         ] {
-            d = 1.0 / away_from_zero(1.0 + numerator * d);
-            c = away_from_zero(1.0 + numerator / c);
-            value *= c * d;
+            lower = 1.0 / away_from_zero(1.0 + numerator * lower);
+            upper = away_from_zero(1.0 + numerator / upper);
+            value *= upper * lower;
         }
-        if (c * d - 1.0).abs() < 1e-15 {
+        if (upper * lower - 1.0).abs() < 1e-15 {
             break;
         }
     }
@@ -263,6 +263,7 @@ fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "means of small whole numbers are exact")]
 mod tests {
     use super::*;
 
@@ -324,7 +325,9 @@ mod tests {
     fn sums_give_what_the_values_give() {
         let mut sums = Sums::default();
         let values = [3_u64, 9, 4, 4];
-        values.iter().for_each(|&v| sums.add(v));
+        for value in values {
+            sums.add(value);
+        }
         let floats: Vec<f64> = values.iter().map(|&v| v as f64).collect();
         let estimator = Estimator::new(0.9);
         let (a, b) = (estimator.estimate_sums(sums, 4).unwrap(), estimator.estimate(&floats, Bad::Up).unwrap());

@@ -190,7 +190,7 @@ impl RetryOn {
     pub const RESET: RetryOn = RetryOn(1 << 2);
     /// `connect-failure`: the connection could not be made.
     pub const CONNECT_FAILURE: RetryOn = RetryOn(1 << 3);
-    /// `refused-stream`: HTTP/2 REFUSED_STREAM.
+    /// `refused-stream`: HTTP/2 `REFUSED_STREAM`.
     pub const REFUSED_STREAM: RetryOn = RetryOn(1 << 4);
     /// `retriable-4xx`: 409.
     pub const RETRIABLE_4XX: RetryOn = RetryOn(1 << 5);

@@ -128,7 +128,9 @@ impl Members {
             self.slots[slot as usize].listed = false;
         }
         for &member in list {
-            let known = before.iter().copied().find(|&slot| self.slots[slot as usize].member.key == member.key);
+            // An entry that comes twice is one endpoint, also when it is new.
+            let known = self.listed.iter().chain(&before).copied();
+            let known = known.into_iter().find(|&slot| self.slots[slot as usize].member.key == member.key);
             let slot = known.unwrap_or_else(|| {
                 let slot = self.occupy(member, probe);
                 added(slot);

@@ -143,7 +143,7 @@ pub enum Trouble {
         /// Some of the request had been sent.
         sent: bool,
     },
-    /// HTTP/2 REFUSED_STREAM: the endpoint did not touch the request.
+    /// HTTP/2 `REFUSED_STREAM`: the endpoint did not touch the request.
     RefusedStream,
     /// `give_up_at` passed.
     Timeout,

@@ -339,11 +339,55 @@ impl Pool {
         state.idle_since = now;
         let slot = state.slot;
         self.group(slot).connecting -= 1;
-        self.make_ready(conn, now);
-        self.serve(slot, now, members, upkeep);
-        if !members.slots[slot as usize].listed {
-            // The endpoint left while the connection was being made.
+        if members.slots[slot as usize].listed {
+            self.make_ready(conn, now);
+            self.serve(slot, now, members, upkeep);
+        } else {
+            self.serve_departed(conn, members, upkeep);
             self.drain(conn, members, upkeep);
+            self.serve(slot, now, members, upkeep);
+        }
+    }
+
+    /// The endpoint left while the connection was being made: it serves only those who chose that
+    /// endpoint, and nobody after them.
+    fn serve_departed(&mut self, conn: u32, members: &mut Members, upkeep: &mut VecDeque<Upkeep>) {
+        let slot = self.conns[conn as usize].slot;
+        let group = self.group_of(slot);
+        for i in 0..self.groups[group].pending.len() {
+            let ticket = self.groups[group].pending[i];
+            let waiting = &self.tickets[ticket as usize];
+            if waiting.state != TicketState::Waiting || waiting.slot != slot {
+                continue;
+            }
+            let state = &self.conns[conn as usize];
+            if state.state != ConnState::Open || state.streams >= self.streams_max() {
+                break;
+            }
+            if self.active >= self.breakers.max_requests {
+                self.settle(ticket, TicketState::Refused(Limit::Requests), upkeep);
+            } else {
+                self.attach(conn, members);
+                let key = self.key(conn);
+                self.settle(ticket, TicketState::Granted(key), upkeep);
+            }
+        }
+    }
+
+    /// Frees the slot of an endpoint that has left, unless somebody still waits for it.
+    pub(super) fn release_if_gone(&self, slot: u32, members: &mut Members) {
+        if members.slots[slot as usize].listed {
+            return;
+        }
+        let awaited = self.groups.get(self.group_of(slot)).is_some_and(|group| {
+            group.waiting > 0
+                && group.pending.iter().any(|&ticket| {
+                    let waiting = &self.tickets[ticket as usize];
+                    waiting.state == TicketState::Waiting && waiting.slot == slot
+                })
+        });
+        if !awaited {
+            members.release_if_gone(slot);
         }
     }
 
@@ -353,6 +397,7 @@ impl Pool {
         &mut self,
         key: ConnKey,
         trouble: Trouble,
+        now: Time,
         members: &mut Members,
         upkeep: &mut VecDeque<Upkeep>,
     ) {
@@ -362,7 +407,6 @@ impl Pool {
         }
         let slot = self.conns[conn as usize].slot;
         self.group(slot).connecting -= 1;
-        self.free_conn(conn, members);
         let group = self.group_of(slot);
         for i in 0..self.groups[group].pending.len() {
             let ticket = self.groups[group].pending[i] as usize;
@@ -374,6 +418,9 @@ impl Pool {
             }
         }
         self.trim(group);
+        self.free_conn(conn, members);
+        // In a shared group others may still wait, for connections that were not allowed before.
+        self.serve(slot, now, members, upkeep);
     }
 
     /// Ends a wait: the ticket leaves the counts and its flight is woken.
@@ -435,9 +482,7 @@ impl Pool {
                 .map(|&t| self.tickets[t as usize])
                 .find(|w| w.state == TicketState::Waiting)
                 .map_or(slot, |w| w.slot);
-            if members.slots[hoped_for as usize].occupied {
-                self.connect_if_short(hoped_for, now, members, upkeep);
-            }
+            self.connect_if_short(hoped_for, now, members, upkeep);
         }
     }
 
@@ -466,6 +511,7 @@ impl Pool {
                 self.group(slot).waiting -= 1;
                 let group = self.group_of(slot);
                 self.trim(group);
+                self.release_if_gone(slot, members);
             }
             TicketState::Granted(key) => self.release(key, true, now, members, upkeep),
             TicketState::Failed(_) | TicketState::Refused(_) | TicketState::Cancelled => {}
@@ -527,7 +573,7 @@ impl Pool {
         self.group(slot).conns -= 1;
         self.conn_count -= 1;
         members.slots[slot as usize].conns -= 1;
-        members.release_if_gone(slot);
+        self.release_if_gone(slot, members);
     }
 
     /// Drains every connection to an endpoint: it was ejected, failed its probes or left.

@@ -161,7 +161,7 @@ impl Router {
                 outlier.on_removed(&mut self.members, slot);
             }
             self.pool.drain_endpoint(slot, &mut self.members, &mut self.upkeep);
-            self.members.release_if_gone(slot);
+            self.pool.release_if_gone(slot, &mut self.members);
         }
         cx.emit(Fact::Members { live: self.members.listed.len() as u32 });
         self.members.deliver(cx, self.config.panic);
@@ -241,8 +241,8 @@ impl Router {
     }
 
     /// A connection that `Upkeep::Connect` asked for could not be made.
-    pub fn on_connect_failed(&mut self, _cx: &mut Cx<'_>, conn: ConnKey, trouble: Trouble) {
-        self.pool.on_connect_failed(conn, trouble, &mut self.members, &mut self.upkeep);
+    pub fn on_connect_failed(&mut self, cx: &mut Cx<'_>, conn: ConnKey, trouble: Trouble) {
+        self.pool.on_connect_failed(conn, trouble, cx.now, &mut self.members, &mut self.upkeep);
     }
 
     /// The peer closed a connection. Attempts on it are reported one by one, as ever.
@@ -357,14 +357,14 @@ impl Router {
             State::Choosing => self.choose(cx, flight, false),
             State::BackOff { until } if cx.now >= until => self.choose(cx, flight, false),
             State::BackOff { until } => Step::Wait { until: Some(until.min(flight.deadline)) },
-            State::Resolving if self.names.resolving => self.wait(flight),
+            State::Resolving if self.names.resolving => Router::wait(flight),
             State::Resolving if self.names.failed => {
                 self.finish(cx, flight, self.config.replies.no_endpoint, Flags::NONE.with(Flag::Df))
             }
             // The names that just came are good for those who waited, whatever their TTL.
             State::Resolving => self.choose(cx, flight, true),
             State::Pending { ticket, .. } => match self.pool.redeem(ticket) {
-                TicketState::Waiting | TicketState::Cancelled => self.wait(flight),
+                TicketState::Waiting | TicketState::Cancelled => Router::wait(flight),
                 TicketState::Granted(conn) => self.send(cx, flight, conn),
                 TicketState::Refused(limit) => self.refuse(cx, flight, limit),
                 TicketState::Failed(trouble) => {
@@ -373,12 +373,12 @@ impl Router {
                     self.step(cx, flight)
                 }
             },
-            State::Open { .. } => self.wait(flight),
+            State::Open { .. } => Router::wait(flight),
             State::Done(verdict) => Step::Done(verdict),
         }
     }
 
-    fn wait(&self, flight: &Flight) -> Step {
+    fn wait(flight: &Flight) -> Step {
         Step::Wait { until: (flight.deadline != Time::NEVER).then_some(flight.deadline) }
     }
 
@@ -388,7 +388,10 @@ impl Router {
                 flight.attempts += 1;
                 return self.send(cx, flight, conn);
             }
-            Some(Acquired::Refused(limit)) => return self.refuse(cx, flight, limit),
+            Some(Acquired::Refused(limit)) => {
+                flight.attempts += 1;
+                return self.refuse(cx, flight, limit);
+            }
             Some(Acquired::Pending(_)) | None => {}
         }
         if let Discovery::Resolved { on_failure } = self.config.discovery
@@ -402,7 +405,7 @@ impl Router {
                 flight.state = State::Resolving;
                 if self.names.resolving {
                     self.names.waiting.push(flight.request);
-                    return self.wait(flight);
+                    return Router::wait(flight);
                 }
                 self.names.resolving = true;
                 return Step::Resolve;
@@ -416,7 +419,7 @@ impl Router {
             Acquired::Ready(conn) => self.send(cx, flight, conn),
             Acquired::Pending(ticket) => {
                 flight.state = State::Pending { ticket, endpoint: self.members.id(slot) };
-                self.wait(flight)
+                Router::wait(flight)
             }
             Acquired::Refused(limit) => self.refuse(cx, flight, limit),
         }
@@ -481,7 +484,7 @@ impl Router {
             Outcome::Failed(_) => !h1,
         };
         self.pool.release(conn, keep, cx.now, &mut self.members, &mut self.upkeep);
-        self.members.release_if_gone(endpoint.slot);
+        self.pool.release_if_gone(endpoint.slot, &mut self.members);
     }
 
     /// Charges the endpoint and decides: retry, or the end. True if a retry was decided. The
@@ -567,7 +570,9 @@ impl Router {
         self.finish(cx, flight, self.config.replies.timeout, Flags::NONE.with(Flag::Ut))
     }
 
+    /// A breaker was full: the attempt that had just begun was none.
     fn refuse(&mut self, cx: &mut Cx<'_>, flight: &mut Flight, limit: Limit) -> Step {
+        flight.attempts -= 1;
         cx.emit(Fact::LimitHit(limit));
         self.finish(cx, flight, self.config.replies.overflow, Flags::NONE.with(Flag::Uo))
     }
@@ -589,7 +594,7 @@ impl Router {
             State::Open { endpoint, conn } => {
                 let keep = !self.pool.one_request_per_connection();
                 self.pool.release(conn, keep, cx.now, &mut self.members, &mut self.upkeep);
-                self.members.release_if_gone(endpoint.slot);
+                self.pool.release_if_gone(endpoint.slot, &mut self.members);
             }
             State::Pending { ticket, .. } => {
                 self.pool.cancel(ticket, cx.now, &mut self.members, &mut self.upkeep);
@@ -626,6 +631,15 @@ impl Router {
     /// True if that member is listed.
     pub fn lists(&self, member: MemberKey) -> bool {
         self.members.find(member).is_some()
+    }
+    /// Requests on connections to that member, also if it has left the list.
+    pub fn active_on(&self, member: MemberKey) -> u32 {
+        self.members
+            .slots
+            .iter()
+            .filter(|slot| slot.occupied && slot.member.key == member)
+            .map(|slot| slot.active)
+            .sum()
     }
     /// Endpoints out now.
     pub fn ejected(&self) -> u32 {

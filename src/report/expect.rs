@@ -67,6 +67,8 @@ pub struct Judgement {
     pub paired: bool,
     /// The replication that does worst.
     pub worst_replication: Option<u32>,
+    /// What it shows: the value farthest to the wrong side.
+    pub worst: Option<f64>,
     /// Replications that would likely decide.
     pub needed: Option<u32>,
     /// Why, where the figures do not say it.
@@ -120,6 +122,7 @@ fn judge_one(sheet: &Sheet<'_>, index: usize, expect: &Expect, plane: Option<usi
         metric: None,
         paired: false,
         worst_replication: None,
+        worst: None,
         needed: None,
         note: None,
         severity: expect.severity,
@@ -214,7 +217,7 @@ fn decide(
         judgement.note = Some("no replication has a value".to_owned());
         return;
     };
-    judgement.worst_replication = worst_replication(sheet, judgement, op, values);
+    (judgement.worst_replication, judgement.worst) = worst_replication(sheet, judgement, op, values).unzip();
     // An equality with a whole number is a claim about every run, not about a mean.
     if over == Over::EveryReplication || op == Comparison::Equal {
         let broken = known.iter().filter(|&&v| !satisfies(op, v, limit)).count();
@@ -239,7 +242,7 @@ fn decide(
     }
 }
 
-fn worst_replication(sheet: &Sheet<'_>, judgement: &Judgement, op: Comparison, values: &Values) -> Option<u32> {
+fn worst_replication(sheet: &Sheet<'_>, judgement: &Judgement, op: Comparison, values: &Values) -> Option<(u32, f64)> {
     // The worst for this expectation: the largest where small is wanted, and the other way round.
     let bad = match op {
         Comparison::Less | Comparison::AtMost | Comparison::Equal | Comparison::Unequal => Bad::Up,
@@ -255,12 +258,16 @@ fn worst_replication(sheet: &Sheet<'_>, judgement: &Judgement, op: Comparison, v
     let mut worst: Option<(usize, f64)> = None;
     for (i, value) in values.iter().enumerate() {
         let Some(value) = *value else { continue };
-        let worse = worst.is_none_or(|(_, w)| bad.worse(w, value) == value && value != w);
-        if worse {
+        let worse = |than: f64| match bad {
+            Bad::Up => value > than,
+            Bad::Down => value < than,
+        };
+        if worst.is_none_or(|(_, than)| worse(than)) {
             worst = Some((i, value));
         }
     }
-    sheet.result(plane).replicas.get(worst?.0).map(|r| r.index)
+    let (place, value) = worst?;
+    sheet.result(plane).replicas.get(place).map(|r| (r.index, value))
 }
 
 /// The three-valued verdict of an interval against a limit.
@@ -270,8 +277,8 @@ fn of_interval(op: Comparison, low: f64, high: f64, limit: f64) -> Verdict {
         Comparison::AtMost => (high <= limit, low > limit),
         Comparison::More => (low > limit, high <= limit),
         Comparison::AtLeast => (low >= limit, high < limit),
-        Comparison::Equal => (low == limit && high == limit, low > limit || high < limit),
-        Comparison::Unequal => (low > limit || high < limit, low == limit && high == limit),
+        Comparison::Equal => (low >= limit && high <= limit, low > limit || high < limit),
+        Comparison::Unequal => (low > limit || high < limit, low >= limit && high <= limit),
     };
     match (holds, fails) {
         (true, _) => Verdict::Holds,

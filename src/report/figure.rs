@@ -199,7 +199,7 @@ impl<'a> Sheet<'a> {
         let slice = self.study.frame.slice(place.window, place.scope);
         let values: Values = match metric {
             Metric::Percentile(share) => {
-                let (slice, at) = (slice?, self.study.frame.shares.iter().position(|s| *s == share)?);
+                let (slice, at) = (slice?, self.study.frame.shares.iter().position(|s| s.total_cmp(&share).is_eq())?);
                 result.replicas.iter().map(|r| r.tallies[slice].percentiles_ms[at]).collect()
             }
             Metric::Goodput => {
@@ -264,7 +264,7 @@ impl<'a> Sheet<'a> {
         let never = || self.study.frame.first_fault.map(|_| f64::INFINITY);
         match metric {
             Metric::Ejections => Some(replica.ejections as f64),
-            Metric::TimeToEject => replica.time_to_eject.map(|t| t.as_secs_f64()).or_else(never),
+            Metric::TimeToEject => replica.time_to_eject.map(crate::units::Span::as_secs_f64).or_else(never),
             Metric::TimeToContain => replica.contained,
             Metric::TimeToRecover => replica.recovered,
             Metric::StaleWindow => Some(replica.stale_window.as_secs_f64()),

@@ -100,13 +100,10 @@ pub fn recording(scenario: &Scenario, plane: usize, replication: u32) -> Recordi
         let overhead = if sidecar { 1.0 } else { 0.0 };
         let ms = if failed { 2.0 } else { base + overhead + if hit { 3.0 } else { 0.0 } };
         let latency = Span::from_nanos_f64(ms * 1e6);
-        let index = match segments.iter().position(|s| s.windows == mask) {
-            Some(index) => index,
-            None => {
-                segments.push(Segment { windows: mask, users: Calls::default(), edges: vec![Calls::default()] });
-                segments.len() - 1
-            }
-        };
+        let index = segments.iter().position(|s| s.windows == mask).unwrap_or_else(|| {
+            segments.push(Segment { windows: mask, users: Calls::default(), edges: vec![Calls::default()] });
+            segments.len() - 1
+        });
         let attempts = if hit && sidecar { 2 } else { 1 };
         failures += u64::from(failed);
         segments[index].users.record(Ending { latency, failed, attempts: 1, flags: Flags::NONE });

@@ -49,6 +49,11 @@ fn decimals_of(half: f64, most: usize) -> usize {
     decimals
 }
 
+/// Digits after the point so that `value` shows four significant digits; `most` for zero.
+fn significant(value: f64, most: usize) -> usize {
+    if value == 0.0 { most } else { decimals_of(value.abs() / 1_000.0, most) }
+}
+
 /// Digits after the point so that `value` shows three significant digits.
 fn three_digits(value: f64, most: usize) -> usize {
     if value == 0.0 { 0 } else { decimals_of(value.abs() / 100.0, most) }
@@ -76,7 +81,8 @@ pub fn estimate(e: &Estimate, unit: Unit) -> Shown {
     let half = e.half_width().map(|h| h * factor);
     let decimals = match half {
         // Counts stay whole unless they are small means.
-        Some(h) if h > 0.0 => decimals_of(h, most),
+        // Four significant digits are enough, however narrow the interval.
+        Some(h) if h > 0.0 => decimals_of(h, most).min(significant(e.mean * factor, most)),
         _ if (e.mean * factor).fract() == 0.0 && unit != Unit::Share && unit != Unit::Millis => 0,
         _ => exact.unwrap_or_else(|| three_digits(e.mean * factor, most)),
     };
@@ -140,7 +146,8 @@ mod tests {
         check(83.4127, 2.2, Unit::Millis, "83 ms ±2");
         check(13.31, 0.12, Unit::Millis, "13.3 ms ±0.1");
         check(6004.2, 74.0, Unit::Count, "6 004 ±74");
-        check(1.001_04, 0.000_2, Unit::Plain, "1.0010 ±0.0002");
+        check(1.001_04, 0.000_2, Unit::Plain, "1.001 ±0.000");
+        check(0.166_664, 0.000_01, Unit::Share, "16.67 % ±0.00");
         check(12.0, 0.0, Unit::Count, "12 ±0");
         check(15_000.0, 130.0, Unit::Millis, "15.0 s ±0.1");
         check(0.052, 0.001, Unit::Millis, "52 µs ±1");

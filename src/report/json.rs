@@ -4,6 +4,8 @@
 //! Keys are only ever added. Numbers print in their shortest form that reads back the same;
 //! `null` stands where a figure does not exist on that plane, and where it is infinite.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 use serde::Serializer;
 use serde::ser::SerializeMap as _;
@@ -274,7 +276,11 @@ pub fn join(results: &[String]) -> String {
 pub fn digest(sheet: &Sheet<'_>, judgements: &[Judgement]) -> String {
     let bytes =
         serde_json::to_vec(&document(sheet, judgements)).expect("every key is a string and no number is special");
-    Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hex = String::new();
+    for byte in Sha256::digest(&bytes) {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }
 
 fn document<'a>(sheet: &'a Sheet<'_>, judgements: &'a [Judgement]) -> Document<'a> {
@@ -407,7 +413,7 @@ fn plane_facts<'a>(sheet: &'a Sheet<'_>, plane: usize) -> PlaneFacts<'a> {
                 kind: e.kind.name(),
                 by: e.by.as_deref(),
                 task: e.task.as_deref(),
-                until_s: e.until.map(|t| t.as_secs_f64()),
+                until_s: e.until.map(crate::units::Time::as_secs_f64),
             })
             .collect(),
         events_dropped: result.events_dropped,

@@ -1,5 +1,7 @@
 //! The comparison as Markdown: a table for the eye, details folded away.
 
+use std::fmt::Write as _;
+
 use super::expect::Verdict;
 use super::model::Cell;
 use super::model::Comparison;
@@ -8,34 +10,34 @@ use super::model::Comparison;
 pub fn render(comparison: &Comparison) -> String {
     let mut out = format!("### {}\n\n{}\n\n", escaped(&comparison.title), escaped(&comparison.subtitle));
     for alarm in &comparison.alarms {
-        out.push_str(&format!("> **BOOKS DO NOT BALANCE** (a bug in scsim): {}\n\n", escaped(alarm)));
+        let _ = write!(out, "> **BOOKS DO NOT BALANCE** (a bug in scsim): {}\n\n", escaped(alarm));
     }
     if comparison.partial {
         out.push_str("> **Interrupted**: partial results.\n\n");
     }
     out.push_str("| |");
     for column in &comparison.columns {
-        out.push_str(&format!(" {} |", escaped(&column.name)));
+        let _ = write!(out, " {} |", escaped(&column.name));
     }
     out.push_str("\n|---|");
     out.push_str(&"---:|".repeat(comparison.columns.len()));
     out.push('\n');
     for row in &comparison.rows {
-        out.push_str(&format!("| {}{} |", if row.narrows { "· " } else { "" }, row.label));
+        let _ = write!(out, "| {}{} |", if row.narrows { "· " } else { "" }, row.label);
         for (cell, column) in row.cells.iter().zip(&comparison.columns) {
             let text = if column.not_applicable.is_some() { "not applicable".to_owned() } else { cell_text(cell) };
-            out.push_str(&format!(" {text} |"));
+            let _ = write!(out, " {text} |");
         }
         out.push('\n');
     }
     out.push('\n');
     for column in &comparison.columns {
         if let Some(reason) = &column.not_applicable {
-            out.push_str(&format!("{}: not applicable: {}\n\n", escaped(&column.name), escaped(reason)));
+            let _ = write!(out, "{}: not applicable: {}\n\n", escaped(&column.name), escaped(reason));
         }
     }
     for warning in &comparison.warnings {
-        out.push_str(&format!("> {}\n\n", escaped(warning)));
+        let _ = write!(out, "> {}\n\n", escaped(warning));
     }
     if !comparison.judgements.is_empty() {
         out.push_str("| | expectation | plane | observed | |\n|---|---|---|---:|---|\n");
@@ -47,14 +49,15 @@ pub fn render(comparison: &Comparison) -> String {
             };
             let window =
                 if j.judgement.during == "all" { String::new() } else { format!(" in {}", j.judgement.during) };
-            out.push_str(&format!(
-                "| {mark} | `{}`{} | {} | {} | {} |\n",
+            let _ = writeln!(
+                out,
+                "| {mark} | `{}`{} | {} | {} | {} |",
                 j.judgement.that.replace('|', "\\|"),
                 escaped(&window),
                 escaped(&j.plane),
                 escaped(&j.observed),
                 escaped(&j.remark)
-            ));
+            );
         }
         out.push('\n');
     }
@@ -64,9 +67,9 @@ pub fn render(comparison: &Comparison) -> String {
     }
     out.push_str("\n<details><summary>Provenance</summary>\n\n");
     for part in &comparison.footer {
-        out.push_str(&format!("- {}\n", escaped(part)));
+        let _ = writeln!(out, "- {}", escaped(part));
     }
-    out.push_str(&format!("\n```\n{}\n```\n\n</details>\n", comparison.next));
+    let _ = writeln!(out, "\n```\n{}\n```\n\n</details>", comparison.next);
     out
 }
 

@@ -4,6 +4,8 @@
 //! know* terminals, colours or files; `text`, `markdown` and `csv` lay it out. Invariant: a
 //! column is called best only where the paired interval excludes zero.
 
+use std::fmt::Write as _;
+
 use super::expect;
 use super::expect::Judgement;
 use super::figure;
@@ -443,11 +445,11 @@ fn judged(sheet: &Sheet<'_>, judgement: &Judgement) -> Judged {
         (expect::Verdict::Inconclusive, None) if judgement.observed.is_some() => {
             remarks.push("too close to tell".to_owned());
         }
-        (expect::Verdict::Holds, _) | (expect::Verdict::Fails, _) if judgement.note.is_none() => {
-            if let (Some(e), false, Some(_)) = (&judgement.observed, judgement.paired, judgement.worst_replication)
+        (expect::Verdict::Holds | expect::Verdict::Fails, _) if judgement.note.is_none() => {
+            if let (Some(e), false, Some(worst)) = (&judgement.observed, judgement.paired, judgement.worst)
                 && e.replications > 1
             {
-                remarks.push(format!("worst replication {}", format::alike(e, e.worst, unit)));
+                remarks.push(format!("worst replication {}", format::alike(e, worst, unit)));
             }
         }
         _ => {}
@@ -467,7 +469,7 @@ fn difference_text(e: &Estimate, unit: Unit) -> String {
 }
 
 /// What may be claimed from paired differences: the first plane against the one it differs from
-/// most, first in errors, then in p99.
+/// most beyond doubt, first in errors, then in p99.
 fn sentences(sheet: &Sheet<'_>) -> Vec<String> {
     let planes = sheet.applicable();
     let [first, others @ ..] = planes.as_slice() else { return Vec::new() };
@@ -477,12 +479,14 @@ fn sentences(sheet: &Sheet<'_>) -> Vec<String> {
     let name = |plane: usize| sheet.scenario.planes[plane].name.as_str();
     let difference = |metric, other| sheet.difference(metric, Place::users(*first), Place::users(other));
     let clear = |e: &Estimate| e.low.is_some_and(|l| l > 0.0) || e.high.is_some_and(|h| h < 0.0);
+    // The size that the interval leaves no doubt about.
+    let surely = |e: &Estimate| e.low.unwrap_or(0.0).abs().min(e.high.unwrap_or(0.0).abs());
     let largest = |metric| {
         others
             .iter()
             .filter_map(|&other| Some((other, difference(metric, other)?)))
             .filter(|(_, e)| clear(e))
-            .max_by(|a, b| a.1.mean.abs().total_cmp(&b.1.mean.abs()))
+            .max_by(|a, b| surely(&a.1).total_cmp(&surely(&b.1)))
     };
     let p99 = Metric::Percentile(0.99);
     if let Some((other, errors)) = largest(Metric::ErrorRate) {
@@ -496,19 +500,21 @@ fn sentences(sheet: &Sheet<'_>) -> Vec<String> {
         );
         match difference(p99, other).filter(clear) {
             Some(e) if e.mean > 0.0 => {
-                sentence.push_str(&format!(
+                let _ = write!(
+                    sentence,
                     " and added {} to p99{}",
                     format::estimate(&e, Unit::Millis).value,
                     interval(&e, Unit::Millis)
-                ));
+                );
             }
             Some(e) => {
                 let e = negated(e);
-                sentence.push_str(&format!(
+                let _ = write!(
+                    sentence,
                     " and took {} off p99{}",
                     format::estimate(&e, Unit::Millis).value,
                     interval(&e, Unit::Millis)
-                ));
+                );
             }
             None => sentence.push_str("; p99 did not differ measurably"),
         }

@@ -149,7 +149,10 @@ pub fn list(scenario: &Scenario, tree: &Table) -> Vec<Assumption> {
                     "sidecar.drain",
                 );
                 if let Some(config) = config.filter(|_| managed) {
-                    service_connect(&mut rows, name, config);
+                    // Only App Mesh carries a warning of its own that is no "tuned".
+                    let ended = plane.warning.as_ref().is_some_and(|warning| warning.starts_with("App Mesh"));
+                    let preset = if ended { PolicyConfig::app_mesh() } else { PolicyConfig::service_connect() };
+                    managed_policy(&mut rows, name, config, &preset);
                 }
             }
             Mechanism::Dns(dns) => {
@@ -284,10 +287,9 @@ fn limit(span: Span) -> String {
 }
 
 /// The managed policy, field by field, against the preset.
-fn service_connect(rows: &mut Rows, plane: &str, config: &PolicyConfig) {
-    let preset = PolicyConfig::service_connect();
+fn managed_policy(rows: &mut Rows, plane: &str, config: &PolicyConfig, preset: &PolicyConfig) {
     let mut row = |id: &str, read: &dyn Fn(&PolicyConfig) -> String, source, confidence, key: &str| {
-        let (value, default) = (read(config), read(&preset));
+        let (value, default) = (read(config), read(preset));
         rows.add(Some(plane), &Row { id, value, default, source, confidence, key });
     };
     let retry = |c: &PolicyConfig| c.retry_policy.as_ref().map_or(0, |retry| retry.num_retries).to_string();

@@ -15,6 +15,7 @@ use crate::scenario::Replications;
 use crate::scenario::ResolverCache;
 use crate::scenario::Service;
 use crate::scenario::distribution::written;
+use crate::scenario::envoy_text;
 use crate::scenario::tree::Table;
 use crate::scenario::tree::Value;
 use crate::units::Span;
@@ -83,7 +84,7 @@ pub fn filled(loaded: &Loaded) -> String {
                 let _ = writeln!(page.text, "# policy on {name}: the same");
             } else {
                 let _ = writeln!(page.text, "# policy on {name}:");
-                for line in format!("{policy:#?}").lines() {
+                for line in envoy_text::lines(policy) {
                     let _ = writeln!(page.text, "#   {line}");
                 }
             }

@@ -7,6 +7,7 @@
 mod assumptions;
 mod defaults;
 mod distribution;
+mod envoy_text;
 mod expect;
 mod faults;
 mod happenings;

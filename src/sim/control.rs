@@ -15,6 +15,7 @@ use super::world::World;
 use crate::measure::HappeningKind;
 use crate::policy::Member;
 use crate::policy::MemberKey;
+use crate::policy::Router;
 use crate::scenario::Mechanism;
 use crate::scenario::ResolverCache;
 use crate::units::Span;
@@ -196,7 +197,7 @@ impl World<'_> {
             if !known_absent {
                 self.routers[router as usize].negative_until = now + dns.negative_ttl;
             }
-            self.tell_router(router, |router, cx| router.on_lookup_failed(cx));
+            self.tell_router(router, Router::on_lookup_failed);
         } else {
             let mut draw = self.seed.key(Purpose::Answer, u64::from(router)).draw(Purpose::Answer, nth);
             let answers = (dns.max_answers as usize).min(list.len());

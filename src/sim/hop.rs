@@ -196,11 +196,12 @@ impl World<'_> {
             }
         });
         if configured != Span::MAX || timeout.is_some() {
-            match (timeout, edge) {
-                (None, edge) if edge != NOBODY => {
-                    self.engine.in_lane(self.request_lanes[edge as usize], Ev::Deadline(call));
+            match timeout {
+                Some(own) => self.engine.after(own, Ev::Deadline(call)),
+                None => {
+                    let lane = if edge == NOBODY { self.node_request_lane } else { self.request_lanes[edge as usize] };
+                    self.engine.in_lane(lane, Ev::Deadline(call));
                 }
-                (own, _) => self.engine.after(own.unwrap_or(configured), Ev::Deadline(call)),
             }
         }
         self.drive(call);
@@ -243,11 +244,9 @@ impl World<'_> {
         let deadline = call.flight.deadline();
         if attempt.give_up_at < deadline {
             let event = Ev::PerTry { call: at, attempt: attempt.attempt.0 };
-            if call.edge == NOBODY {
-                self.engine.at(attempt.give_up_at, event);
-            } else {
-                self.engine.in_lane(self.per_try_lanes[call.edge as usize], event);
-            }
+            let lane =
+                if call.edge == NOBODY { self.node_per_try_lane } else { self.per_try_lanes[call.edge as usize] };
+            self.engine.in_lane(lane, event);
         }
         self.engine.after(call.hop_delay, Ev::Reach { call: at, attempt: attempt.attempt.0 });
     }
@@ -424,7 +423,7 @@ impl World<'_> {
                 Some(Upkeep::Connect { member, conn, give_up_at, .. }) => self.dial(router, member, conn, give_up_at),
                 Some(Upkeep::Close { .. }) => {}
                 Some(Upkeep::Probe { endpoint, member, give_up_at }) => {
-                    self.probe(router, endpoint, member, give_up_at)
+                    self.probe(router, endpoint, member, give_up_at);
                 }
             }
         }

@@ -201,7 +201,6 @@ impl World<'_> {
             container_healthy: false,
             check_failures: 0,
             nodes_healthy: 0,
-            deregistering: false,
             started: now,
             deaf_since: None,
             trouble: TaskTrouble::default(),
@@ -416,7 +415,6 @@ impl World<'_> {
         let service = state.service;
         self.services[service as usize].serving.retain(|&other| other != task);
         self.withdraw(task);
-        let called = self.scenario.edges.iter().any(|edge| edge.to.0 == service);
         match &self.plane.mechanism {
             Mechanism::Direct => self.on_sigterm(task),
             Mechanism::Sidecar(sidecar) => {
@@ -431,22 +429,33 @@ impl World<'_> {
             },
             Mechanism::Alb(alb) => {
                 // ECS waits for the target to be unused: drained, or the delay over.
-                if !called || self.tasks[task as usize].jobs == 0 {
-                    self.engine.after(Span::ZERO, Ev::Sigterm { task });
-                } else {
-                    self.tasks[task as usize].deregistering = true;
-                    self.engine.after(alb.deregistration_delay, Ev::Sigterm { task });
-                }
+                let until = self.engine.now() + alb.deregistration_delay;
+                self.engine.after(Span::ZERO, Ev::Draining { task, until });
             }
+        }
+    }
+
+    /// Whether the ALB has no more requests under way to a deregistered target; looked at once a second.
+    pub(super) fn on_draining(&mut self, task: u32, until: Time) {
+        let now = self.engine.now();
+        let service = self.tasks[task as usize].service;
+        let member = crate::policy::MemberKey(u64::from(task));
+        let under_way: u32 = self.services[service as usize]
+            .nodes
+            .iter()
+            .map(|&node| self.routers[self.nodes[node as usize].router as usize].router.active_on(member))
+            .sum();
+        if under_way == 0 || now >= until {
+            self.on_sigterm(task);
+        } else {
+            self.engine.at((now + Span::from_secs(1)).min(until), Ev::Draining { task, until });
         }
     }
 
     /// A task has no more requests.
     pub(super) fn on_task_empty(&mut self, task: u32) {
         let state = &mut self.tasks[task as usize];
-        if std::mem::take(&mut state.deregistering) {
-            self.engine.after(Span::ZERO, Ev::Sigterm { task });
-        } else if state.phase == Phase::Draining {
+        if state.phase == Phase::Draining {
             self.on_app_stopped(task);
         }
     }
@@ -459,7 +468,6 @@ impl World<'_> {
         }
         state.phase = Phase::Draining;
         state.deaf_since = Some(now);
-        state.deregistering = false;
         let (service, idle) = (state.service, state.jobs == 0);
         let spec = self.scenario.service(ServiceId(service));
         self.log(HappeningKind::Sigterm, NOBODY, task);
@@ -658,7 +666,10 @@ impl World<'_> {
                 staying.iter().partition(|&&task| self.tasks[task as usize].version == version);
             let healthy = staying.iter().filter(|&&task| self.is_healthy(task)).count() as u32;
             let new_healthy = new.iter().filter(|&&task| self.is_healthy(task)).count() as u32;
-            if old.is_empty() && new_healthy >= desired {
+            // Over when the last old task has stopped, as `rolloutState` COMPLETED is.
+            let old_there =
+                self.services[service as usize].tasks.iter().any(|&task| self.tasks[task as usize].version != version);
+            if !old_there && new_healthy >= desired {
                 self.services[service as usize].deployment = None;
                 self.live_deploys -= 1;
                 self.log(HappeningKind::DeployStep, NOBODY, NOBODY);

@@ -212,7 +212,7 @@ fn next_poisson(
             let next = now + Span::from_nanos_f64(gap * 1e9 / high);
             if next < stretch.to {
                 now = next;
-                if stretch.rate.0 == stretch.rate.1 || unit(stream) * high * batch < stretch.at(now) {
+                if stretch.is_level() || unit(stream) * high * batch < stretch.at(now) {
                     return Some(now);
                 }
                 continue;
@@ -251,9 +251,13 @@ fn next_constant(stretches: &[Stretch], at: &mut usize, carry: &mut f64, now: Ti
 }
 
 impl Stretch {
+    /// Both ends are the same number, bit for bit.
+    fn is_level(&self) -> bool {
+        self.rate.0.total_cmp(&self.rate.1).is_eq()
+    }
     fn slope(&self) -> f64 {
         let length = self.to.since(self.from).as_secs_f64();
-        if self.rate.0 == self.rate.1 || length == 0.0 { 0.0 } else { (self.rate.1 - self.rate.0) / length }
+        if self.is_level() || length == 0.0 { 0.0 } else { (self.rate.1 - self.rate.0) / length }
     }
     fn at(&self, now: Time) -> f64 {
         self.rate.0 + self.slope() * now.since(self.from).as_secs_f64()

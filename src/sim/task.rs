@@ -36,8 +36,6 @@ pub(super) struct Task {
     pub(super) check_failures: u32,
     /// ALB nodes that see it healthy.
     pub(super) nodes_healthy: u32,
-    /// It is waited for until its requests are over, then SIGTERM comes.
-    pub(super) deregistering: bool,
     pub(super) started: Time,
     /// When it stopped taking requests.
     pub(super) deaf_since: Option<Time>,

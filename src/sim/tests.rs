@@ -75,8 +75,8 @@ fn sidecar() -> Plane {
             cpu_per_request: Span::from_micros(100),
             drain: Span::from_secs(20),
             drains_inbound_first: true,
-            cpu: Cpu::from_millis(250),
-            memory: Bytes::new(64 << 20),
+            cpu: crate::units::Cpu::from_millis(250),
+            memory: crate::units::Bytes::new(64 << 20),
         }),
         edge_policies: vec![PolicyConfig::service_connect()],
         ..direct(PolicyConfig::direct())

@@ -98,6 +98,8 @@ pub(super) enum Ev {
     Check { task: u32 },
     /// A task without a check counts as healthy.
     Settled { task: u32 },
+    /// A deregistered target may be unused by now.
+    Draining { task: u32, until: Time },
     /// SIGTERM, after whatever came before it.
     Sigterm { task: u32 },
     /// SIGKILL, unless it stopped by itself.
@@ -113,6 +115,9 @@ pub(super) enum Ev {
     /// DNS shows that a task is healthy.
     HealthShown { task: u32 },
 }
+
+/// Facts with their router and time, in order.
+pub(super) type Facts = Vec<(u32, Time, Fact)>;
 
 /// A service's state.
 pub(super) struct ServiceState {
@@ -163,9 +168,12 @@ pub(super) struct World<'a> {
     /// Facts of the current router call that the world acts on.
     pub(super) notable: Vec<Fact>,
     /// Every fact of every router, when a test asks for them.
-    pub(super) facts: Option<Vec<(u32, Time, Fact)>>,
+    pub(super) facts: Option<Facts>,
     pub(super) request_lanes: Vec<Lane>,
     pub(super) per_try_lanes: Vec<Lane>,
+    /// The same for the calls of ALB nodes.
+    pub(super) node_request_lane: Lane,
+    pub(super) node_per_try_lane: Lane,
     pub(super) running: u32,
     /// Requests from outside under way.
     pub(super) in_flight: u64,
@@ -180,6 +188,12 @@ impl<'a> World<'a> {
         let mut engine = Engine::new();
         let request_lanes = plane.edge_policies.iter().map(|p| engine.lane(p.timeouts.request)).collect();
         let per_try_lanes = plane.edge_policies.iter().map(|p| engine.lane(p.timeouts.per_try)).collect();
+        let node_timeouts = match &plane.mechanism {
+            Mechanism::Alb(alb) => alb.node_policy.timeouts,
+            Mechanism::Direct | Mechanism::Sidecar(_) | Mechanism::Dns(_) => PolicyConfig::alb_node().timeouts,
+        };
+        let node_request_lane = engine.lane(node_timeouts.request);
+        let node_per_try_lane = engine.lane(node_timeouts.per_try);
         let mut world = World {
             scenario,
             plane,
@@ -204,6 +218,8 @@ impl<'a> World<'a> {
             facts: None,
             request_lanes,
             per_try_lanes,
+            node_request_lane,
+            node_per_try_lane,
             running: 0,
             in_flight: 0,
             live_faults: 0,
@@ -237,10 +253,7 @@ impl<'a> World<'a> {
     }
 
     /// Runs to the end of the drain, or until nothing is left to do.
-    pub(super) fn run_to_end(
-        mut self,
-        limits: Limits<'_>,
-    ) -> Result<(Recording, Option<Vec<(u32, Time, Fact)>>), RunError> {
+    pub(super) fn run_to_end(mut self, limits: Limits<'_>) -> Result<(Recording, Option<Facts>), RunError> {
         let run = &self.scenario.run;
         let end = Time::ZERO + run.duration + run.drain;
         let duration = Time::ZERO + run.duration;
@@ -250,7 +263,7 @@ impl<'a> World<'a> {
             while let Some(call) = self.woken.pop_front() {
                 self.drive(call);
             }
-            if self.engine.fired() & 0xFFF == 0 {
+            if self.engine.fired().is_multiple_of(0x1000) {
                 if limits.stop.load(Ordering::Relaxed) {
                     stopped = true;
                     break;
@@ -305,6 +318,7 @@ impl<'a> World<'a> {
             Ev::TaskReady { task } => self.on_task_ready(task),
             Ev::Check { task } => self.on_check(task),
             Ev::Settled { task } => self.on_settled(task),
+            Ev::Draining { task, until } => self.on_draining(task, until),
             Ev::Sigterm { task } => self.on_sigterm(task),
             Ev::Sigkill { task } => self.on_sigkill(task),
             Ev::TaskGone { task } => self.on_task_gone(task),
