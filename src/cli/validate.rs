@@ -1,5 +1,7 @@
 //! `scsim validate`: the engine against queueing theory.
 
+#![expect(clippy::disallowed_methods, reason = "the wall time is shown, never part of a result")]
+
 use std::path::Path;
 use std::time::Instant;
 
