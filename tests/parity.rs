@@ -17,6 +17,9 @@ use scsim::live::Names;
 use scsim::live::Occasion;
 use scsim::policy::config::Affinity;
 use scsim::policy::config::Discovery;
+use scsim::policy::config::LbPolicy;
+use scsim::policy::config::LeastRequest;
+use scsim::policy::config::RetryOn;
 use scsim::policy::*;
 use scsim::scenario::*;
 use scsim::sim::Limits;
@@ -100,7 +103,8 @@ impl Script {
                 (MemberKey(FIRST + below(tasks)), kind, from, from + ms(2_000 + below(23_000)))
             })
             .collect();
-        let values: Arc<[Span]> = (0..8).map(|i| ms(20 + 37 * i + below(900))).collect::<BTreeSet<_>>().into_iter().collect();
+        let values: Arc<[Span]> =
+            (0..8).map(|i| ms(20 + 37 * i + below(900))).collect::<BTreeSet<_>>().into_iter().collect();
         let cumulative = (1..=values.len()).map(|i| i as f64 / values.len() as f64).collect();
         Script {
             config: config.clone(),
@@ -763,7 +767,7 @@ fn service_connect_with_queues() {
 fn service_connect_with_a_limit_per_try() {
     let mut config = PolicyConfig::service_connect();
     config.timeouts.per_try = ms(600);
-    config.retry_policy.as_mut().unwrap().retry_on = scsim::policy::config::RetryOn::FIVE_XX;
+    config.retry_policy.as_mut().unwrap().retry_on = RetryOn::FIVE_XX;
     check(&config, SCRIPTS, &[FINISHED, EJECTED, UNEJECTED, RETRYING, DENIED, FAILED]);
 }
 
@@ -775,6 +779,19 @@ fn alb_node() {
 #[test]
 fn alb_node_with_queues() {
     check(&queued(PolicyConfig::alb_node()), SCRIPTS, &[FINISHED, PROBED, LIMITED]);
+}
+
+#[test]
+fn every_rule_of_choice() {
+    for rule in [
+        LbPolicy::Random,
+        LbPolicy::LeastRequest(LeastRequest::Choices(2)),
+        LbPolicy::LeastRequest(LeastRequest::DistinctChoices(2)),
+        LbPolicy::LeastRequest(LeastRequest::FullScan),
+    ] {
+        let config = PolicyConfig { lb_policy: rule, ..PolicyConfig::service_connect() };
+        check(&config, 10, &[FINISHED, RETRYING]);
+    }
 }
 
 #[test]

@@ -51,11 +51,12 @@ fn any_config(b: &Knobs) -> PolicyConfig {
             1 => Discovery::Resolved { on_failure: Stale::Refuse },
             _ => Discovery::Resolved { on_failure: Stale::Serve { at_most: ms(60) } },
         },
-        lb_policy: match b[1] % 6 {
+        lb_policy: match b[1] % 7 {
             0 | 1 => LbPolicy::RoundRobin,
             2 => LbPolicy::Random,
             3 => LbPolicy::FirstListed,
             4 => LbPolicy::LeastRequest(LeastRequest::Choices(2)),
+            5 => LbPolicy::LeastRequest(LeastRequest::FullScan),
             _ => LbPolicy::LeastRequest(LeastRequest::DistinctChoices(2)),
         },
         affinity: match b[2] % 4 {
@@ -284,8 +285,7 @@ impl Harness {
         self.requests += 1;
         let ask = Ask { request: RequestKey(request), timeout, idempotent };
         let flight = self.call(|router, cx| router.begin(cx, ask));
-        let state =
-            InFlight { flight, doing: Doing::Resolving, tries: 0, listed_then: self.listed.clone() };
+        let state = InFlight { flight, doing: Doing::Resolving, tries: 0, listed_then: self.listed.clone() };
         self.flights.insert(request, state);
         self.step(request);
         self.step_woken();
@@ -733,6 +733,19 @@ proptest! {
         }
         let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
         prop_assert!(most - least <= 1, "{counts:?}");
+    }
+}
+
+#[test]
+fn a_failed_lookup_is_made_again_for_the_next_request() {
+    let mut config = PolicyConfig::dns_client();
+    config.discovery = Discovery::Resolved { on_failure: Stale::Serve { at_most: ms(1_000) } };
+    let mut harness = Harness::new(config);
+    for _ in 0..2 {
+        harness.begin(None, true);
+        assert!(harness.resolver.is_some(), "the name is asked for");
+        harness.answer_lookup(0, Span::ZERO);
+        assert!(harness.flights.is_empty(), "there is nothing stale to serve");
     }
 }
 

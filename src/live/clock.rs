@@ -36,11 +36,8 @@ impl Clock {
 
     /// Waits for an instant; for ever if it never comes.
     pub async fn sleep_until(self, at: Time) {
-        let instant = if at == Time::NEVER {
-            None
-        } else {
-            self.origin.checked_add(Duration::from_nanos(at.as_nanos()))
-        };
+        let instant =
+            if at == Time::NEVER { None } else { self.origin.checked_add(Duration::from_nanos(at.as_nanos())) };
         match instant {
             Some(instant) => tokio::time::sleep_until(instant).await,
             None => std::future::pending().await,

@@ -117,12 +117,7 @@ impl<B: Backend> Driver<B> {
     ///
     /// `timeout` overrides the configured request time-out; `idempotent` says that it may be
     /// repeated although it may have been acted on.
-    pub async fn request(
-        &self,
-        request: &B::Request,
-        timeout: Option<Span>,
-        idempotent: bool,
-    ) -> Finished<B::Answer> {
+    pub async fn request(&self, request: &B::Request, timeout: Option<Span>, idempotent: bool) -> Finished<B::Answer> {
         let mut held = Held::begin(&self.shared, timeout, idempotent);
         let (backend, clock) = (&self.shared.backend, self.shared.clock);
         let mut answer = None;

@@ -394,22 +394,19 @@ impl Router {
             }
             Some(Acquired::Pending(_)) | None => {}
         }
-        if let Discovery::Resolved { on_failure } = self.config.discovery
+        // Expired names are asked for again each time; whether they still serve when there is no
+        // answer is decided then.
+        if matches!(self.config.discovery, Discovery::Resolved { .. })
             && !names_are_fresh
+            && cx.now >= self.names.valid_until
         {
-            let stale_for = match on_failure {
-                Stale::Serve { at_most } if self.names.failed => at_most,
-                Stale::Serve { .. } | Stale::Refuse => Span::ZERO,
-            };
-            if cx.now >= self.names.valid_until + stale_for {
-                flight.state = State::Resolving;
-                if self.names.resolving {
-                    self.names.waiting.push(flight.request);
-                    return self.wait(flight);
-                }
-                self.names.resolving = true;
-                return Step::Resolve;
+            flight.state = State::Resolving;
+            if self.names.resolving {
+                self.names.waiting.push(flight.request);
+                return self.wait(flight);
             }
+            self.names.resolving = true;
+            return Step::Resolve;
         }
         let Some(slot) = self.pick(cx, flight) else {
             return self.finish(cx, flight, self.config.replies.no_endpoint, Flags::NONE.with(Flag::Uh));
