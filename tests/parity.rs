@@ -15,6 +15,7 @@ use scsim::live::Driver;
 use scsim::live::Exchange;
 use scsim::live::Names;
 use scsim::live::Occasion;
+use scsim::policy::Step;
 use scsim::policy::config::Affinity;
 use scsim::policy::config::Discovery;
 use scsim::policy::config::LbPolicy;
@@ -88,7 +89,7 @@ impl Script {
             })
             .collect();
         let last = at;
-        let faults = (0..1 + below(4))
+        let faults = (0..=below(4))
             .map(|_| {
                 let kind = match below(6) {
                     0 => FaultKind::Wedge { status: 503 },
