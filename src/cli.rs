@@ -12,6 +12,7 @@ mod crash;
 mod explain;
 mod loading;
 mod run;
+mod validate;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -105,5 +106,6 @@ fn perform(arguments: &[OsString]) -> Exit {
         Command::Check(args) => check::check(&console, args),
         Command::Assumptions(args) => assumptions::list(&console, &invocation.common, args),
         Command::Explain(args) => explain::explain(&console, args),
+        Command::Validate(args) => validate::validate(&console, &invocation.common, args),
     }
 }

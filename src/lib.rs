@@ -15,6 +15,7 @@ pub mod report;
 pub mod scenario;
 pub mod sim;
 pub mod units;
+pub mod validate;
 
 /// The version of the models. It rises when the same scenario gives other numbers; results
 /// carry it, and `CHANGELOG.md` says under "Results changed" what moved.

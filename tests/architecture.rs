@@ -48,7 +48,7 @@ const TABLE: &[Row] = &[
     Row {
         module: "validate",
         may_import: &["units", "measure", "scenario", "sim", "report"],
-        crates: &["serde", "serde_json", "toml", "libm"],
+        crates: &["serde", "serde_json", "toml", "indexmap", "rayon"],
     },
     Row { module: "cli", may_import: ALL, crates: &["anyhow", "clap", "ctrlc", "serde_json", "rayon"] },
     Row { module: "main", may_import: ALL, crates: &["anyhow", "clap", "ctrlc"] },

@@ -93,6 +93,8 @@ pub enum Command {
     Assumptions(AssumptionsArgs),
     /// Explain a metric, a fault or a field
     Explain(ExplainArgs),
+    /// Check the engine against queueing theory
+    Validate(ValidateArgs),
 }
 
 /// Arguments that shape a scenario.
@@ -207,6 +209,26 @@ pub struct ExplainArgs {
     /// A metric, a fault, a field, or `metrics`, `faults`, `fields`
     #[arg(value_name = "WORD")]
     pub word: Option<String>,
+}
+
+/// `scsim validate`.
+#[derive(Args, Debug)]
+pub struct ValidateArgs {
+    /// Cases; all of them if none is named
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+    /// A subset in short runs, under a minute
+    #[arg(long, env = "SCSIM_QUICK", value_parser = FalseyValueParser::new())]
+    pub quick: bool,
+    /// Show that 95 % intervals cover an exact mean as often as they say
+    #[arg(long, env = "SCSIM_COVERAGE", conflicts_with_all = ["ids", "quick"], value_parser = FalseyValueParser::new())]
+    pub coverage: bool,
+    /// Write the results as JSON; `-` is stdout
+    #[arg(long, env = "SCSIM_JSON", value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write the table as Markdown
+    #[arg(long, env = "SCSIM_MARKDOWN", value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
 }
 
 /// A percentage above nothing, kept as written.

@@ -41,7 +41,7 @@ use crate::units::Span;
 const EVENTS_MAX: u64 = 4_000_000_000;
 
 /// Set by the first signal. A process has one set of signal handlers, so this is one per process.
-static STOP: AtomicBool = AtomicBool::new(false);
+pub(super) static STOP: AtomicBool = AtomicBool::new(false);
 
 /// The texts of one report, in every form asked for.
 #[derive(Default)]
@@ -230,7 +230,7 @@ fn judged(args: &RunArgs, study: &Study, judgements: &[Judgement]) -> Exit {
 }
 
 /// The first signal asks for an early end with what there is; the second ends at once.
-fn listen_for_signals() {
+pub(super) fn listen_for_signals() {
     STOP.store(false, Ordering::Relaxed);
     // Fails only if a handler is there already, which then does the same.
     let _ = ctrlc::set_handler(|| {

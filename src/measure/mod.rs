@@ -120,7 +120,7 @@ pub struct TaskRecord {
 }
 
 /// Queueing figures of one service over the measured part of the run, all tasks together.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct ServiceRecord {
     /// Requests that reached its tasks.
     pub arrived: u64,
@@ -152,9 +152,37 @@ pub struct ServiceRecord {
     pub sidecar_cpu: Span,
     /// Length of the measured part.
     pub measured: Span,
+    /// Nanoseconds with exactly so many requests in the service, the last one with that many or more.
+    pub levels: [u64; ServiceRecord::LEVELS],
+}
+
+impl Default for ServiceRecord {
+    fn default() -> ServiceRecord {
+        ServiceRecord {
+            arrived: 0,
+            finished: 0,
+            rejected: 0,
+            waited: 0,
+            wait: Span::ZERO,
+            area_in_service: 0,
+            area_queue: 0,
+            sojourn: 0,
+            area_busy: 0,
+            area_servers: 0,
+            queue_max: 0,
+            in_service_max: 0,
+            busy_max_ppm: 0,
+            sidecar_cpu: Span::ZERO,
+            measured: Span::ZERO,
+            levels: [0; ServiceRecord::LEVELS],
+        }
+    }
 }
 
 impl ServiceRecord {
+    /// How many numbers in the service are told apart.
+    pub const LEVELS: usize = 64;
+
     /// What was counted since `earlier`; extremes are those of the whole time.
     #[must_use]
     pub fn less(&self, earlier: &ServiceRecord) -> ServiceRecord {
@@ -170,6 +198,7 @@ impl ServiceRecord {
             area_busy: self.area_busy - earlier.area_busy,
             area_servers: self.area_servers - earlier.area_servers,
             sidecar_cpu: self.sidecar_cpu.less(earlier.sidecar_cpu),
+            levels: std::array::from_fn(|n| self.levels[n] - earlier.levels[n]),
             ..*self
         }
     }

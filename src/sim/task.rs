@@ -99,6 +99,7 @@ impl Queueing {
         if ns == 0 {
             return;
         }
+        self.total.levels[(self.in_service as usize).min(ServiceRecord::LEVELS - 1)] += ns;
         let ns = u128::from(ns);
         let busy = u128::from(self.busy) * ns;
         self.total.area_in_service += u128::from(self.in_service) * ns;
