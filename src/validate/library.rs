@@ -124,7 +124,8 @@ mod tests {
     fn every_file_of_the_folder_is_in_the_library() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/validation");
         let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let mut there: Vec<String> = names.filter_map(|name| name.strip_suffix(".toml").map(str::to_owned)).collect();
+        let mut there: Vec<String> =
+            names.filter_map(|name| name.strip_suffix(".toml").map(str::to_owned)).collect();
         let mut known: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
         there.sort();
         known.sort_unstable();
