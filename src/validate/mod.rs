@@ -335,6 +335,7 @@ mod tests {
         toml::from_str(&format!("value = 10.0\nmetric = \"mean\"\n{text}")).unwrap()
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the judge takes what a run may not have")]
     fn estimate(mean: f64, half: f64) -> Option<Estimate> {
         Some(Estimate { mean, low: Some(mean - half), high: Some(mean + half), worst: mean, replications: 10 })
     }
