@@ -24,7 +24,7 @@ const TABLE: &[Row] = &[
     Row { module: "units", may_import: &[], crates: &[] },
     Row { module: "diagnostic", may_import: &[], crates: &["serde"] },
     Row { module: "policy", may_import: &["units"], crates: &[] },
-    Row { module: "measure", may_import: &["units", "policy"], crates: &["hdrhistogram", "libm"] },
+    Row { module: "measure", may_import: &["units", "policy", "scenario"], crates: &["hdrhistogram", "libm"] },
     Row {
         module: "scenario",
         may_import: &["units", "diagnostic", "policy"],
@@ -42,7 +42,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         module: "report",
-        may_import: &["units", "measure", "scenario"],
+        may_import: &["units", "policy", "measure", "scenario"],
         crates: &["serde", "serde_json", "indexmap", "sha2", "hdrhistogram"],
     },
     Row {
@@ -50,7 +50,11 @@ const TABLE: &[Row] = &[
         may_import: &["units", "measure", "scenario", "sim", "report"],
         crates: &["serde", "serde_json", "toml", "indexmap", "rayon"],
     },
-    Row { module: "cli", may_import: ALL, crates: &["anyhow", "clap", "ctrlc", "serde_json", "rayon"] },
+    Row {
+        module: "cli",
+        may_import: ALL,
+        crates: &["anyhow", "clap", "ctrlc", "serde_json", "rayon", "terminal_size"],
+    },
     Row { module: "main", may_import: ALL, crates: &["anyhow", "clap", "ctrlc"] },
     Row { module: "lib", may_import: &[], crates: &[] },
 ];
@@ -58,6 +62,9 @@ const TABLE: &[Row] = &[
 /// Every module.
 const ALL: &[&str] =
     &["units", "diagnostic", "policy", "measure", "scenario", "sim", "live", "report", "validate", "cli"];
+
+/// Files that only tests compile; they may make their material with the simulator.
+const TESTS_ONLY: &[&str] = &["src/report/fixture.rs"];
 
 /// `thiserror` is welcome everywhere but here.
 const NO_THISERROR: &[&str] = &["policy", "units"];
@@ -70,6 +77,8 @@ const FUNCTION_MAX: usize = 100;
 /// Longer files: path, lines at the most, why it is one file.
 const LONG_FILES: &[(&str, usize, &str)] = &[
     ("src/policy/config.rs", 700, "one struct per knob with its default and source; half of it is documentation"),
+    ("src/policy/pool.rs", 680, "one pool: who waits, who is served, who is drained; every method touches both sides"),
+    ("src/report/model.rs", 640, "the rows of one comparison; to be split when it grows"),
     (
         "src/policy/router.rs",
         700,
@@ -94,6 +103,9 @@ fn modules_import_only_what_the_table_allows() {
         };
         let mut ours: BTreeSet<&str> = row.may_import.iter().copied().collect();
         ours.insert(&source.module);
+        if TESTS_ONLY.contains(&source.path.as_str()) {
+            ours.insert("sim");
+        }
         for (line, module) in source.modules_named() {
             if TABLE.iter().any(|row| row.module == module) && !ours.contains(module) {
                 problems.add(&source.path, line, format!("`{}` may not import `{module}`", source.module));
@@ -209,7 +221,7 @@ fn sim_and_scenario_touch_no_clock_no_file_and_no_socket() {
             "units" | "measure" | "sim" => {
                 &["std::time", "std::fs", "std::net", "std::env", "std::process", "HashMap", "HashSet", "println!"]
             }
-            "scenario" | "report" | "diagnostic" => &["std::time", "std::net", "std::env", "HashMap", "HashSet"],
+            "scenario" | "report" | "diagnostic" => &["std::time", "std::net", "HashMap", "HashSet"],
             _ => continue,
         };
         for (line, text) in source.code() {

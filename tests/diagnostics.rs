@@ -2,6 +2,8 @@
 //!
 //! A golden that should change is written anew with `SCSIM_BLESS=1 cargo test --test diagnostics`.
 
+#![expect(clippy::disallowed_methods, reason = "goldens are blessed by an environment variable")]
+
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;

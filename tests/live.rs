@@ -10,6 +10,7 @@ use scsim::policy::Fact;
 use scsim::policy::FactSink;
 use scsim::policy::MemberKey;
 use scsim::policy::PolicyConfig;
+use scsim::policy::Router;
 use scsim::units::Span;
 use scsim::units::Time;
 use std::net::SocketAddr;
@@ -182,7 +183,7 @@ async fn a_dns_client_looks_its_names_up_and_keeps_its_connection() {
         assert_eq!(driver.request(&Request::get("/"), None, true).await.verdict.status, 200);
     }
     assert_eq!(facts.count(|fact| matches!(fact, Fact::Members { live: 1 })), 1);
-    assert_eq!(driver.inspect(|router| router.connections()), 1);
+    assert_eq!(driver.inspect(Router::connections), 1);
 }
 
 #[tokio::test]

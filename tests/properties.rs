@@ -51,11 +51,12 @@ fn any_config(b: &Knobs) -> PolicyConfig {
             1 => Discovery::Resolved { on_failure: Stale::Refuse },
             _ => Discovery::Resolved { on_failure: Stale::Serve { at_most: ms(60) } },
         },
-        lb_policy: match b[1] % 6 {
+        lb_policy: match b[1] % 7 {
             0 | 1 => LbPolicy::RoundRobin,
             2 => LbPolicy::Random,
             3 => LbPolicy::FirstListed,
             4 => LbPolicy::LeastRequest(LeastRequest::Choices(2)),
+            5 => LbPolicy::LeastRequest(LeastRequest::FullScan),
             _ => LbPolicy::LeastRequest(LeastRequest::DistinctChoices(2)),
         },
         affinity: match b[2] % 4 {
@@ -63,7 +64,7 @@ fn any_config(b: &Knobs) -> PolicyConfig {
             2 => Affinity::Connection { age_max: None },
             _ => Affinity::Connection { age_max: Some(ms(100)) },
         },
-        outlier_detection: (b[3] % 4 != 0).then(|| OutlierDetection {
+        outlier_detection: (!b[3].is_multiple_of(4)).then(|| OutlierDetection {
             reading: if b[4] % 4 == 3 { OutlierReading::Window(ms(50)) } else { OutlierReading::Consecutive },
             consecutive_5xx: pick(6, &[2, 3, 0, 1]),
             consecutive_gateway_failure: pick(7, &[2, 0, 3]),
@@ -75,7 +76,7 @@ fn any_config(b: &Knobs) -> PolicyConfig {
             interval: ms(u64::from(pick(11, &[30, 70]))),
             base_ejection_time: base,
             max_ejection_time: base + ms(u64::from(pick(12, &[0, 50, 200]))),
-            max_ejection_time_jitter: if b[13] % 3 == 0 { ms(20) } else { Span::ZERO },
+            max_ejection_time_jitter: if b[13].is_multiple_of(3) { ms(20) } else { Span::ZERO },
             max_ejection_percent: pick(13, &[10, 34, 50, 100]),
             always_eject_one_host: b[14] & 1 == 1,
         }),
@@ -86,7 +87,7 @@ fn any_config(b: &Knobs) -> PolicyConfig {
             unhealthy_threshold: 1 + u32::from(b[15] / 2 % 2),
             first_pass_suffices: b[15] & 4 == 0,
         }),
-        retry_policy: (b[16] % 4 != 0).then(|| RetryPolicy {
+        retry_policy: (!b[16].is_multiple_of(4)).then(|| RetryPolicy {
             retry_on: if b[16] & 4 == 0 {
                 RetryOn::FIVE_XX
             } else {
@@ -340,8 +341,10 @@ impl Harness {
                 assert!(self.now < deadline, "a try at or past the deadline");
                 assert!(attempt.give_up_at <= deadline);
                 assert!(!matches!(state.doing, Doing::Open(_)), "two attempts at once");
+                // An answer of DNS that leaves an address out does not end the connections to it.
+                let stands = matches!(self.config.discovery, Discovery::Resolved { .. });
                 assert!(
-                    self.listed.contains(&attempt.member) || state.listed_then.contains(&attempt.member),
+                    stands || self.listed.contains(&attempt.member) || state.listed_then.contains(&attempt.member),
                     "routed to {:?}, which left before it was chosen",
                     attempt.member
                 );
@@ -419,8 +422,8 @@ impl Harness {
 
     fn answer_lookup(&mut self, mask: u8, valid_for: Span) {
         let Some(request) = self.resolver.take() else { return };
-        if mask & 63 == 0 {
-            self.call(|router, cx| router.on_lookup_failed(cx));
+        if mask.is_multiple_of(64) {
+            self.call(Router::on_lookup_failed);
         } else {
             self.members(mask, Some(valid_for));
         }
@@ -502,9 +505,9 @@ impl Harness {
                 _ => None,
             });
             let Some((request, open)) = due else { continue };
-            if open && self.words.next_u64() & 1 == 0 {
-                self.report(request, Outcome::Failed(Trouble::Timeout));
-            } else if open && self.now < self.flights[&request].flight.deadline() {
+            // At the deadline itself a driver may report or step: the end is the same.
+            let at_deadline = self.now >= self.flights[&request].flight.deadline();
+            if open && (!at_deadline || self.words.next_u64().is_multiple_of(2)) {
                 self.report(request, Outcome::Failed(Trouble::Timeout));
             } else {
                 self.step(request);
@@ -519,11 +522,7 @@ impl Harness {
         let seen = format!("{:?} {:?}", self.router, state.flight);
         let mut cx = Cx { now: self.now, rng: &mut self.words, facts: &mut self.facts };
         let step = self.router.step(&mut cx, &mut state.flight);
-        match state.doing {
-            Doing::Open(_) | Doing::Waiting { .. } => assert!(matches!(step, Step::Wait { .. }), "{step:?}"),
-            // Its lookup is under way.
-            Doing::Resolving => assert!(matches!(step, Step::Wait { .. }), "{step:?}"),
-        }
+        assert!(matches!(step, Step::Wait { .. }), "{step:?} while {:?}", state.doing);
         assert_eq!(self.facts.len(), self.checked, "a spare step is silent");
         assert_eq!(seen, format!("{:?} {:?}", self.router, state.flight));
         assert!(self.router.is_quiet(self.now));
@@ -732,6 +731,19 @@ proptest! {
         }
         let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
         prop_assert!(most - least <= 1, "{counts:?}");
+    }
+}
+
+#[test]
+fn a_failed_lookup_is_made_again_for_the_next_request() {
+    let mut config = PolicyConfig::dns_client();
+    config.discovery = Discovery::Resolved { on_failure: Stale::Serve { at_most: ms(1_000) } };
+    let mut harness = Harness::new(config);
+    for _ in 0..2 {
+        harness.begin(None, true);
+        assert!(harness.resolver.is_some(), "the name is asked for");
+        harness.answer_lookup(0, Span::ZERO);
+        assert!(harness.flights.is_empty(), "there is nothing stale to serve");
     }
 }
 

@@ -4,6 +4,8 @@
 //! `SCSIM_BLESS=1 cargo test --test scenarios` writes the summaries anew. A number that moves needs
 //! a line under "Results changed" in CHANGELOG.md and a new MODEL_VERSION.
 
+#![expect(clippy::disallowed_methods, reason = "goldens are blessed by an environment variable")]
+
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::PathBuf;

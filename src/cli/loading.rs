@@ -62,7 +62,7 @@ pub fn scenario(console: &Console, path: &Path, shape: &Shape, often: &Often) ->
     told(console, scenario::load(path, &options(shape, often))).map(|loaded| loaded.scenario)
 }
 
-/// As [`scenario`], with the text of every value that would be used.
+/// As [`scenario()`], with the text of every value that would be used.
 pub fn with_defaults(console: &Console, path: &Path, shape: &Shape) -> Option<(Scenario, String)> {
     let loaded = told(console, scenario::load(path, &options(shape, &Often::default())))?;
     let filled = scenario::filled(&loaded);

@@ -4,6 +4,11 @@
 //! either is used for. Both can be replaced in tests: the clock by pausing the runtime's, the
 //! words by another [`Chance`].
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "the live driver keeps real time and takes its seed from the operating system"
+)]
+
 use crate::policy::AttemptNo;
 use crate::policy::Entropy;
 use crate::policy::RequestKey;

@@ -7,10 +7,12 @@
 
 use super::ConnKey;
 use super::EndpointId;
+use super::PolicyConfig;
 use super::RequestKey;
 use super::Trouble;
 use super::config::Affinity;
 use super::config::CircuitBreakers;
+use super::config::Discovery;
 use super::config::Pool as PoolConfig;
 use super::config::PoolProtocol;
 use super::config::Timeouts;
@@ -102,6 +104,9 @@ pub(super) struct Pool {
     timeouts: Timeouts,
     shared: bool,
     age_max: Option<Span>,
+    /// Connections outlive their endpoint's place in the list: an answer of DNS is a hint for the
+    /// next connection, not a withdrawal of those that stand (aws.md 2.1).
+    outlives_list: bool,
     conns: Vec<Conn>,
     free: Vec<u32>,
     tickets: Vec<Waiting>,
@@ -118,17 +123,18 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(config: PoolConfig, breakers: CircuitBreakers, timeouts: Timeouts, affinity: Affinity) -> Pool {
-        let (shared, age_max) = match affinity {
+    pub(super) fn new(config: &PolicyConfig) -> Pool {
+        let (shared, age_max) = match config.affinity {
             Affinity::Request => (false, None),
             Affinity::Connection { age_max } => (true, age_max),
         };
         Pool {
-            config,
-            breakers,
-            timeouts,
+            config: config.pool,
+            breakers: config.circuit_breakers,
+            timeouts: config.timeouts,
             shared,
             age_max,
+            outlives_list: matches!(config.discovery, Discovery::Resolved { .. }),
             conns: Vec::new(),
             free: Vec::new(),
             tickets: Vec::new(),
@@ -339,7 +345,7 @@ impl Pool {
         state.idle_since = now;
         let slot = state.slot;
         self.group(slot).connecting -= 1;
-        if members.slots[slot as usize].listed {
+        if members.slots[slot as usize].listed || self.outlives_list {
             self.make_ready(conn, now);
             self.serve(slot, now, members, upkeep);
         } else {
@@ -573,6 +579,14 @@ impl Pool {
         self.group(slot).conns -= 1;
         self.conn_count -= 1;
         members.slots[slot as usize].conns -= 1;
+        self.release_if_gone(slot, members);
+    }
+
+    /// An endpoint left the list.
+    pub(super) fn on_unlisted(&mut self, slot: u32, members: &mut Members, upkeep: &mut VecDeque<Upkeep>) {
+        if !self.outlives_list {
+            self.drain_endpoint(slot, members, upkeep);
+        }
         self.release_if_gone(slot, members);
     }
 

@@ -117,7 +117,7 @@ impl Router {
             members: Members::new(),
             balancer: Balancer::new(config.lb_policy),
             outlier: config.outlier_detection.map(Outlier::new),
-            pool: Pool::new(config.pool, config.circuit_breakers, config.timeouts, config.affinity),
+            pool: Pool::new(&config),
             retries: 0,
             names: Names { valid_until: Time::ZERO, resolving: false, failed: false, waiting: Vec::new() },
             upkeep: VecDeque::new(),
@@ -134,7 +134,8 @@ impl Router {
     // ---- the world changed -----------------------------------------------------------------
 
     /// A new list is in force, in place of the old one; `valid_for` says for how long when it was
-    /// asked for. Endpoints that are missing take no more requests; those under way may finish.
+    /// asked for. Endpoints that are missing are chosen no more; requests under way may finish. A
+    /// pushed list also ends their connections; an answer of DNS leaves those that stand in use.
     pub fn on_members(&mut self, cx: &mut Cx<'_>, list: &[Member], valid_for: Option<Span>) {
         self.balancer.seed(cx);
         if let Some(outlier) = &mut self.outlier {
@@ -160,8 +161,7 @@ impl Router {
             if let Some(outlier) = &mut self.outlier {
                 outlier.on_removed(&mut self.members, slot);
             }
-            self.pool.drain_endpoint(slot, &mut self.members, &mut self.upkeep);
-            self.pool.release_if_gone(slot, &mut self.members);
+            self.pool.on_unlisted(slot, &mut self.members, &mut self.upkeep);
         }
         cx.emit(Fact::Members { live: self.members.listed.len() as u32 });
         self.members.deliver(cx, self.config.panic);
@@ -394,22 +394,19 @@ impl Router {
             }
             Some(Acquired::Pending(_)) | None => {}
         }
-        if let Discovery::Resolved { on_failure } = self.config.discovery
+        // Expired names are asked for again each time; whether they still serve when there is no
+        // answer is decided then.
+        if matches!(self.config.discovery, Discovery::Resolved { .. })
             && !names_are_fresh
+            && cx.now >= self.names.valid_until
         {
-            let stale_for = match on_failure {
-                Stale::Serve { at_most } if self.names.failed => at_most,
-                Stale::Serve { .. } | Stale::Refuse => Span::ZERO,
-            };
-            if cx.now >= self.names.valid_until + stale_for {
-                flight.state = State::Resolving;
-                if self.names.resolving {
-                    self.names.waiting.push(flight.request);
-                    return Router::wait(flight);
-                }
-                self.names.resolving = true;
-                return Step::Resolve;
+            flight.state = State::Resolving;
+            if self.names.resolving {
+                self.names.waiting.push(flight.request);
+                return Router::wait(flight);
             }
+            self.names.resolving = true;
+            return Step::Resolve;
         }
         let Some(slot) = self.pick(cx, flight) else {
             return self.finish(cx, flight, self.config.replies.no_endpoint, Flags::NONE.with(Flag::Uh));

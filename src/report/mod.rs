@@ -71,6 +71,7 @@ that = "service-connect.failed_requests < internal-alb.failed_requests"
 "#;
 
     /// Compares with `tests/golden/report/<name>`; `SCSIM_BLESS=1` writes it instead.
+    #[expect(clippy::disallowed_methods, reason = "goldens are blessed by an environment variable")]
     fn golden(name: &str, text: &str) {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/report").join(name);
         if std::env::var_os("SCSIM_BLESS").is_some_and(|v| v == "1") {

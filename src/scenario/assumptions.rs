@@ -4,13 +4,18 @@
 //! A value that differs from the default is the user's, and is listed as such.
 
 use crate::policy::PolicyConfig;
+use crate::scenario::AlbPlane;
 use crate::scenario::Assumption;
 use crate::scenario::Confidence;
 use crate::scenario::Distribution;
+use crate::scenario::DnsPlane;
 use crate::scenario::Mechanism;
+use crate::scenario::Plane;
 use crate::scenario::Scenario;
+use crate::scenario::SidecarPlane;
 use crate::scenario::distribution::log_normal;
 use crate::scenario::distribution::written;
+use crate::scenario::ecs;
 use crate::scenario::tree::Table;
 use crate::units::Span;
 
@@ -63,6 +68,22 @@ impl Rows {
 /// Lists the constants that the planes and services of a scenario use.
 pub fn list(scenario: &Scenario, tree: &Table) -> Vec<Assumption> {
     let mut rows = Rows::default();
+    services(&mut rows, scenario, tree);
+    for plane in &scenario.planes {
+        let internal = scenario.edges.iter().position(|edge| !scenario.service(edge.to).external);
+        let config = internal.and_then(|index| plane.edge_policies.get(index));
+        match &plane.mechanism {
+            Mechanism::Direct => {}
+            Mechanism::Sidecar(sidecar) => sidecar_plane(&mut rows, plane, sidecar, config),
+            Mechanism::Dns(dns) => dns_plane(&mut rows, &plane.name, dns, config),
+            Mechanism::Alb(alb) => alb_plane(&mut rows, &plane.name, alb),
+        }
+    }
+    rows.rows
+}
+
+/// What holds for services and the network on every plane.
+fn services(rows: &mut Rows, scenario: &Scenario, tree: &Table) {
     let given = |key: &str| {
         tree.table("service").is_some_and(|services| {
             services.entries.values().all(
@@ -99,187 +120,196 @@ pub fn list(scenario: &Scenario, tree: &Table) -> Vec<Assumption> {
         let key = "service.NAME.health_check";
         rows.add(None, &Row { id: "ecs.healthy_without_check", value, default, source, confidence, key });
     }
-    for plane in &scenario.planes {
-        let name = plane.name.as_str();
-        let internal = scenario.edges.iter().position(|edge| !scenario.service(edge.to).external);
-        let config = internal.and_then(|index| plane.edge_policies.get(index));
-        match &plane.mechanism {
-            Mechanism::Direct => {}
-            Mechanism::Sidecar(sidecar) => {
-                let managed = !sidecar.drain.is_zero() || sidecar.drains_inbound_first;
-                let short = if managed { "sc" } else { "envoy" };
-                let push =
-                    if managed { log_normal(Span::from_secs(3), Span::from_secs(20)) } else { constant(1_000_000) };
-                let mut row = |id: &str, value: String, default: String, source, confidence, key: &str| {
-                    rows.add(
-                        Some(name),
-                        &Row { id: &format!("{short}.{id}"), value, default, source, confidence, key },
-                    );
-                };
-                row(
-                    "push_latency",
-                    written(&sidecar.endpoint_push),
-                    written(&push),
-                    "\"seconds\" in the ECS Developer Guide; the figures are a guess",
-                    Confidence::Guess,
-                    "endpoint_push",
-                );
-                row(
-                    "proxy_overhead",
-                    written(&sidecar.overhead),
-                    written(&log_normal(Span::from_micros(300), Span::from_millis(1))),
-                    UNPUBLISHED,
-                    Confidence::Guess,
-                    "sidecar.overhead",
-                );
-                row(
-                    "proxy_cpu_per_request",
-                    sidecar.cpu_per_request.to_string(),
-                    "100us".to_owned(),
-                    UNPUBLISHED,
-                    Confidence::Guess,
-                    "sidecar.cpu_per_request",
-                );
-                row(
-                    "drain",
-                    sidecar.drain.to_string(),
-                    if managed { "20s" } else { "0s" }.to_owned(),
-                    AGENT,
-                    Confidence::Source,
-                    "sidecar.drain",
-                );
-                if let Some(config) = config.filter(|_| managed) {
-                    // Only App Mesh carries a warning of its own that is no "tuned".
-                    let ended = plane.warning.as_ref().is_some_and(|warning| warning.starts_with("App Mesh"));
-                    let preset = if ended { PolicyConfig::app_mesh() } else { PolicyConfig::service_connect() };
-                    managed_policy(&mut rows, name, config, &preset);
-                }
-            }
-            Mechanism::Dns(dns) => {
-                let mut row = |id: &str, value: String, default: &str, source, confidence, key: &str| {
-                    rows.add(
-                        Some(name),
-                        &Row { id: &format!("dns.{id}"), value, default: default.to_owned(), source, confidence, key },
-                    );
-                };
-                row(
-                    "ttl",
-                    dns.ttl.to_string(),
-                    "1m",
-                    "AWS samples use 10, 60 and 300 s; there is no default",
-                    Confidence::ThirdParty,
-                    "ttl",
-                );
-                row(
-                    "negative_ttl",
-                    dns.negative_ttl.to_string(),
-                    "1m",
-                    "SOA of the zone, 15 to 900 s (aws/aws-app-mesh-roadmap#151)",
-                    Confidence::ThirdParty,
-                    "negative_ttl",
-                );
-                row("max_answers", dns.max_answers.to_string(), "8", CLOUD_MAP, Confidence::Documented, "max_answers");
-                row("health_lag", dns.health_lag.to_string(), "30s", CLOUD_MAP, Confidence::Documented, "health_lag");
-                row(
-                    "record_lag",
-                    written(&dns.record_lag),
-                    &written(&log_normal(Span::from_secs(3), Span::from_secs(20))),
-                    UNPUBLISHED,
-                    Confidence::Guess,
-                    "record_lag",
-                );
-                row("lookup", written(&dns.lookup), "\"1ms\"", UNPUBLISHED, Confidence::Guess, "lookup");
-                let lead = dns.deregister_before_stop.unwrap_or(Span::ZERO).to_string();
-                row(
-                    "deregister_before_stop",
-                    lead,
-                    "0s",
-                    "aws/containers-roadmap#343",
-                    Confidence::ThirdParty,
-                    "deregister_before_stop",
-                );
-                if let Some(config) = config {
-                    row(
-                        "keep_alive",
-                        config.timeouts.idle.to_string(),
-                        "1m30s",
-                        "Go net/http.Transport",
-                        Confidence::Memory,
-                        "keep_alive",
-                    );
-                    row(
-                        "client_timeout",
-                        limit(config.timeouts.request),
-                        "15s",
-                        "as Service Connect, so that planes are compared and not time-outs",
-                        Confidence::Guess,
-                        "timeout",
-                    );
-                }
-            }
-            Mechanism::Alb(alb) => {
-                let standard = PolicyConfig::alb_node();
-                let mut row = |id: &str, value: String, default: String, source, confidence, key: &str| {
-                    rows.add(Some(name), &Row { id: &format!("alb.{id}"), value, default, source, confidence, key });
-                };
-                let check = |config: &PolicyConfig| {
-                    config.health_check.map_or_else(String::new, |check| {
-                        let (healthy, unhealthy) = (check.healthy_threshold, check.unhealthy_threshold);
-                        format!("every {}, timeout {}, {healthy} up, {unhealthy} down", check.interval, check.timeout)
-                    })
-                };
-                row(
-                    "health_check",
-                    check(&alb.node_policy),
-                    check(&standard),
-                    ALB_GUIDE,
-                    Confidence::Documented,
-                    "health_check",
-                );
-                row(
-                    "deregistration_delay",
-                    alb.deregistration_delay.to_string(),
-                    "5m".to_owned(),
-                    ALB_ATTRIBUTES,
-                    Confidence::Documented,
-                    "deregistration_delay",
-                );
-                row(
-                    "idle_timeout",
-                    limit(alb.node_policy.timeouts.request),
-                    "1m".to_owned(),
-                    "ELBv2 API Reference, LoadBalancerAttribute",
-                    Confidence::Documented,
-                    "idle_timeout",
-                );
-                row(
-                    "hop",
-                    written(&alb.hop),
-                    written(&log_normal(Span::from_micros(700), Span::from_millis(2))),
-                    UNPUBLISHED,
-                    Confidence::Guess,
-                    "hop",
-                );
-                row(
-                    "nodes",
-                    alb.nodes.to_string(),
-                    alb.nodes.to_string(),
-                    "one per zone in use; ELB scales them as it sees fit",
-                    Confidence::Inferred,
-                    "nodes",
-                );
-                row(
-                    "retry",
-                    "none".to_owned(),
-                    "none".to_owned(),
-                    "repost.aws answers; AWS documents none",
-                    Confidence::ThirdParty,
-                    "policy.retry_policy",
-                );
-            }
-        }
+    let fixed = |text: &str| (text.to_owned(), text.to_owned());
+    let changes = !scenario.deploys.is_empty() || !scenario.faults.is_empty() || !scenario.scales.is_empty();
+    if changes {
+        let (value, default) = fixed(&ecs::REPLACE_AFTER.to_string());
+        let (source, confidence) = ("one public capture of service events", Confidence::ThirdParty);
+        rows.add(None, &Row { id: "ecs.replace_after", value, default, source, confidence, key: "none" });
+        let (value, default) = fixed(&ecs::NOTICE.to_string());
+        let confidence = Confidence::Guess;
+        rows.add(None, &Row { id: "ecs.notice", value, default, source: UNPUBLISHED, confidence, key: "none" });
     }
-    rows.rows
+    if scenario.services.iter().any(|s| s.health_check.is_some_and(|check| check.start_period.is_zero())) {
+        let (value, default) = fixed("failed checks during start-up do not count");
+        let (confidence, key) = (Confidence::Guess, "service.NAME.health_check.start_period");
+        let source = "as if startPeriod covered the start-up, image pull included";
+        rows.add(None, &Row { id: "ecs.start_period", value, default, source, confidence, key });
+    }
+    if !scenario.edges.is_empty() {
+        let (value, default) = fixed("the status of the failed call, 503 where there was none");
+        let (source, confidence) = ("what a task answers when a dependency failed is the app's", Confidence::Guess);
+        rows.add(None, &Row { id: "app.dependency_status", value, default, source, confidence, key: "none" });
+    }
+}
+
+/// Service Connect, Envoy, App Mesh.
+fn sidecar_plane(rows: &mut Rows, plane: &Plane, sidecar: &SidecarPlane, config: Option<&PolicyConfig>) {
+    let name = plane.name.as_str();
+    let constant = |micros| Distribution::Constant(Span::from_micros(micros));
+    let managed = !sidecar.drain.is_zero() || sidecar.drains_inbound_first;
+    let short = if managed { "sc" } else { "envoy" };
+    let push = if managed { log_normal(Span::from_secs(3), Span::from_secs(20)) } else { constant(1_000_000) };
+    let mut row = |id: &str, value: String, default: String, source, confidence, key: &str| {
+        rows.add(Some(name), &Row { id: &format!("{short}.{id}"), value, default, source, confidence, key });
+    };
+    row(
+        "push_latency",
+        written(&sidecar.endpoint_push),
+        written(&push),
+        "\"seconds\" in the ECS Developer Guide; the figures are a guess",
+        Confidence::Guess,
+        "endpoint_push",
+    );
+    row(
+        "proxy_overhead",
+        written(&sidecar.overhead),
+        written(&log_normal(Span::from_micros(300), Span::from_millis(1))),
+        UNPUBLISHED,
+        Confidence::Guess,
+        "sidecar.overhead",
+    );
+    row(
+        "proxy_cpu_per_request",
+        sidecar.cpu_per_request.to_string(),
+        "100us".to_owned(),
+        UNPUBLISHED,
+        Confidence::Guess,
+        "sidecar.cpu_per_request",
+    );
+    row(
+        "drain",
+        sidecar.drain.to_string(),
+        if managed { "20s" } else { "0s" }.to_owned(),
+        AGENT,
+        Confidence::Source,
+        "sidecar.drain",
+    );
+    if let Some(config) = config.filter(|_| managed) {
+        // Only App Mesh carries a warning of its own that is no "tuned".
+        let ended = plane.warning.as_ref().is_some_and(|warning| warning.starts_with("App Mesh"));
+        let preset = if ended { PolicyConfig::app_mesh() } else { PolicyConfig::service_connect() };
+        managed_policy(rows, name, config, &preset);
+    }
+}
+
+/// Cloud Map DNS.
+fn dns_plane(rows: &mut Rows, name: &str, dns: &DnsPlane, config: Option<&PolicyConfig>) {
+    let mut row = |id: &str, value: String, default: &str, source, confidence, key: &str| {
+        rows.add(
+            Some(name),
+            &Row { id: &format!("dns.{id}"), value, default: default.to_owned(), source, confidence, key },
+        );
+    };
+    row(
+        "ttl",
+        dns.ttl.to_string(),
+        "1m",
+        "AWS samples use 10, 60 and 300 s; there is no default",
+        Confidence::ThirdParty,
+        "ttl",
+    );
+    row(
+        "negative_ttl",
+        dns.negative_ttl.to_string(),
+        "1m",
+        "SOA of the zone, 15 to 900 s (aws/aws-app-mesh-roadmap#151)",
+        Confidence::ThirdParty,
+        "negative_ttl",
+    );
+    row("max_answers", dns.max_answers.to_string(), "8", CLOUD_MAP, Confidence::Documented, "max_answers");
+    row("health_lag", dns.health_lag.to_string(), "30s", CLOUD_MAP, Confidence::Documented, "health_lag");
+    row(
+        "record_lag",
+        written(&dns.record_lag),
+        &written(&log_normal(Span::from_secs(3), Span::from_secs(20))),
+        UNPUBLISHED,
+        Confidence::Guess,
+        "record_lag",
+    );
+    row("lookup", written(&dns.lookup), "\"1ms\"", UNPUBLISHED, Confidence::Guess, "lookup");
+    let lead = dns.deregister_before_stop.unwrap_or(Span::ZERO).to_string();
+    row(
+        "deregister_before_stop",
+        lead,
+        "0s",
+        "aws/containers-roadmap#343",
+        Confidence::ThirdParty,
+        "deregister_before_stop",
+    );
+    if let Some(config) = config {
+        row(
+            "keep_alive",
+            config.timeouts.idle.to_string(),
+            "1m30s",
+            "Go net/http.Transport",
+            Confidence::Memory,
+            "keep_alive",
+        );
+        row(
+            "client_timeout",
+            limit(config.timeouts.request),
+            "15s",
+            "as Service Connect, so that planes are compared and not time-outs",
+            Confidence::Guess,
+            "timeout",
+        );
+    }
+}
+
+/// An internal ALB.
+fn alb_plane(rows: &mut Rows, name: &str, alb: &AlbPlane) {
+    let standard = PolicyConfig::alb_node();
+    let mut row = |id: &str, value: String, default: String, source, confidence, key: &str| {
+        rows.add(Some(name), &Row { id: &format!("alb.{id}"), value, default, source, confidence, key });
+    };
+    let check = |config: &PolicyConfig| {
+        config.health_check.map_or_else(String::new, |check| {
+            let (healthy, unhealthy) = (check.healthy_threshold, check.unhealthy_threshold);
+            format!("every {}, timeout {}, {healthy} up, {unhealthy} down", check.interval, check.timeout)
+        })
+    };
+    row("health_check", check(&alb.node_policy), check(&standard), ALB_GUIDE, Confidence::Documented, "health_check");
+    row(
+        "deregistration_delay",
+        alb.deregistration_delay.to_string(),
+        "5m".to_owned(),
+        ALB_ATTRIBUTES,
+        Confidence::Documented,
+        "deregistration_delay",
+    );
+    row(
+        "idle_timeout",
+        limit(alb.node_policy.timeouts.request),
+        "1m".to_owned(),
+        "ELBv2 API Reference, LoadBalancerAttribute",
+        Confidence::Documented,
+        "idle_timeout",
+    );
+    row(
+        "hop",
+        written(&alb.hop),
+        written(&log_normal(Span::from_micros(700), Span::from_millis(2))),
+        UNPUBLISHED,
+        Confidence::Guess,
+        "hop",
+    );
+    row(
+        "nodes",
+        alb.nodes.to_string(),
+        alb.nodes.to_string(),
+        "one per zone in use; ELB scales them as it sees fit",
+        Confidence::Inferred,
+        "nodes",
+    );
+    row(
+        "retry",
+        "none".to_owned(),
+        "none".to_owned(),
+        "repost.aws answers; AWS documents none",
+        Confidence::ThirdParty,
+        "policy.retry_policy",
+    );
 }
 
 fn limit(span: Span) -> String {

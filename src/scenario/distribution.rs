@@ -8,7 +8,6 @@ use std::sync::Arc;
 use crate::scenario::Distribution;
 use crate::scenario::load::Data;
 use crate::scenario::load::read_data;
-use crate::scenario::maths;
 use crate::scenario::table::Problems;
 use crate::scenario::table::Reader;
 use crate::scenario::tree::Node;
@@ -62,8 +61,8 @@ pub fn log_normal(p50: Span, p99: Span) -> Distribution {
 }
 
 fn fit(median: Span, upper: Span, quantile: f64) -> Distribution {
-    let mu = maths::ln(median.as_nanos() as f64);
-    let sigma = (maths::ln(upper.as_nanos() as f64) - mu) / quantile;
+    let mu = libm::log(median.as_nanos() as f64);
+    let sigma = (libm::log(upper.as_nanos() as f64) - mu) / quantile;
     Distribution::LogNormal { mu, sigma }
 }
 
@@ -139,9 +138,9 @@ fn family(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> Option<Distri
         Family::LogNormal => {
             let cv = parameter("cv", 1e-6, 1e3, problems);
             mean.filter(|m| !m.is_zero()).zip(cv).map(|(mean, cv)| {
-                let variance = maths::ln(1.0 + cv * cv);
+                let variance = libm::log(1.0 + cv * cv);
                 Distribution::LogNormal {
-                    mu: maths::ln(mean.as_nanos() as f64) - variance / 2.0,
+                    mu: libm::log(mean.as_nanos() as f64) - variance / 2.0,
                     sigma: variance.sqrt(),
                 }
             })
@@ -173,7 +172,7 @@ fn family(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> Option<Distri
             let scale = reader.span("scale", problems);
             let scale = scale.or_else(|| {
                 let (mean, shape) = mean.zip(shape)?;
-                Some(Span::from_nanos_f64(mean.as_nanos() as f64 / maths::gamma(1.0 + 1.0 / shape)))
+                Some(Span::from_nanos_f64(mean.as_nanos() as f64 / libm::tgamma(1.0 + 1.0 / shape)))
             });
             scale.zip(shape).map(|(scale, shape)| Distribution::Weibull { scale, shape })
         }
@@ -359,7 +358,7 @@ pub fn written(distribution: &Distribution) -> String {
         Distribution::Constant(span) => format!("\"{span}\""),
         Distribution::Exponential { mean } => format!("{{ mean = \"{mean}\", dist = \"exponential\" }}"),
         Distribution::LogNormal { mu, sigma } => {
-            let at = |quantile: f64| rounded(maths::exp(mu + sigma * quantile));
+            let at = |quantile: f64| rounded(libm::exp(mu + sigma * quantile));
             format!("{{ p50 = \"{}\", p99 = \"{}\" }}", at(0.0), at(QUANTILES[2].1))
         }
         Distribution::Gamma { shape, mean } => pair(("mean", *mean), ("shape", *shape), "gamma"),
@@ -443,7 +442,7 @@ mod tests {
         else {
             panic!("not log-normal")
         };
-        assert!((maths::exp(mu + sigma * sigma / 2.0) / 1e7 - 1.0).abs() < 1e-9);
+        assert!((libm::exp(mu + sigma * sigma / 2.0) / 1e7 - 1.0).abs() < 1e-9);
         let Ok(Distribution::Pareto { minimum, .. }) = read_text("{ mean = \"10ms\", shape = 2.0, dist = \"pareto\" }")
         else {
             panic!("not Pareto")

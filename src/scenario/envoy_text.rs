@@ -12,6 +12,7 @@ use crate::policy::config::PoolProtocol;
 use crate::policy::config::RetryOn;
 use crate::policy::config::RetryPolicy;
 use crate::units::Span;
+use std::fmt::Write as _;
 
 /// The lines of a policy; what is off is said to be off.
 pub fn lines(policy: &PolicyConfig) -> Vec<String> {
@@ -85,17 +86,19 @@ fn retries(retry: &RetryPolicy, per_try: Span) -> String {
     let mut text = format!("retry_policy = {{ retry_on = [{}], num_retries = {}", on.join(", "), retry.num_retries);
     if !retry.retriable_status_codes.is_empty() {
         let codes: Vec<String> = retry.retriable_status_codes.iter().map(u16::to_string).collect();
-        text += &format!(", retriable_status_codes = [{}]", codes.join(", "));
+        let _ = write!(text, ", retriable_status_codes = [{}]", codes.join(", "));
     }
     if per_try != Span::MAX {
-        text += &format!(", per_try_timeout = \"{per_try}\"");
+        let _ = write!(text, ", per_try_timeout = \"{per_try}\"");
     }
-    text += &format!(
+    let _ = write!(
+        text,
         ", retry_back_off = {{ base_interval = \"{}\", max_interval = \"{}\" }}",
         retry.base_interval, retry.max_interval
     );
     if retry.previous_hosts {
-        text += &format!(
+        let _ = write!(
+            text,
             ", retry_host_predicate = \"previous_hosts\", host_selection_retry_max_attempts = {}",
             retry.host_selection_retry_max_attempts
         );

@@ -13,7 +13,6 @@ mod faults;
 mod happenings;
 mod load;
 mod lower;
-mod maths;
 mod planes;
 mod policy;
 mod services;

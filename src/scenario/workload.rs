@@ -16,7 +16,6 @@ use crate::scenario::Spacing;
 use crate::scenario::Spread;
 use crate::scenario::load::Data;
 use crate::scenario::load::read_data;
-use crate::scenario::maths;
 use crate::scenario::services::Topology;
 use crate::scenario::table::Problems;
 use crate::scenario::table::Reader;
@@ -260,7 +259,7 @@ fn diurnal(node: &Node, duration: Span, problems: &mut Problems<'_>) -> Option<V
     let pieces = (0..=count).map(|i| {
         let days = i as f64 / PIECES_PER_DAY as f64;
         let turns = days - peak.as_nanos() as f64 / period.as_nanos() as f64;
-        let share = f64::midpoint(1.0, maths::cos_turns(turns));
+        let share = f64::midpoint(1.0, libm::cos(turns * std::f64::consts::TAU));
         RatePiece {
             at: Time::from_nanos((days * day) as u64),
             rate: Rate::from_micros_per_sec((low + (high - low) * share) as u64),

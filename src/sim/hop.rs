@@ -196,12 +196,11 @@ impl World<'_> {
             }
         });
         if configured != Span::MAX || timeout.is_some() {
-            match timeout {
-                Some(own) => self.engine.after(own, Ev::Deadline(call)),
-                None => {
-                    let lane = if edge == NOBODY { self.node_request_lane } else { self.request_lanes[edge as usize] };
-                    self.engine.in_lane(lane, Ev::Deadline(call));
-                }
+            if let Some(own) = timeout {
+                self.engine.after(own, Ev::Deadline(call));
+            } else {
+                let lane = if edge == NOBODY { self.node_request_lane } else { self.request_lanes[edge as usize] };
+                self.engine.in_lane(lane, Ev::Deadline(call));
             }
         }
         self.drive(call);

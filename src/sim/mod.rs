@@ -26,7 +26,9 @@ pub use replicate::replicate;
 pub use replicate::replicate_with;
 
 use crate::measure::Recording;
+use crate::policy::Fact;
 use crate::scenario::Scenario;
+use crate::units::Time;
 
 /// Limits of one run.
 #[derive(Clone, Copy)]
@@ -66,4 +68,21 @@ pub enum RunError {
 /// [`RunError`] when a limit is hit.
 pub fn run(scenario: &Scenario, plane: usize, replication: u32, limits: Limits<'_>) -> Result<Recording, RunError> {
     world::World::new(scenario, plane, replication).run_to_end(limits).map(|(recording, _)| recording)
+}
+
+/// As [`run`], with every fact that the routers emitted after the set-up, each with the number
+/// of its router. For the test of parity between the drivers.
+///
+/// # Errors
+/// [`RunError`] when a limit is hit.
+#[doc(hidden)]
+pub fn run_with_facts(
+    scenario: &Scenario,
+    plane: usize,
+    replication: u32,
+    limits: Limits<'_>,
+) -> Result<Vec<(u32, Time, Fact)>, RunError> {
+    let mut world = world::World::new(scenario, plane, replication);
+    world.facts = Some(Vec::new());
+    world.run_to_end(limits).map(|(_, facts)| facts.unwrap_or_default())
 }

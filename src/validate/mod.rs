@@ -335,32 +335,33 @@ mod tests {
         toml::from_str(&format!("value = 10.0\nmetric = \"mean\"\n{text}")).unwrap()
     }
 
-    fn estimate(mean: f64, half: f64) -> Estimate {
-        Estimate { mean, low: Some(mean - half), high: Some(mean + half), worst: mean, replications: 10 }
+    #[expect(clippy::unnecessary_wraps, reason = "the judge takes what a run may not have")]
+    fn estimate(mean: f64, half: f64) -> Option<Estimate> {
+        Some(Estimate { mean, low: Some(mean - half), high: Some(mean + half), worst: mean, replications: 10 })
     }
 
     #[test]
     fn an_interval_helps_only_where_the_tolerance_says_so() {
         let one_percent = value("within = \"1%\"");
-        assert_eq!(judge(&one_percent, Some(estimate(10.09, 0.01)), false), Verdict::Inside);
-        assert_eq!(judge(&one_percent, Some(estimate(10.2, 0.3)), false), Verdict::Outside);
-        assert_eq!(judge(&one_percent, Some(estimate(10.2, 0.3)), true), Verdict::InInterval);
-        assert_eq!(judge(&one_percent, Some(estimate(10.2, 0.1)), true), Verdict::Outside);
+        assert_eq!(judge(&one_percent, estimate(10.09, 0.01), false), Verdict::Inside);
+        assert_eq!(judge(&one_percent, estimate(10.2, 0.3), false), Verdict::Outside);
+        assert_eq!(judge(&one_percent, estimate(10.2, 0.3), true), Verdict::InInterval);
+        assert_eq!(judge(&one_percent, estimate(10.2, 0.1), true), Verdict::Outside);
         assert_eq!(judge(&one_percent, None, true), Verdict::Outside);
     }
 
     #[test]
     fn two_intervals_overlap_or_not() {
         let simulated = value("ci95 = 0.1");
-        assert_eq!(judge(&simulated, Some(estimate(10.25, 0.16)), false), Verdict::Inside);
-        assert_eq!(judge(&simulated, Some(estimate(10.25, 0.14)), false), Verdict::Outside);
+        assert_eq!(judge(&simulated, estimate(10.25, 0.16), false), Verdict::Inside);
+        assert_eq!(judge(&simulated, estimate(10.25, 0.14), false), Verdict::Outside);
     }
 
     #[test]
     fn a_bound_is_never_passed() {
         let least = value("bound = \"least\"\nwithin = \"1%\"");
-        assert_eq!(judge(&least, Some(estimate(10.05, 0.0)), false), Verdict::Inside);
-        assert_eq!(judge(&least, Some(estimate(9.999, 0.0)), false), Verdict::Outside);
-        assert_eq!(judge(&least, Some(estimate(10.2, 0.0)), false), Verdict::Outside);
+        assert_eq!(judge(&least, estimate(10.05, 0.0), false), Verdict::Inside);
+        assert_eq!(judge(&least, estimate(9.999, 0.0), false), Verdict::Outside);
+        assert_eq!(judge(&least, estimate(10.2, 0.0), false), Verdict::Outside);
     }
 }

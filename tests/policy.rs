@@ -1,0 +1,173 @@
+//! Lists of calls on a bare router, and the steps that must come of them.
+
+use scsim::policy::Ask;
+use scsim::policy::ConnKey;
+use scsim::policy::Cx;
+use scsim::policy::Entropy;
+use scsim::policy::Fact;
+use scsim::policy::Flight;
+use scsim::policy::Member;
+use scsim::policy::MemberKey;
+use scsim::policy::Outcome;
+use scsim::policy::PolicyConfig;
+use scsim::policy::RequestKey;
+use scsim::policy::Router;
+use scsim::policy::Step;
+use scsim::policy::Try;
+use scsim::policy::Upkeep;
+use scsim::policy::Verdict;
+use scsim::units::Span;
+use scsim::units::Time;
+use std::sync::Arc;
+
+/// A router with its clock, its words (all zero) and its facts.
+struct Bench {
+    router: Router,
+    now: Time,
+    facts: Vec<(Time, Fact)>,
+    closed: Vec<ConnKey>,
+}
+
+struct Zero;
+impl Entropy for Zero {
+    fn next_u64(&mut self) -> u64 {
+        0
+    }
+}
+
+impl Bench {
+    fn new(config: PolicyConfig) -> Bench {
+        Bench { router: Router::new(Arc::new(config)), now: Time::ZERO, facts: Vec::new(), closed: Vec::new() }
+    }
+
+    fn tell<R>(&mut self, what: impl FnOnce(&mut Router, &mut Cx<'_>) -> R) -> R {
+        let cx = &mut Cx { now: self.now, rng: &mut Zero, facts: &mut self.facts };
+        what(&mut self.router, cx)
+    }
+
+    fn list(&mut self, members: &[u64], valid_for: Option<Span>) {
+        let list: Vec<Member> = members.iter().map(|&key| Member { key: MemberKey(key), weight: 1, zone: 0 }).collect();
+        self.tell(|router, cx| router.on_members(cx, &list, valid_for));
+    }
+
+    /// Every dial succeeds at once.
+    fn settle(&mut self) {
+        while let Some(upkeep) = self.tell(Router::poll_upkeep) {
+            match upkeep {
+                Upkeep::Connect { conn, .. } => self.tell(|router, cx| router.on_connected(cx, conn)),
+                Upkeep::Close { conn } => self.closed.push(conn),
+                Upkeep::Wake { .. } | Upkeep::Probe { .. } => {}
+            }
+        }
+    }
+
+    /// Begins a request and brings it as far as it goes.
+    fn begin(&mut self, request: u64) -> (Flight, Step) {
+        let ask = Ask { request: RequestKey(request), timeout: None, idempotent: true };
+        let mut flight = self.tell(|router, cx| router.begin(cx, ask));
+        let step = self.step(&mut flight);
+        (flight, step)
+    }
+
+    fn step(&mut self, flight: &mut Flight) -> Step {
+        let mut step = self.tell(|router, cx| router.step(cx, flight));
+        self.settle();
+        if matches!(step, Step::Wait { .. }) {
+            step = self.tell(|router, cx| router.step(cx, flight));
+        }
+        step
+    }
+
+    fn answer(&mut self, flight: &mut Flight, attempt: Try, status: u16) -> Step {
+        let outcome = Outcome::Answered { status, body_follows: false };
+        self.tell(|router, cx| router.report(cx, flight, attempt.attempt, outcome));
+        self.step(flight)
+    }
+
+    /// A request that is answered at once by whoever gets it; who that was.
+    fn ask(&mut self, request: u64, status: u16) -> u64 {
+        let (mut flight, step) = self.begin(request);
+        let attempt = tried(step);
+        let _ = self.answer(&mut flight, attempt, status);
+        attempt.member.0
+    }
+}
+
+fn tried(step: Step) -> Try {
+    match step {
+        Step::Try(attempt) => attempt,
+        other => panic!("expected an attempt, got {other:?}"),
+    }
+}
+
+#[test]
+fn an_answer_of_dns_that_leaves_an_address_out_does_not_end_the_connection_to_it() {
+    let mut bench = Bench::new(PolicyConfig::dns_client());
+    let ttl = Some(Span::from_secs(1));
+    let (mut flight, step) = bench.begin(1);
+    assert_eq!(step, Step::Resolve);
+    bench.list(&[7, 8], ttl);
+    let attempt = tried(bench.step(&mut flight));
+    assert_eq!(attempt.member, MemberKey(7));
+    let _ = bench.answer(&mut flight, attempt, 200);
+    bench.list(&[9], ttl);
+    bench.settle();
+    assert_eq!(bench.closed, []);
+    assert_eq!(bench.ask(2, 200), 7, "the idle connection is reused, whatever the newest answer says");
+}
+
+#[test]
+fn a_pushed_list_that_leaves_an_endpoint_out_ends_its_connections() {
+    let mut bench = Bench::new(PolicyConfig::envoy_default());
+    bench.list(&[7], None);
+    assert_eq!(bench.ask(1, 200), 7);
+    bench.list(&[9], None);
+    bench.settle();
+    assert_eq!(bench.closed.len(), 1);
+    assert_eq!(bench.ask(2, 200), 9);
+}
+
+#[test]
+fn a_503_is_retried_elsewhere_and_five_in_a_row_eject() {
+    let mut bench = Bench::new(PolicyConfig::service_connect());
+    bench.list(&[1, 2, 3], None);
+    for request in 0..30 {
+        // Past the merge window after the list: a change of health within it would be held back.
+        bench.now = bench.now + Span::from_millis(200);
+        let (mut flight, mut step) = bench.begin(request);
+        loop {
+            match step {
+                Step::Try(attempt) => {
+                    let status = if attempt.member == MemberKey(1) { 503 } else { 200 };
+                    step = bench.answer(&mut flight, attempt, status);
+                }
+                Step::Wait { until } => {
+                    bench.now = until.unwrap();
+                    step = bench.step(&mut flight);
+                }
+                Step::Done(verdict) => {
+                    assert!(matches!(verdict, Verdict { status: 200, attempts: 1 | 2, .. }), "{verdict:?}");
+                    break;
+                }
+                Step::Resolve => panic!("endpoints are pushed"),
+            }
+        }
+    }
+    assert_eq!(bench.router.ejected(), 1);
+    let failures = bench.facts.iter().filter(|(_, fact)| matches!(fact, Fact::Answered { status: 503, .. })).count();
+    assert_eq!(failures, 5);
+}
+
+#[test]
+fn a_request_time_out_charges_the_endpoint_and_is_final() {
+    let mut bench = Bench::new(PolicyConfig::service_connect());
+    bench.list(&[1, 2], None);
+    let (mut flight, step) = bench.begin(1);
+    let attempt = tried(step);
+    assert_eq!(attempt.give_up_at, Time::ZERO + Span::from_secs(15));
+    bench.now = attempt.give_up_at;
+    let Step::Done(verdict) = bench.step(&mut flight) else { panic!("the deadline has passed") };
+    assert_eq!((verdict.status, verdict.attempts), (504, 1));
+    assert!(verdict.timed_out());
+    assert_eq!((bench.router.active(), bench.router.connections()), (0, 0), "an HTTP/1 connection is lost with it");
+}
