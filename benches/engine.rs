@@ -129,7 +129,7 @@ fn hold(pending: u64, n: u64) -> f64 {
     }
     let start = Instant::now();
     for _ in 0..n {
-        if let Some(event) = engine.pop(Time::NEVER) {
+        if let Some(event) = engine.pop(Time::NEVER, |_| false) {
             engine.after(delay(), event);
         }
     }

@@ -4,8 +4,8 @@
 //! queue is a 4-ary heap on one packed key of time and sequence number. Timers whose delay is a
 //! constant of the configuration live in a lane each, a plain FIFO, because they fire in the
 //! order they were set; they never enter the heap.
-//! Nothing is cancelled: an event names its subject by index and generation, and one whose
-//! subject is gone does nothing when it fires.
+//! Nothing is cancelled: an event names its subject by index and generation. One whose subject is
+//! gone does nothing when it fires, and in a lane it is dropped unfired.
 
 use crate::units::Span;
 use crate::units::Time;
@@ -111,18 +111,29 @@ impl<E: Copy> Engine<E> {
         }
     }
 
-    /// Fires the earliest event, if it is due by `until`.
+    /// Fires the earliest event, if it is due by `until`. Timers in a lane whose subject is gone,
+    /// as `stale` says, are dropped without being fired: most time-outs never come to pass.
     #[inline]
-    pub fn pop(&mut self, until: Time) -> Option<E> {
-        let heap_key = self.heap.first().map_or(u128::MAX, |entry| entry.key);
-        let key = heap_key.min(self.lane_key);
-        let at = (key >> 64) as u64;
-        if key == u128::MAX || at > until.as_nanos() {
-            return None;
+    pub fn pop(&mut self, until: Time, stale: impl Fn(&E) -> bool) -> Option<E> {
+        loop {
+            let heap_key = self.heap.first().map_or(u128::MAX, |entry| entry.key);
+            let key = heap_key.min(self.lane_key);
+            let at = (key >> 64) as u64;
+            if key == u128::MAX || at > until.as_nanos() {
+                return None;
+            }
+            if heap_key <= self.lane_key {
+                self.now = Time::from_nanos(at);
+                self.fired += 1;
+                return Some(self.pop_heap());
+            }
+            let event = self.pop_lane(&stale);
+            if !stale(&event) {
+                self.now = Time::from_nanos(at);
+                self.fired += 1;
+                return Some(event);
+            }
         }
-        self.now = Time::from_nanos(at);
-        self.fired += 1;
-        if heap_key <= self.lane_key { Some(self.pop_heap()) } else { Some(self.pop_lane()) }
     }
 
     #[inline]
@@ -134,8 +145,12 @@ impl<E: Copy> Engine<E> {
         top.event
     }
 
-    fn pop_lane(&mut self) -> E {
-        let entry = self.lanes[self.lane_at].1.pop_front().expect("the caller saw a lane head");
+    fn pop_lane(&mut self, stale: impl Fn(&E) -> bool) -> E {
+        let queue = &mut self.lanes[self.lane_at].1;
+        let entry = queue.pop_front().expect("the caller saw a lane head");
+        while queue.front().is_some_and(|head| stale(&head.event)) {
+            queue.pop_front();
+        }
         self.lane_key = u128::MAX;
         for (at, (_, queue)) in self.lanes.iter().enumerate() {
             if let Some(head) = queue.front()
@@ -169,17 +184,22 @@ impl<E: Copy> Engine<E> {
         let mut at = 0;
         loop {
             let first = at * 4 + 1;
-            if first >= heap.len() {
-                break;
-            }
-            let mut child = first;
-            let mut least = heap[first].key;
-            for (i, other) in heap.iter().enumerate().take(first + 4).skip(first + 1) {
-                if other.key < least {
-                    least = other.key;
-                    child = i;
+            let (child, least) = if let Some(four) = heap.get(first..first + 4) {
+                // In pairs, so that the compiler can choose without branching.
+                let (a, b) = (usize::from(four[1].key < four[0].key), 2 + usize::from(four[3].key < four[2].key));
+                let (key_a, key_b) = (four[a & 1].key, four[b & 3].key);
+                if key_b < key_a { (first + b, key_b) } else { (first + a, key_a) }
+            } else if first < heap.len() {
+                let mut child = first;
+                for other in first + 1..heap.len() {
+                    if heap[other].key < heap[child].key {
+                        child = other;
+                    }
                 }
-            }
+                (child, heap[child].key)
+            } else {
+                break;
+            };
             if least >= entry.key {
                 break;
             }
@@ -211,7 +231,7 @@ mod tests {
             }
             expected.sort_unstable();
             let mut fired = Vec::new();
-            while let Some(i) = engine.pop(Time::NEVER) {
+            while let Some(i) = engine.pop(Time::NEVER, |_| false) {
                 fired.push((engine.now().as_nanos(), i));
             }
             prop_assert_eq!(fired, expected);
@@ -219,10 +239,24 @@ mod tests {
     }
 
     #[test]
+    fn stale_timers_are_dropped_and_live_ones_fire_in_time() {
+        let mut engine = Engine::new();
+        let lane = engine.lane(Span::from_secs(1));
+        (0..10).for_each(|i| engine.in_lane(lane, i));
+        engine.after(Span::from_millis(500), 99);
+        let stale = |i: &i32| i % 4 != 3 && *i != 99;
+        let mut fired = Vec::new();
+        while let Some(i) = engine.pop(Time::NEVER, stale) {
+            fired.push((engine.now().as_nanos() / 1_000_000, i));
+        }
+        assert_eq!(fired, [(500, 99), (1000, 3), (1000, 7)]);
+    }
+
+    #[test]
     fn nothing_fires_after_the_limit() {
         let mut engine = Engine::new();
         engine.after(Span::from_secs(2), ());
-        assert_eq!(engine.pop(Time::from_nanos(1_999_999_999)), None);
-        assert_eq!(engine.pop(Time::from_nanos(2_000_000_000)), Some(()));
+        assert_eq!(engine.pop(Time::from_nanos(1_999_999_999), |()| false), None);
+        assert_eq!(engine.pop(Time::from_nanos(2_000_000_000), |()| false), Some(()));
     }
 }

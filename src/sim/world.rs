@@ -29,6 +29,7 @@ use super::task::Task;
 use crate::measure::HappeningKind;
 use crate::measure::Recording;
 use crate::measure::ServiceRecord;
+use crate::policy::AttemptNo;
 use crate::policy::EndpointId;
 use crate::policy::Fact;
 use crate::policy::MemberKey;
@@ -258,7 +259,16 @@ impl<'a> World<'a> {
         let end = Time::ZERO + run.duration + run.drain;
         let duration = Time::ZERO + run.duration;
         let mut stopped = false;
-        while let Some(event) = self.engine.pop(end) {
+        loop {
+            let calls = &self.calls;
+            let stale = |event: &Ev| match event {
+                Ev::Deadline(call) => calls.get(*call).is_none(),
+                Ev::PerTry { call, attempt } => {
+                    calls.get(*call).is_none_or(|call| call.flight.open_attempt() != Some(AttemptNo(*attempt)))
+                }
+                _ => false,
+            };
+            let Some(event) = self.engine.pop(end, stale) else { break };
             self.dispatch(event);
             while let Some(call) = self.woken.pop_front() {
                 self.drive(call);
