@@ -11,6 +11,7 @@ mod console;
 mod crash;
 mod explain;
 mod loading;
+mod outputs;
 mod run;
 mod validate;
 

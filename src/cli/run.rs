@@ -21,6 +21,7 @@ use super::console::complain;
 use super::crash;
 use super::loading;
 use super::loading::Often;
+use super::outputs;
 use crate::measure::study::Study;
 use crate::report::Report;
 use crate::report::csv;
@@ -61,6 +62,9 @@ pub fn run(console: &Console, common: &Common, args: &RunArgs) -> Exit {
         Ok(files) => files,
         Err(exit) => return exit,
     };
+    if let Err(exit) = outputs::check(common, args, &files) {
+        return exit;
+    }
     let often = Often { replications: args.replications, precision: args.precision.clone(), fast: args.fast };
     // All files are read before any is run: a typo in the last must not cost the first one's time.
     let mut scenarios = Vec::new();

@@ -31,6 +31,8 @@ pub struct Calls {
     pub retries: u64,
     /// Succeeded only because of a retry.
     pub saved: u64,
+    /// Succeeded, but after the measured part was over.
+    pub late: u64,
     /// How often each response flag was set, by [`Flag::index`].
     pub flags: [u64; Flag::COUNT],
     /// Sum of successful latencies, nanoseconds.
@@ -90,6 +92,7 @@ impl Calls {
         self.attempts += other.attempts;
         self.retries += other.retries;
         self.saved += other.saved;
+        self.late += other.late;
         for (mine, theirs) in self.flags.iter_mut().zip(other.flags) {
             *mine += theirs;
         }

@@ -45,6 +45,8 @@ pub struct Recording {
     pub time_to_eject: Option<Span>,
     /// Ejections that took effect.
     pub ejections: u64,
+    /// Requests that had no answer when the run was over, its drain included. They count as failed.
+    pub unanswered: u64,
     /// Dials and sends to tasks that had stopped.
     pub stale_dials: u64,
     /// Longest time after a task had stopped at which it was still dialled.

@@ -97,6 +97,8 @@ pub struct Tally {
     pub requests: u64,
     /// Of them, failed.
     pub failed: u64,
+    /// Succeeded, but after the measured part was over.
+    pub late: u64,
     /// Mean latency of successes, ms.
     pub mean_ms: Option<f64>,
     /// Largest latency of a success, ms.
@@ -130,6 +132,8 @@ pub struct Replica {
     pub ejections: u64,
     /// Dials of stopped tasks.
     pub stale_dials: u64,
+    /// Requests without an answer at the end.
+    pub unanswered: u64,
     /// Longest time after a task had stopped at which it was still dialled.
     pub stale_window: Span,
     /// Time in panic, summed over routers.
@@ -255,6 +259,7 @@ impl Reduced {
             .map(|(slice, calls)| Tally {
                 requests: calls.requests,
                 failed: calls.failed,
+                late: calls.late,
                 mean_ms: calls.mean_ms(),
                 max_ms: (calls.succeeded() > 0).then(|| calls.max.as_millis_f64()),
                 percentiles_ms: frame.shares.iter().map(|&share| calls.percentile_ms(share)).collect(),
@@ -289,6 +294,7 @@ impl Reduced {
                 contained,
                 recovered,
                 ejections: recording.ejections,
+                unanswered: recording.unanswered,
                 stale_dials: recording.stale_dials,
                 stale_window: recording.stale_window,
                 panic_time: recording.panic_time,
@@ -497,6 +503,7 @@ mod tests {
             time_to_eject: None,
             ejections: 0,
             stale_dials: 0,
+            unanswered: 0,
             stale_window: Span::ZERO,
             panic_time: Span::ZERO,
             tasks_max: 1,

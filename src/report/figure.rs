@@ -334,7 +334,8 @@ pub fn utilization(s: &ServiceRecord) -> Option<f64> {
 
 fn goodput(replica: &Replica, slice: usize, window: usize) -> Option<f64> {
     let tally = &replica.tallies[slice];
-    ratio((tally.requests - tally.failed) as f64, replica.window_lengths.get(window)?.as_secs_f64())
+    // What the drain still finished was no answer in the measured part.
+    ratio((tally.requests - tally.failed - tally.late) as f64, replica.window_lengths.get(window)?.as_secs_f64())
 }
 
 fn of_tally(metric: Metric, tally: &Tally) -> Option<f64> {

@@ -134,6 +134,7 @@ pub fn recording(scenario: &Scenario, plane: usize, replication: u32) -> Recordi
         events_dropped: 0,
         time_to_eject: sidecar.then(|| Span::from_millis(400 + u64::from(replication) * 5)),
         ejections: if sidecar { 12 } else { 0 },
+        unanswered: 0,
         stale_dials: 0,
         stale_window: Span::ZERO,
         panic_time: Span::ZERO,

@@ -3,6 +3,7 @@
 //! Start reading at [`Report`]. `figure` reads metrics off a study, `expect` judges expectations,
 //! `model` is the format-free comparison; `text`, `markdown`, `csv` and `json` lay it out.
 
+mod cause;
 pub mod csv;
 pub mod expect;
 pub mod figure;

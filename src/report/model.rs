@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use super::cause;
 use super::expect;
 use super::expect::Judgement;
 use super::figure;
@@ -14,16 +15,13 @@ use super::figure::Sheet;
 use super::figure::Unit;
 use super::format;
 use super::format::Shown;
-use crate::measure::Flag;
-use crate::measure::HappeningKind;
 use crate::measure::estimate::Estimate;
-use crate::measure::study::Replica;
 use crate::scenario::Arrivals;
 use crate::scenario::Confidence;
 use crate::scenario::Fault;
 use crate::scenario::FaultKind;
-use crate::scenario::Mechanism;
 use crate::scenario::Metric;
+use crate::scenario::Operand;
 use crate::scenario::Scenario;
 use crate::scenario::Scope;
 use crate::scenario::Spacing;
@@ -318,13 +316,15 @@ fn rows(sheet: &Sheet<'_>) -> Vec<Row> {
     };
     narrow("during the fault", Metric::ErrorRate, Window::AnyFault);
     narrow("during the deploy", Metric::ErrorRate, Window::AnyDeploy);
-    for (label, metric) in [
-        ("failed requests", Metric::FailedRequests),
-        ("p50", Metric::Percentile(0.5)),
-        ("p99", Metric::Percentile(0.99)),
-    ] {
-        rows.push(row(sheet, label, metric, Window::All));
+    rows.push(row(sheet, "failed requests", Metric::FailedRequests, Window::All));
+    // The mean only where somebody asks for it: it says little about a skewed latency.
+    let asked = |operand: &Operand| matches!(operand, Operand::Metric { metric: Metric::Mean, .. });
+    if scenario.expects.iter().any(|expect| asked(&expect.left) || asked(&expect.right)) {
+        rows.push(row(sheet, "mean", Metric::Mean, Window::All));
     }
+    rows.push(row(sheet, "p50", Metric::Percentile(0.5), Window::All));
+    rows.push(row(sheet, "p99", Metric::Percentile(0.99), Window::All));
+    rows.extend(slow_failures(sheet));
     if !scenario.faults.is_empty() && scenario.planes.iter().any(figure::can_eject) {
         rows.push(first_ejection(sheet));
     }
@@ -333,7 +333,7 @@ fn rows(sheet: &Sheet<'_>) -> Vec<Row> {
     if !scenario.edges.is_empty() {
         rows.push(retries);
     }
-    let why: Vec<Cell> = (0..scenario.planes.len()).map(|plane| why(sheet, plane)).collect();
+    let why: Vec<Cell> = (0..scenario.planes.len()).map(|plane| cause::why(sheet, plane)).collect();
     if why.iter().any(|cell| cell.shown.is_some()) {
         rows.push(Row { label: "why", narrows: false, cells: why });
     }
@@ -361,6 +361,22 @@ fn row(sheet: &Sheet<'_>, label: &'static str, metric: Metric, window: Window) -
     Row { label, narrows: false, cells }
 }
 
+/// How long the failures took, where that is longer than the successes: p99 above leaves them out.
+fn slow_failures(sheet: &Sheet<'_>) -> Option<Row> {
+    let mut worth_it = false;
+    let cells = (0..sheet.scenario.planes.len())
+        .map(|plane| {
+            let Some(failures) = sheet.estimate_of(plane, |r| r.tallies[0].failed_p99_ms) else {
+                return Cell::default();
+            };
+            let successes = sheet.estimate(Metric::Percentile(0.99), Place::users(plane));
+            worth_it |= successes.is_none_or(|s| failures.mean > s.mean);
+            cell(format::estimate(&failures, Unit::Millis), Vec::new())
+        })
+        .collect();
+    worth_it.then_some(Row { label: "p99 of failures", narrows: false, cells })
+}
+
 fn first_ejection(sheet: &Sheet<'_>) -> Row {
     let cells = (0..sheet.scenario.planes.len())
         .map(|plane| {
@@ -378,53 +394,8 @@ fn first_ejection(sheet: &Sheet<'_>) -> Row {
     Row { label: "first ejection", narrows: false, cells }
 }
 
-fn cell(shown: Shown, more: Vec<String>) -> Cell {
+pub(super) fn cell(shown: Shown, more: Vec<String>) -> Cell {
     Cell { shown: Some(shown), more, best: false }
-}
-
-/// What the counters say about why a plane did well or badly, means per run.
-fn why(sheet: &Sheet<'_>, plane: usize) -> Cell {
-    let result = sheet.result(plane);
-    if result.replicas.is_empty() {
-        return Cell::default();
-    }
-    let mean = |figure: &dyn Fn(&Replica) -> f64| {
-        result.replicas.iter().map(figure).sum::<f64>() / result.replicas.len() as f64
-    };
-    let users = |r: &Replica| r.tallies.first().cloned().unwrap_or_default();
-    let failed = mean(&|r| users(r).failed as f64);
-    let saved = mean(&|r| r.saved_by_retry as f64);
-    let ejected = mean(&|r| r.ejections as f64);
-    let unhealthy = mean(&|r| f64::from(r.count(HappeningKind::Unhealthy)));
-    let stale = mean(&|r| r.stale_dials as f64);
-    let refused = mean(&|r| users(r).hops.flags[Flag::Uo.index()] as f64);
-    let panic = mean(&|r| r.panic_time.as_secs_f64());
-    let mut parts = Vec::new();
-    let mut part = |count: f64, one: &str, many: &str| {
-        if count > 0.0 {
-            let rounded = format::number(count, usize::from(count < 10.0 && count.fract() != 0.0));
-            parts.push(format!("{rounded} {}", if rounded == "1" { one } else { many }));
-        }
-    };
-    part(saved, "saved by a retry", "saved by retries");
-    part(ejected, "ejected", "ejected");
-    part(unhealthy, "failed its health check", "failed health checks");
-    part(stale, "dial to a stopped task", "dials to stopped tasks");
-    part(refused, "refused by a breaker", "refused by breakers");
-    part(panic, "s in panic", "s in panic");
-    let disturbed = !sheet.scenario.faults.is_empty();
-    if failed >= 1.0 && disturbed && unhealthy == 0.0 {
-        if figure::probes(&sheet.scenario.planes[plane]) {
-            parts.push("health check stayed green".to_owned());
-        } else if saved == 0.0 && ejected == 0.0 {
-            parts.push("nothing stopped it".to_owned());
-        }
-    }
-    let mut parts = parts.into_iter();
-    match parts.next() {
-        Some(first) => cell(Shown { value: first, spread: String::new() }, parts.collect()),
-        None => Cell::default(),
-    }
 }
 
 fn judged(sheet: &Sheet<'_>, judgement: &Judgement) -> Judged {
@@ -520,7 +491,7 @@ fn sentences(sheet: &Sheet<'_>) -> Vec<String> {
         }
         sentence.push('.');
         let mut all = vec![sentence];
-        all.extend(cause(sheet, *first, other));
+        all.extend(cause::sentence(sheet, *first, other));
         return all;
     }
     if let Some((other, e)) = largest(p99) {
@@ -554,21 +525,6 @@ fn points(e: &Estimate) -> String {
 fn interval(e: &Estimate, unit: Unit) -> String {
     let text = format::bracketed(e, unit);
     text.find('[').map_or_else(String::new, |at| format!(" {}", &text[at..]))
-}
-
-fn cause(sheet: &Sheet<'_>, first: usize, other: usize) -> Option<String> {
-    let events =
-        |plane: usize, figure: fn(&Replica) -> u64| -> u64 { sheet.result(plane).replicas.iter().map(figure).sum() };
-    let noticed = events(other, |r| u64::from(r.count(HappeningKind::Unhealthy)));
-    let ejected = events(first, |r| r.ejections);
-    if figure::probes(&sheet.scenario.planes[other]) && noticed == 0 && ejected > 0 {
-        return Some("Health checks never noticed; real traffic did.".to_owned());
-    }
-    let stale = (events(first, |r| r.stale_dials), events(other, |r| r.stale_dials));
-    if matches!(sheet.scenario.planes[other].mechanism, Mechanism::Dns(_)) && stale.1 > 10 * stale.0.max(1) {
-        return Some("Clients kept dialling tasks that had stopped, on old DNS answers.".to_owned());
-    }
-    None
 }
 
 /// Assumptions that nobody has confirmed.

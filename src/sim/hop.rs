@@ -277,9 +277,15 @@ impl World<'_> {
             Reception::Serves => {
                 self.admit(task, endpoint, key.child(Purpose::Child, u64::from(attempt)), parent, segment, Some(arrow));
             }
-            Reception::Answers(status) => self.respond(parent, task, segment, self.engine.now(), key, status),
-            Reception::Breaks => self.break_attempt(at, attempt),
-            Reception::Silent => {}
+            Reception::Answers(status) => {
+                self.turned_away(task);
+                self.respond(parent, task, segment, self.engine.now(), key, status);
+            }
+            Reception::Breaks => {
+                self.turned_away(task);
+                self.break_attempt(at, attempt);
+            }
+            Reception::Silent => self.turned_away(task),
         }
     }
 
@@ -472,7 +478,10 @@ impl World<'_> {
                     } else if let Some(since) = host.panic_since.take() {
                         self.recorder.recording.panic_time += now.since(since);
                     }
-                    self.log(if on { HappeningKind::PanicOn } else { HappeningKind::PanicOff }, by, NOBODY);
+                    // At time zero routers have just met their endpoints.
+                    if now > Time::ZERO {
+                        self.log(if on { HappeningKind::PanicOn } else { HappeningKind::PanicOff }, by, NOBODY);
+                    }
                 }
                 Fact::Probed { endpoint, healthy } => {
                     if let Some(task) = task_of(self, endpoint) {

@@ -2,6 +2,7 @@
 //!
 //! Arrivals depend on the seed and the load alone, so every plane sees the same ones.
 
+use super::hop::Reception;
 use super::random::Purpose;
 use super::random::Sampler;
 use super::record::NOBODY;
@@ -131,7 +132,17 @@ impl World<'_> {
         let segment = self.recorder.segment();
         let parent = Parent::User { load, user };
         match task {
-            Some(task) => self.admit(task, endpoint, key, parent, segment, None),
+            Some(task) => match self.reception(task, None, false) {
+                Reception::Serves => self.admit(task, endpoint, key, parent, segment, None),
+                Reception::Answers(_) | Reception::Breaks => {
+                    self.turned_away(task);
+                    self.user_answered(load, user, segment, now, key.0, 503);
+                }
+                Reception::Silent => {
+                    self.turned_away(task);
+                    self.silent.push((segment, now));
+                }
+            },
             None => self.user_answered(load, user, segment, now, key.0, 503),
         }
     }

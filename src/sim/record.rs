@@ -14,6 +14,7 @@ use crate::measure::Segment;
 use crate::measure::ServiceRecord;
 use crate::measure::TaskRecord;
 use crate::measure::Timeline;
+use crate::policy::Flags;
 use crate::scenario::Scenario;
 use crate::scenario::Window;
 use crate::units::Span;
@@ -61,6 +62,7 @@ impl Recorder {
             events_dropped: 0,
             time_to_eject: None,
             ejections: 0,
+            unanswered: 0,
             stale_dials: 0,
             stale_window: Span::ZERO,
             panic_time: Span::ZERO,
@@ -162,7 +164,19 @@ impl Recorder {
         }
         let bucket = self.bucket(now);
         self.recording.timeline.record(bucket, ending.latency, ending.failed);
-        self.recording.segments[usize::from(segment)].users.record(ending);
+        let users = &mut self.recording.segments[usize::from(segment)].users;
+        users.record(ending);
+        users.late += u64::from(!ending.failed && now > self.end);
+    }
+
+    /// A request from outside that has no answer at the end of the run: it failed, as far as anybody
+    /// can tell. The books still have it in flight.
+    pub(super) fn unanswered(&mut self, segment: u16, latency: Span) {
+        if segment != UNRECORDED {
+            self.recording.unanswered += 1;
+            let ending = Ending { latency, failed: true, attempts: 1, flags: Flags::NONE };
+            self.recording.segments[usize::from(segment)].users.record(ending);
+        }
     }
 
     /// A call between services ended.

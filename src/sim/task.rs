@@ -204,6 +204,13 @@ impl World<'_> {
         self.run(job);
     }
 
+    /// A request came to a task and its app never got to serve it.
+    pub(super) fn turned_away(&mut self, task: u32) {
+        let record = &mut self.recorder.recording.tasks[task as usize];
+        record.requests += 1;
+        record.errors += 1;
+    }
+
     /// Runs a job until it has to wait.
     pub(super) fn run(&mut self, at: Ref<Job>) {
         loop {

@@ -24,6 +24,7 @@ use super::record::Recorder;
 use super::slab::Ref;
 use super::slab::Slab;
 use super::task::Job;
+use super::task::Parent;
 use super::task::Queueing;
 use super::task::Task;
 use crate::measure::HappeningKind;
@@ -176,6 +177,8 @@ pub(super) struct World<'a> {
     pub(super) node_request_lane: Lane,
     pub(super) node_per_try_lane: Lane,
     pub(super) running: u32,
+    /// Requests from outside that a hanging entry task took: their segment, and since when.
+    pub(super) silent: Vec<(u16, Time)>,
     /// Requests from outside under way.
     pub(super) in_flight: u64,
     pub(super) live_faults: u32,
@@ -222,6 +225,7 @@ impl<'a> World<'a> {
             node_request_lane,
             node_per_try_lane,
             running: 0,
+            silent: Vec::new(),
             in_flight: 0,
             live_faults: 0,
             faults_to_come: 0,
@@ -293,11 +297,26 @@ impl<'a> World<'a> {
             }
         }
         let now = self.engine.now();
+        if !stopped {
+            self.give_up_on_the_rest(now);
+        }
         self.close_services(now);
         self.recorder.recording.engine_events = self.engine.fired();
         self.recorder.recording.partial = stopped;
         let facts = self.facts.take();
         Ok((self.recorder.finish(now, self.in_flight), facts))
+    }
+
+    /// Requests without an answer when the drain is over are failures.
+    fn give_up_on_the_rest(&mut self, now: Time) {
+        for (_, job) in self.jobs.refs() {
+            if let Parent::User { .. } = job.parent {
+                self.recorder.unanswered(job.segment, now.since(job.entered));
+            }
+        }
+        for &(segment, since) in &self.silent {
+            self.recorder.unanswered(segment, now.since(since));
+        }
     }
 
     fn dispatch(&mut self, event: Ev) {

@@ -1,0 +1,56 @@
+//! Where results go: every file once, none of them a scenario, each in a folder that is there.
+//!
+//! Looked at before anything is simulated: a wrong path must not cost a run, nor a file.
+
+use super::Exit;
+use super::args::Common;
+use super::args::RunArgs;
+use super::console::complain;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Checks every output that the arguments name against the inputs and each other.
+///
+/// # Errors
+/// [`Exit::Usage`] after telling what is wrong.
+pub fn check(common: &Common, args: &RunArgs, inputs: &[PathBuf]) -> Result<(), Exit> {
+    let named =
+        [("--output", &common.output), ("--json", &args.json), ("--markdown", &args.markdown), ("--csv", &args.csv)];
+    let files: Vec<(&str, &Path)> = named
+        .into_iter()
+        .filter_map(|(flag, path)| Some((flag, path.as_deref()?)))
+        .filter(|(_, path)| *path != Path::new("-"))
+        .collect();
+    for (i, (flag, path)) in files.iter().enumerate() {
+        let place = real(path);
+        if inputs.iter().any(|input| real(input) == place) {
+            complain(&format!("error: {flag} {} would overwrite the scenario itself", path.display()));
+            return Err(Exit::Usage);
+        }
+        if let Some((other, _)) = files[..i].iter().find(|(_, earlier)| real(earlier) == place) {
+            complain(&format!("error: {other} and {flag} both write {}", path.display()));
+            return Err(Exit::Usage);
+        }
+        if path.is_dir() || !folder(path).is_dir() {
+            complain(&format!("error: {flag} {}: no file can be written there", path.display()));
+            return Err(Exit::Usage);
+        }
+    }
+    Ok(())
+}
+
+fn folder(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// The place a path means, also when the file is not there yet.
+fn real(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| {
+        let folder = fs::canonicalize(folder(path)).unwrap_or_else(|_| folder(path));
+        path.file_name().map_or_else(|| folder.clone(), |name| folder.join(name))
+    })
+}
