@@ -50,6 +50,7 @@ const TABLE: &[Row] = &[
         may_import: &["units", "measure", "scenario", "sim", "report"],
         crates: &["serde", "serde_json", "toml", "indexmap", "rayon"],
     },
+    Row { module: "replay", may_import: &["units", "policy"], crates: &["saphyr_parser", "serde_json"] },
     Row {
         module: "cli",
         may_import: ALL,
@@ -61,7 +62,7 @@ const TABLE: &[Row] = &[
 
 /// Every module.
 const ALL: &[&str] =
-    &["units", "diagnostic", "policy", "measure", "scenario", "sim", "live", "report", "validate", "cli"];
+    &["units", "diagnostic", "policy", "measure", "scenario", "sim", "live", "report", "validate", "replay", "cli"];
 
 /// Files that only tests compile; they may make their material with the simulator.
 const TESTS_ONLY: &[&str] = &["src/report/fixture.rs"];
