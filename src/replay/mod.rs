@@ -113,6 +113,7 @@ fn compare(kind: &str, vector: &Node) -> Compared {
         "retry_matrix" => requests::matrix(vector),
         "retry_sequence" => requests::sequence(vector),
         "retry_hosts" => requests::hosts(vector),
+        "retry_breaker" | "retry_budget" => requests::breaker(vector),
         "backoff" => requests::backoff(vector),
         "timeout" => requests::timeout(vector),
         "breaker_defaults" => requests::breaker_defaults(vector),

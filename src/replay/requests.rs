@@ -12,6 +12,7 @@ use super::not_replayable;
 use super::only;
 use super::yaml::Node;
 use crate::policy::Fact;
+use crate::policy::Flag;
 use crate::policy::Flight;
 use crate::policy::Outcome;
 use crate::policy::PolicyConfig;
@@ -20,9 +21,11 @@ use crate::policy::Trouble;
 use crate::policy::Verdict;
 use crate::policy::config::CircuitBreakers;
 use crate::policy::config::LbPolicy;
+use crate::policy::config::RetryBudget;
 use crate::policy::config::RetryOn;
 use crate::policy::config::RetryPolicy;
 use crate::policy::fact::Denial;
+use crate::units::Ratio;
 use crate::units::Span;
 use crate::units::Time;
 
@@ -317,6 +320,60 @@ pub fn timeout(vector: &Node) -> Compared {
         && details.text()? != "response_timeout"
     {
         return not_replayable("scsim does not model response details");
+    }
+    Ok(lines)
+}
+
+/// `retry_breaker`, `retry_budget`: many requests fail at once; how many may retry?
+pub fn breaker(vector: &Node) -> Compared {
+    let config = vector.get("config");
+    only(config, "config", &["retry_on", "num_retries", "max_retries", "budget_percent", "min_retry_concurrency"])?;
+    let setting = |key: &str| config.and_then(|config| config.get(key));
+    let mut policy = RetryPolicy { retry_on: RetryOn::FIVE_XX, ..RetryPolicy::envoy_default() };
+    if let Some(on) = setting("retry_on") {
+        policy.retry_on =
+            conditions(on.text()?).map_err(|what| Halt::NotReplayable(format!("scsim does not model {what}")))?;
+    }
+    policy.num_retries = setting("num_retries").map_or(Ok(1), Node::small)?.min(250);
+    let mut config = retrying(policy);
+    config.circuit_breakers.max_retries = setting("max_retries").map_or(Ok(3), Node::small)?;
+    if setting("budget_percent").is_some() || setting("min_retry_concurrency").is_some() {
+        let percent = setting("budget_percent").map_or(Ok(20.0), Node::number)?;
+        config.circuit_breakers.retry_budget = Some(RetryBudget {
+            budget_percent: Ratio::from_ppm((percent.clamp(0.0, 100.0) * 10_000.0) as u32),
+            min_retry_concurrency: setting("min_retry_concurrency").map_or(Ok(3), Node::small)?,
+        });
+    }
+    let many = vector.get("concurrent").ok_or_else(|| vector.wrong("it needs `concurrent`"))?.whole()?;
+    let expect = expectation(vector)?;
+    only(Some(expect), "expect", &["retried", "overflow", "flags_overflow"])?;
+    // The longest back-off, so that no retry has begun when the next request fails.
+    let mut bench = Bench::new(config, 1, 24);
+    let mut open = Vec::new();
+    for _ in 0..many.min(10_000) {
+        if let (flight, Step::Try(attempt)) = bench.begin() {
+            open.push((flight, attempt));
+        }
+    }
+    let (mut retried, mut overflow, mut flags) = (0, 0, true);
+    for (flight, attempt) in &mut open {
+        match bench.report(flight, *attempt, answered(503)) {
+            Step::Done(verdict) => {
+                overflow += 1;
+                flags &= verdict.flags.has(Flag::Uo) && verdict.status == 503;
+            }
+            _ => retried += 1,
+        }
+    }
+    let mut lines = Vec::new();
+    if let Some(node) = expect.get("retried") {
+        differ(&mut lines, "retried", &node.whole()?, &retried);
+    }
+    if let Some(node) = expect.get("overflow") {
+        differ(&mut lines, "overflow", &node.whole()?, &overflow);
+    }
+    if let Some(node) = expect.get("flags_overflow") {
+        differ(&mut lines, "all that overflow carry UO", &(node.text()? == "UO"), &flags);
     }
     Ok(lines)
 }
