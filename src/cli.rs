@@ -12,6 +12,7 @@ mod crash;
 mod explain;
 mod loading;
 mod outputs;
+mod policy;
 mod run;
 mod validate;
 
@@ -22,6 +23,7 @@ use clap::Parser as _;
 
 use args::Command;
 use args::Invocation;
+use args::PolicyCommand;
 use console::Console;
 
 /// How a command ended, as a number for scripts.
@@ -108,5 +110,6 @@ fn perform(arguments: &[OsString]) -> Exit {
         Command::Assumptions(args) => assumptions::list(&console, &invocation.common, args),
         Command::Explain(args) => explain::explain(&console, args),
         Command::Validate(args) => validate::validate(&console, &invocation.common, args),
+        Command::Policy { command: PolicyCommand::Replay(args) } => policy::replay(&console, args),
     }
 }

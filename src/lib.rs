@@ -11,6 +11,7 @@ pub mod diagnostic;
 pub mod live;
 pub mod measure;
 pub mod policy;
+pub mod replay;
 pub mod report;
 pub mod scenario;
 pub mod sim;

@@ -79,6 +79,13 @@ fn any_config(b: &Knobs) -> PolicyConfig {
             max_ejection_time_jitter: if b[13].is_multiple_of(3) { ms(20) } else { Span::ZERO },
             max_ejection_percent: pick(13, &[10, 34, 50, 100]),
             always_eject_one_host: b[14] & 1 == 1,
+            success_rate_minimum_hosts: pick(12, &[5, 2]),
+            success_rate_request_volume: pick(14, &[100, 100, 3]),
+            success_rate_stdev_factor: pick(13, &[1900, 500]),
+            enforcing_failure_percentage: pick(12, &[0, 100]),
+            failure_percentage_minimum_hosts: pick(11, &[5, 1]),
+            failure_percentage_request_volume: pick(14, &[50, 50, 2]),
+            ..OutlierDetection::envoy_default()
         }),
         health_check: (b[14] % 3 == 2).then(|| HealthCheck {
             interval: ms(40),
@@ -175,7 +182,9 @@ struct Harness {
 impl Harness {
     fn new(config: PolicyConfig) -> Harness {
         config.check().expect("any_config gives sound configurations");
-        let oracle = config.outlier_detection.filter(Oracle::applies).map(Oracle::new);
+        // The oracle does not hear of probes.
+        let oracle = config.outlier_detection.filter(|od| config.health_check.is_none() && Oracle::applies(od));
+        let oracle = oracle.map(Oracle::new);
         Harness {
             router: Router::new(Arc::new(config.clone())),
             config,

@@ -95,6 +95,33 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Check the engine against queueing theory
     Validate(ValidateArgs),
+    /// The policy that simulator and proxy share
+    Policy {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: PolicyCommand,
+    },
+}
+
+/// What to do with the policy.
+#[derive(Subcommand, Debug)]
+pub enum PolicyCommand {
+    /// Replay files of vectors: configuration, results over time, what must come of them
+    Replay(ReplayArgs),
+}
+
+/// Arguments of `scsim policy replay`.
+#[derive(Args, Clone, Debug)]
+pub struct ReplayArgs {
+    /// Files of vectors, in YAML
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Write what became of each vector as JSON; `-` is stdout
+    #[arg(long, env = "SCSIM_JSON", value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write a JUnit report
+    #[arg(long, env = "SCSIM_JUNIT", value_name = "FILE")]
+    pub junit: Option<PathBuf>,
 }
 
 /// Arguments that shape a scenario.

@@ -117,6 +117,31 @@ pub struct OutlierDetection {
     pub consecutive_local_origin_failure: u32,
     /// Percent chance that a run of local failures is acted on. Default 100.
     pub enforcing_consecutive_local_origin_failure: u32,
+    /// Percent chance that a low success rate is acted on. Default 100.
+    pub enforcing_success_rate: u32,
+    /// The same over local failures, in split mode. Default 100.
+    pub enforcing_local_origin_success_rate: u32,
+    /// Success rates are compared among this many endpoints at the least. Default 5.
+    pub success_rate_minimum_hosts: u32,
+    /// Requests in one interval without which an endpoint is left out of it. Default 100.
+    pub success_rate_request_volume: u32,
+    /// Standard deviations below the mean that eject, in thousandths. Default 1900.
+    pub success_rate_stdev_factor: u32,
+    /// Percent chance that a high share of failures is acted on. Default 0.
+    pub enforcing_failure_percentage: u32,
+    /// The same over local failures, in split mode. Default 0.
+    pub enforcing_failure_percentage_local_origin: u32,
+    /// The share of failures that ejects, in percent. Default 85.
+    pub failure_percentage_threshold: u32,
+    /// It takes this many endpoints at the least. Default 5.
+    pub failure_percentage_minimum_hosts: u32,
+    /// Requests in one interval without which an endpoint is left out of it. Default 50.
+    pub failure_percentage_request_volume: u32,
+    /// A probe that passes brings an ejected endpoint back at once. Default true.
+    pub successful_active_health_check_uneject_host: bool,
+    /// Copies what looks like a mistake in Envoy 1.40: an endpoint that success rate and failure
+    /// percentage both find in one sweep is ejected twice (envoy.md 1.6). Not Envoy's; default false.
+    pub strict_envoy: bool,
     /// Time between sweeps; endpoints return only at a sweep. Default 10 s.
     pub interval: Span,
     /// First ejection lasts this long, later ones a multiple. Default 30 s.
@@ -352,6 +377,14 @@ impl PolicyConfig {
                     "outlier_detection.enforcing_consecutive_local_origin_failure",
                     od.enforcing_consecutive_local_origin_failure,
                 ),
+                ("outlier_detection.enforcing_success_rate", od.enforcing_success_rate),
+                ("outlier_detection.enforcing_local_origin_success_rate", od.enforcing_local_origin_success_rate),
+                ("outlier_detection.enforcing_failure_percentage", od.enforcing_failure_percentage),
+                (
+                    "outlier_detection.enforcing_failure_percentage_local_origin",
+                    od.enforcing_failure_percentage_local_origin,
+                ),
+                ("outlier_detection.failure_percentage_threshold", od.failure_percentage_threshold),
             ] {
                 if percent > 100 {
                     wrong(field, "must lie between 0 and 100");
@@ -433,6 +466,10 @@ impl PolicyConfig {
                 // with at least one endpoint, as App Mesh documented.
                 max_ejection_percent: 10,
                 always_eject_one_host: true,
+                // ASSUMPTION(sc.success_rate_ejection): not published; AWS documents failures in a
+                // row and nothing else (aws.md 1.1).
+                enforcing_success_rate: 0,
+                enforcing_local_origin_success_rate: 0,
                 ..OutlierDetection::envoy_default()
             }),
             retry_policy: Some(RetryPolicy {
@@ -539,6 +576,18 @@ impl OutlierDetection {
             split_external_local_origin_errors: false,
             consecutive_local_origin_failure: 5,
             enforcing_consecutive_local_origin_failure: 100,
+            enforcing_success_rate: 100,
+            enforcing_local_origin_success_rate: 100,
+            success_rate_minimum_hosts: 5,
+            success_rate_request_volume: 100,
+            success_rate_stdev_factor: 1900,
+            enforcing_failure_percentage: 0,
+            enforcing_failure_percentage_local_origin: 0,
+            failure_percentage_threshold: 85,
+            failure_percentage_minimum_hosts: 5,
+            failure_percentage_request_volume: 50,
+            successful_active_health_check_uneject_host: true,
+            strict_envoy: false,
             interval: Span::from_secs(10),
             base_ejection_time: Span::from_secs(30),
             max_ejection_time: Span::from_secs(300),

@@ -108,6 +108,14 @@ pub enum Detector {
     ConsecutiveGatewayFailure,
     /// `consecutive_local_origin_failure`.
     ConsecutiveLocalOriginFailure,
+    /// Success rate, over answers and, unless they are split off, local failures.
+    SuccessRate,
+    /// `failure_percentage_threshold`, over the same.
+    FailurePercentage,
+    /// Success rate of getting a connection and an answer, in split mode.
+    LocalOriginSuccessRate,
+    /// `failure_percentage_threshold` over local failures, in split mode.
+    LocalOriginFailurePercentage,
     /// Failures within a window (AWS's wording, aws.md 1.2).
     FailuresInWindow,
 }

@@ -34,6 +34,19 @@ pub(super) struct Endpoint {
     pub(super) outlier: HostOutlier,
 }
 
+/// What can be seen of one endpoint's health from outside.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// It is out.
+    pub ejected: bool,
+    /// How often it was taken out.
+    pub ejections: u32,
+    /// Its ejection lasts this many times the base; the next one a time more.
+    pub multiplier: u32,
+    /// The balancer sees it as healthy, which may lag behind the truth.
+    pub seen_healthy: bool,
+}
+
 /// What active probes say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Probe {
@@ -119,6 +132,17 @@ impl Members {
     /// The listed slot with that key.
     pub(super) fn find(&self, key: MemberKey) -> Option<u32> {
         self.listed.iter().copied().find(|&slot| self.slots[slot as usize].member.key == key)
+    }
+
+    /// What can be seen of the health of a listed endpoint.
+    pub(super) fn standing(&self, slot: u32) -> Standing {
+        let state = &self.slots[slot as usize];
+        Standing {
+            ejected: state.ejected,
+            ejections: state.outlier.ejections,
+            multiplier: state.outlier.multiplier,
+            seen_healthy: self.view.healthy.contains(&slot),
+        }
     }
 
     /// Takes over a new list. Returns the slots that left; `added` hears of each new one.

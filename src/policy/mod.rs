@@ -32,6 +32,7 @@ pub mod flight;
 pub mod members;
 pub mod outlier;
 pub mod pool;
+pub mod rates;
 pub mod retry;
 pub mod router;
 
@@ -46,6 +47,8 @@ pub use flight::Flight;
 pub use flight::Step;
 pub use flight::Try;
 pub use flight::Verdict;
+pub use members::Standing;
+pub use rates::SuccessRates;
 pub use router::Router;
 pub use router::Upkeep;
 

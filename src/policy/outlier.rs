@@ -1,7 +1,8 @@
 //! Passive ejection: who is taken out after which results, and when it returns.
 //!
 //! *Knows* the counters, the percentage rule and the sweeps (envoy.md 1). *Does not know* the
-//! balancer's view: it flips the truth and says so. Returns happen only at a sweep.
+//! balancer's view: it flips the truth and says so. Returns happen at a sweep, or when a probe
+//! passes. Where Envoy's order is that of a hash map, it is that of the list here.
 
 use super::Cx;
 use super::config::OutlierDetection;
@@ -10,6 +11,10 @@ use super::fact::Detector;
 use super::fact::Fact;
 use super::fact::NotEjected;
 use super::members::Members;
+use super::members::ProbeHealth;
+use super::rates::Ranking;
+use super::rates::SuccessRates;
+use super::rates::Tally;
 use crate::units::Span;
 use crate::units::Time;
 
@@ -51,11 +56,42 @@ pub(super) struct Outlier {
     /// Endpoints out now; those that left the list are not counted.
     active: u32,
     pub(super) tick_due: Time,
+    /// Success rates by slot.
+    tallies: Vec<Tallies>,
+    /// Those of one sweep; kept for its memory.
+    ranking: Ranking,
+    /// Mean and threshold of the last sweep over answers.
+    pub(super) rates: Option<SuccessRates>,
+    /// The slots that the last sweep took out.
+    pub(super) taken_out: Vec<u32>,
+}
+
+/// What came of the requests to one endpoint.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tallies {
+    external: Tally,
+    /// In split mode only.
+    local: Tally,
+}
+
+/// Which failures a comparison of rates looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Origin {
+    External,
+    Local,
 }
 
 impl Outlier {
     pub(super) fn new(config: OutlierDetection) -> Outlier {
-        Outlier { config, active: 0, tick_due: Time::NEVER }
+        Outlier {
+            config,
+            active: 0,
+            tick_due: Time::NEVER,
+            tallies: Vec::new(),
+            ranking: Ranking::default(),
+            rates: None,
+            taken_out: Vec::new(),
+        }
     }
 
     /// Arms the sweep when the cluster starts.
@@ -70,6 +106,16 @@ impl Outlier {
         self.active
     }
 
+    /// A new endpoint took the slot.
+    pub(super) fn on_added(&mut self, slot: u32) {
+        let at = slot as usize;
+        if at < self.tallies.len() {
+            self.tallies[at] = Tallies::default();
+        } else {
+            self.tallies.resize(at + 1, Tallies::default());
+        }
+    }
+
     /// An ejected endpoint left the list; a later one of that key starts clean (envoy.md 1.5).
     pub(super) fn on_removed(&mut self, members: &mut Members, slot: u32) {
         let endpoint = &mut members.slots[slot as usize];
@@ -82,20 +128,24 @@ impl Outlier {
     /// Takes one result. True if the endpoint was ejected by it.
     pub(super) fn on_result(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32, result: Reported) -> bool {
         let split = self.config.split_external_local_origin_errors;
+        let tallies = &mut self.tallies[slot as usize];
         let status = match result {
             Reported::PoolReady => {
                 if split {
+                    tallies.local.count(true);
                     members.slots[slot as usize].outlier.consecutive_local = 0;
                 }
                 return false;
             }
             Reported::Connect | Reported::Timeout if split => {
+                tallies.local.count(false);
                 return self.on_local_failure(cx, members, slot);
             }
             Reported::Status(status) => status,
             Reported::Connect => 503,
             Reported::Timeout => 504,
         };
+        tallies.external.count(status < 500);
         match self.config.reading {
             OutlierReading::Consecutive => self.on_status(cx, members, slot, status),
             OutlierReading::Window(window) => self.on_status_in_window(cx, members, slot, status, window),
@@ -175,6 +225,11 @@ impl Outlier {
                 host.recent.clear();
                 host.recent_at = 0;
             }
+            // Found by a sweep; they have no counter.
+            Detector::SuccessRate
+            | Detector::FailurePercentage
+            | Detector::LocalOriginSuccessRate
+            | Detector::LocalOriginFailurePercentage => {}
         }
         ejected
     }
@@ -192,6 +247,10 @@ impl Outlier {
             Detector::Consecutive5xx | Detector::FailuresInWindow => config.enforcing_consecutive_5xx,
             Detector::ConsecutiveGatewayFailure => config.enforcing_consecutive_gateway_failure,
             Detector::ConsecutiveLocalOriginFailure => config.enforcing_consecutive_local_origin_failure,
+            Detector::SuccessRate => config.enforcing_success_rate,
+            Detector::LocalOriginSuccessRate => config.enforcing_local_origin_success_rate,
+            Detector::FailurePercentage => config.enforcing_failure_percentage,
+            Detector::LocalOriginFailurePercentage => config.enforcing_failure_percentage_local_origin,
         };
         // The roll is drawn only where it can go either way.
         if enforcing == 0 || (enforcing < 100 && cx.below(100) >= enforcing as usize) {
@@ -217,32 +276,114 @@ impl Outlier {
         true
     }
 
-    /// One sweep (envoy.md 1.5, order matters). True if somebody returned.
+    /// One sweep (envoy.md 1.5, order matters): returns, buckets, rates, then decay. True if
+    /// somebody returned or was taken out; those are in `taken_out`.
     pub(super) fn sweep(&mut self, cx: &mut Cx<'_>, members: &mut Members) -> bool {
         self.tick_due = cx.now + self.config.interval;
-        let mut returned = false;
+        self.taken_out.clear();
+        let mut changed = false;
         for i in 0..members.listed.len() {
             let slot = members.listed[i];
-            let endpoint = members.id(slot);
+            let state = &members.slots[slot as usize];
+            if state.ejected && cx.now.since(state.outlier.ejected_at) >= out_for(&self.config, &state.outlier) {
+                self.uneject(cx, members, slot);
+                changed = true;
+            }
+            let tallies = &mut self.tallies[slot as usize];
+            tallies.external.close();
+            tallies.local.close();
+        }
+        self.rates = None;
+        self.compare(cx, members, Origin::External);
+        if self.config.split_external_local_origin_errors {
+            self.compare(cx, members, Origin::Local);
+        }
+        for &slot in &members.listed {
             let state = &mut members.slots[slot as usize];
             let host = &mut state.outlier;
-            if state.ejected {
-                if cx.now.since(host.ejected_at) >= out_for(&self.config, host) {
-                    state.ejected = false;
-                    host.last_uneject = Some(cx.now);
-                    host.consecutive_5xx = 0;
-                    host.consecutive_gateway = 0;
-                    host.consecutive_local = 0;
-                    self.active -= 1;
-                    returned = true;
-                    cx.emit(Fact::Unejected { endpoint });
-                }
-            } else if host.multiplier > 0 && host.last_uneject.is_none_or(|at| cx.now.since(at) >= self.config.interval)
-            {
+            // Never true of those that have just returned.
+            let rested = host.last_uneject.is_none_or(|at| cx.now.since(at) >= self.config.interval);
+            if !state.ejected && host.multiplier > 0 && rested {
                 host.multiplier -= 1;
             }
         }
-        returned
+        changed || !self.taken_out.is_empty()
+    }
+
+    /// Takes out those that stand out by their rate over the last full interval (envoy.md 1.6).
+    fn compare(&mut self, cx: &mut Cx<'_>, members: &mut Members, origin: Origin) {
+        let config = self.config;
+        let listed = members.listed.len();
+        if listed < config.success_rate_minimum_hosts as usize
+            && listed < config.failure_percentage_minimum_hosts as usize
+        {
+            return;
+        }
+        let (by_rate, by_percentage) = match origin {
+            Origin::External => (Detector::SuccessRate, Detector::FailurePercentage),
+            Origin::Local => (Detector::LocalOriginSuccessRate, Detector::LocalOriginFailurePercentage),
+        };
+        let mut ranking = std::mem::take(&mut self.ranking);
+        ranking.clear();
+        for &slot in &members.listed {
+            if !members.slots[slot as usize].ejected {
+                let tallies = &self.tallies[slot as usize];
+                ranking.add(slot, if origin == Origin::External { &tallies.external } else { &tallies.local });
+            }
+        }
+        let volume = config.success_rate_request_volume;
+        let rates = ranking.success_rates(volume, config.success_rate_minimum_hosts, config.success_rate_stdev_factor);
+        if origin == Origin::External {
+            self.rates = rates;
+        }
+        if let Some(rates) = rates {
+            for slot in (0..ranking.len()).filter_map(|i| ranking.below(i, volume, rates)) {
+                self.take_out(cx, members, slot, by_rate);
+            }
+        }
+        let volume = config.failure_percentage_request_volume;
+        if ranking.enough(volume, config.failure_percentage_minimum_hosts) {
+            let limit = config.failure_percentage_threshold;
+            for slot in (0..ranking.len()).filter_map(|i| ranking.failing(i, volume, limit)) {
+                // Envoy 1.40 ejects an endpoint twice that both rules find (envoy.md 1.6).
+                if config.strict_envoy || !members.slots[slot as usize].ejected {
+                    self.take_out(cx, members, slot, by_percentage);
+                }
+            }
+        }
+        self.ranking = ranking;
+    }
+
+    fn take_out(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32, detector: Detector) {
+        let out_before = members.slots[slot as usize].ejected;
+        if self.try_eject(cx, members, slot, detector) && !out_before {
+            self.taken_out.push(slot);
+        }
+    }
+
+    /// A probe of an ejected endpoint passed. True if that brought it back.
+    pub(super) fn on_probe_passed(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32) -> bool {
+        let state = &members.slots[slot as usize];
+        let returns = self.config.successful_active_health_check_uneject_host
+            && state.listed
+            && state.ejected
+            && state.probe.health == ProbeHealth::Passing;
+        if returns {
+            self.uneject(cx, members, slot);
+        }
+        returns
+    }
+
+    fn uneject(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32) {
+        let state = &mut members.slots[slot as usize];
+        state.ejected = false;
+        let host = &mut state.outlier;
+        host.last_uneject = Some(cx.now);
+        host.consecutive_5xx = 0;
+        host.consecutive_gateway = 0;
+        host.consecutive_local = 0;
+        self.active -= 1;
+        cx.emit(Fact::Unejected { endpoint: members.id(slot) });
     }
 }
 

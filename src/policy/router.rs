@@ -36,11 +36,13 @@ use super::flight::Verdict;
 use super::members::Members;
 use super::members::Probe;
 use super::members::ProbeHealth;
+use super::members::Standing;
 use super::outlier::Outlier;
 use super::outlier::Reported;
 use super::pool::Acquired;
 use super::pool::Pool;
 use super::pool::TicketState;
+use super::rates::SuccessRates;
 use super::retry;
 use crate::units::Span;
 use crate::units::Time;
@@ -149,6 +151,11 @@ impl Router {
             next: Time::NEVER,
         };
         let gone = self.members.replace(list, probe, |slot| added.push(slot));
+        if let Some(outlier) = &mut self.outlier {
+            for &slot in &added {
+                outlier.on_added(slot);
+            }
+        }
         if let Some(probing) = probing {
             for slot in added {
                 // Probes of different endpoints are spread over the interval.
@@ -231,6 +238,12 @@ impl Router {
             if !healthy {
                 self.pool.drain_endpoint(slot, &mut self.members, &mut self.upkeep);
             }
+        }
+        let returned = match &mut self.outlier {
+            Some(outlier) => healthy && outlier.on_probe_passed(cx, &mut self.members, slot),
+            None => false,
+        };
+        if changed.is_some() || returned {
             self.members.health_changed(cx, self.config.update_merge_window, self.config.panic);
         }
     }
@@ -289,6 +302,9 @@ impl Router {
             && cx.now >= outlier.tick_due
             && outlier.sweep(cx, &mut self.members)
         {
+            for &slot in &outlier.taken_out {
+                self.pool.drain_endpoint(slot, &mut self.members, &mut self.upkeep);
+            }
             self.members.health_changed(cx, self.config.update_merge_window, self.config.panic);
         }
         if self.members.merge_due().is_some_and(|due| cx.now >= due) {
@@ -641,6 +657,14 @@ impl Router {
     /// Endpoints out now.
     pub fn ejected(&self) -> u32 {
         self.outlier.as_ref().map_or(0, Outlier::active)
+    }
+    /// The health of a listed endpoint.
+    pub fn standing_of(&self, member: MemberKey) -> Option<Standing> {
+        self.members.find(member).map(|slot| self.members.standing(slot))
+    }
+    /// Mean and threshold of the last sweep's success rates, if it compared any.
+    pub fn success_rates(&self) -> Option<SuccessRates> {
+        self.outlier.as_ref().and_then(|outlier| outlier.rates)
     }
     /// Requests on a connection.
     pub fn active(&self) -> u32 {

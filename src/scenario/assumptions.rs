@@ -383,6 +383,17 @@ fn managed_policy(rows: &mut Rows, plane: &str, config: &PolicyConfig, preset: &
         Confidence::Guess,
         "policy.outlier_detection.max_ejection_percent",
     );
+    let rates = |c: &PolicyConfig| match c.outlier_detection {
+        Some(od) if od.enforcing_success_rate > 0 => format!("{} % enforced", od.enforcing_success_rate),
+        _ => "off".to_owned(),
+    };
+    row(
+        "sc.success_rate_ejection",
+        &rates,
+        "not published; the guide names failures in a row only",
+        Confidence::Guess,
+        "policy.outlier_detection.enforcing_success_rate",
+    );
     let panic = |c: &PolicyConfig| match c.panic {
         crate::policy::config::Panic::Never => "never".to_owned(),
         crate::policy::config::Panic::Below(share) => format!("below {share}"),

@@ -106,6 +106,9 @@ fn retries(retry: &RetryPolicy, per_try: Span) -> String {
     text + " }"
 }
 
+/// Reads one number off the settings.
+type Part = fn(&OutlierDetection) -> u32;
+
 fn ejection(outlier: &OutlierDetection) -> String {
     let mut fields = vec![
         format!("consecutive_5xx = {}", outlier.consecutive_5xx),
@@ -126,6 +129,32 @@ fn ejection(outlier: &OutlierDetection) -> String {
             "split_external_local_origin_errors = true, consecutive_local_origin_failure = {}, enforcing_consecutive_local_origin_failure = {}",
             outlier.consecutive_local_origin_failure, outlier.enforcing_consecutive_local_origin_failure
         ));
+    }
+    let plain = OutlierDetection::envoy_default();
+    let others: [(&str, Part); 10] = [
+        ("enforcing_success_rate", |od| od.enforcing_success_rate),
+        ("success_rate_minimum_hosts", |od| od.success_rate_minimum_hosts),
+        ("success_rate_request_volume", |od| od.success_rate_request_volume),
+        ("success_rate_stdev_factor", |od| od.success_rate_stdev_factor),
+        ("enforcing_failure_percentage", |od| od.enforcing_failure_percentage),
+        ("failure_percentage_threshold", |od| od.failure_percentage_threshold),
+        ("failure_percentage_minimum_hosts", |od| od.failure_percentage_minimum_hosts),
+        ("failure_percentage_request_volume", |od| od.failure_percentage_request_volume),
+        ("enforcing_local_origin_success_rate", |od| od.enforcing_local_origin_success_rate),
+        ("enforcing_failure_percentage_local_origin", |od| od.enforcing_failure_percentage_local_origin),
+    ];
+    // Local failures are compared in split mode only.
+    let shown = if outlier.split_external_local_origin_errors { 10 } else { 8 };
+    for (name, part) in &others[..shown] {
+        if part(outlier) != part(&plain) {
+            fields.push(format!("{name} = {}", part(outlier)));
+        }
+    }
+    if !outlier.successful_active_health_check_uneject_host {
+        fields.push("successful_active_health_check_uneject_host = false".to_owned());
+    }
+    if outlier.strict_envoy {
+        fields.push("strict_envoy = true".to_owned());
     }
     let reading = match outlier.reading {
         OutlierReading::Consecutive => String::new(),

@@ -35,9 +35,6 @@ type Change = Box<dyn Fn(&mut PolicyConfig)>;
 /// Sets one number of a part of the policy.
 type Number<T> = fn(&mut T, u32);
 
-/// Switches of one kind of statistical ejection, and its parameters with Envoy's defaults.
-type Statistic = (&'static [&'static str], &'static [(&'static str, u64)]);
-
 /// What one table changes in a policy.
 #[derive(Default)]
 pub struct Patch {
@@ -351,7 +348,8 @@ fn percent(node: &Node, problems: &mut Problems<'_>) -> Option<Ratio> {
 }
 
 /// Fields that exist in Envoy and that scsim has no model for.
-const ELSEWHERE: [&str; 26] = [
+const ELSEWHERE: [&str; 27] = [
+    "detect_degraded_hosts",
     "hedge_policy",
     "retry_priority",
     "rate_limited_retry_back_off",

@@ -42,6 +42,9 @@ impl Oracle {
             && sure(config.enforcing_consecutive_5xx)
             && sure(config.enforcing_consecutive_gateway_failure)
             && sure(config.enforcing_consecutive_local_origin_failure)
+            // More requests than these tests make in an interval: nobody is judged by rates.
+            && config.success_rate_request_volume >= 50
+            && config.failure_percentage_request_volume >= 50
             && config.max_ejection_time_jitter.is_zero()
     }
 

@@ -9,7 +9,6 @@ use crate::policy::config::OutlierDetection;
 use crate::policy::config::RetryBudget;
 use crate::scenario::policy::Number;
 use crate::scenario::policy::Patch;
-use crate::scenario::policy::Statistic;
 use crate::scenario::policy::finish;
 use crate::scenario::policy::not_modelled;
 use crate::scenario::policy::percent;
@@ -19,6 +18,9 @@ use crate::scenario::tree::Value;
 use crate::scenario::value;
 use crate::units::Ratio;
 
+/// Sets one switch of ejection.
+type Switch = fn(&mut OutlierDetection, bool);
+
 pub fn outliers(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<'_>) {
     patch.push(|config| {
         config.outlier_detection.get_or_insert_with(OutlierDetection::envoy_default);
@@ -27,20 +29,30 @@ pub fn outliers(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Probl
     let mut set = |change: Box<dyn Fn(&mut OutlierDetection)>| {
         patch.push(move |config| change(config.outlier_detection.get_or_insert_with(OutlierDetection::envoy_default)));
     };
-    let counts: [(&'static str, Number<OutlierDetection>); 3] = [
+    let counts: [(&'static str, Number<OutlierDetection>); 8] = [
         ("consecutive_5xx", |od, n| od.consecutive_5xx = n),
         ("consecutive_gateway_failure", |od, n| od.consecutive_gateway_failure = n),
         ("consecutive_local_origin_failure", |od, n| od.consecutive_local_origin_failure = n),
+        ("success_rate_minimum_hosts", |od, n| od.success_rate_minimum_hosts = n),
+        ("success_rate_request_volume", |od, n| od.success_rate_request_volume = n),
+        ("success_rate_stdev_factor", |od, n| od.success_rate_stdev_factor = n),
+        ("failure_percentage_minimum_hosts", |od, n| od.failure_percentage_minimum_hosts = n),
+        ("failure_percentage_request_volume", |od, n| od.failure_percentage_request_volume = n),
     ];
     for (key, change) in counts {
         if let Some(n) = reader.count(key, 0..=u64::from(u32::MAX), problems) {
             set(Box::new(move |od| change(od, n as u32)));
         }
     }
-    let percents: [(&'static str, Number<OutlierDetection>); 4] = [
+    let percents: [(&'static str, Number<OutlierDetection>); 9] = [
         ("enforcing_consecutive_5xx", |od, n| od.enforcing_consecutive_5xx = n),
         ("enforcing_consecutive_gateway_failure", |od, n| od.enforcing_consecutive_gateway_failure = n),
         ("enforcing_consecutive_local_origin_failure", |od, n| od.enforcing_consecutive_local_origin_failure = n),
+        ("enforcing_success_rate", |od, n| od.enforcing_success_rate = n),
+        ("enforcing_local_origin_success_rate", |od, n| od.enforcing_local_origin_success_rate = n),
+        ("enforcing_failure_percentage", |od, n| od.enforcing_failure_percentage = n),
+        ("enforcing_failure_percentage_local_origin", |od, n| od.enforcing_failure_percentage_local_origin = n),
+        ("failure_percentage_threshold", |od, n| od.failure_percentage_threshold = n),
         ("max_ejection_percent", |od, n| od.max_ejection_percent = n),
     ];
     for (key, change) in percents {
@@ -66,58 +78,17 @@ pub fn outliers(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Probl
     if let Some(span) = reader.span("max_ejection_time_jitter", problems) {
         set(Box::new(move |od| od.max_ejection_time_jitter = span));
     }
-    if let Some(split) = reader.truth("split_external_local_origin_errors", problems) {
-        set(Box::new(move |od| od.split_external_local_origin_errors = split));
-    }
-    if let Some(always) = reader.truth("always_eject_one_host", problems) {
-        set(Box::new(move |od| od.always_eject_one_host = always));
-    }
-    statistical(reader, problems);
-}
-
-/// Ejection by success rate or failure percentage is not modelled. Fields that Envoy would not
-/// act on either are let pass.
-fn statistical(reader: &mut Reader<'_>, problems: &mut Problems<'_>) {
-    let mut rate_off = false;
-    let groups: [Statistic; 2] = [
-        (
-            &["enforcing_success_rate", "enforcing_local_origin_success_rate"],
-            &[
-                ("success_rate_minimum_hosts", 5),
-                ("success_rate_request_volume", 100),
-                ("success_rate_stdev_factor", 1900),
-            ],
-        ),
-        (
-            &["enforcing_failure_percentage", "enforcing_failure_percentage_local_origin"],
-            &[
-                ("failure_percentage_threshold", 85),
-                ("failure_percentage_minimum_hosts", 5),
-                ("failure_percentage_request_volume", 50),
-            ],
-        ),
+    let switches: [(&'static str, Switch); 4] = [
+        ("split_external_local_origin_errors", |od, on| od.split_external_local_origin_errors = on),
+        ("always_eject_one_host", |od, on| od.always_eject_one_host = on),
+        ("successful_active_health_check_uneject_host", |od, on| od.successful_active_health_check_uneject_host = on),
+        // scsim's own: Envoy 1.40's mistakes copied as they are.
+        ("strict_envoy", |od, on| od.strict_envoy = on),
     ];
-    for (index, (enforcing, parameters)) in groups.into_iter().enumerate() {
-        for key in enforcing {
-            let Some(share) = reader.get(key).and_then(|node| percent(node, problems)) else { continue };
-            // 100 is the default of the success rate pair, 0 that of the failure percentage pair.
-            if share == Ratio::ZERO {
-                rate_off |= index == 0;
-            } else if index == 1 || share != Ratio::ONE {
-                not_modelled(reader.key_place(key), key, problems);
-            }
+    for (key, change) in switches {
+        if let Some(on) = reader.truth(key, problems) {
+            set(Box::new(move |od| change(od, on)));
         }
-        for (key, default) in parameters {
-            let given = reader.count(key, 0..=u64::from(u32::MAX), problems);
-            // Without enforcement, which is the default of failure percentages, they change nothing.
-            if given.is_some_and(|n| n != *default) && index == 0 && !rate_off {
-                not_modelled(reader.key_place(key), key, problems);
-            }
-        }
-    }
-    if reader.truth("successful_active_health_check_uneject_host", problems) == Some(false) {
-        let key = "successful_active_health_check_uneject_host";
-        not_modelled(reader.key_place(key), key, problems);
     }
 }
 

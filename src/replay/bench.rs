@@ -1,0 +1,213 @@
+//! A router with its clock and its words, and a driver that does what a vector says.
+//!
+//! *Knows* the contract of the policy and keeps it. *Does not know* what is expected.
+
+use std::sync::Arc;
+
+use crate::policy::Ask;
+use crate::policy::Cx;
+use crate::policy::EndpointId;
+use crate::policy::Entropy;
+use crate::policy::Fact;
+use crate::policy::Flight;
+use crate::policy::Member;
+use crate::policy::MemberKey;
+use crate::policy::Outcome;
+use crate::policy::PolicyConfig;
+use crate::policy::RequestKey;
+use crate::policy::Router;
+use crate::policy::Standing;
+use crate::policy::Step;
+use crate::policy::Trouble;
+use crate::policy::Try;
+use crate::policy::Upkeep;
+use crate::policy::config::CircuitBreakers;
+use crate::policy::config::HealthCheck;
+use crate::policy::config::Timeouts;
+use crate::units::Span;
+use crate::units::Time;
+
+/// The router's world. Instants are spans since the vector's t = 0.
+pub struct Bench {
+    pub router: Router,
+    now: Time,
+    pub facts: Vec<(Time, Fact)>,
+    words: Words,
+    requests: u64,
+    /// New connections are refused.
+    pub refuse: bool,
+    /// Every name an endpoint ever had, with its member.
+    names: Vec<(EndpointId, u64)>,
+    /// The members listed now.
+    pub listed: Vec<u64>,
+}
+
+/// Words for the router: always the same one, until told otherwise.
+struct Words(u64);
+
+impl Entropy for Words {
+    fn next_u64(&mut self) -> u64 {
+        self.0
+    }
+}
+
+/// A vector's t = 0 lies this far from the router's beginning when the beginning must not matter.
+const LONG_AGO: Span = Span::from_secs(100_000);
+
+/// Limits of nothing, so that only what a vector sets takes effect.
+pub fn boundless() -> PolicyConfig {
+    PolicyConfig {
+        circuit_breakers: CircuitBreakers::UNLIMITED,
+        timeouts: Timeouts { connect: Span::MAX, per_try: Span::MAX, request: Span::MAX, idle: Span::MAX },
+        update_merge_window: Span::ZERO,
+        ..PolicyConfig::envoy_default()
+    }
+}
+
+/// Probes by which a vector sets the health of an endpoint; their own schedule never comes round.
+pub fn probed() -> HealthCheck {
+    HealthCheck {
+        interval: Span::from_secs(1_000_000),
+        timeout: Span::from_secs(1),
+        healthy_threshold: 1,
+        unhealthy_threshold: 1,
+        first_pass_suffices: false,
+    }
+}
+
+impl Bench {
+    /// A router that was told of members `0..hosts` at its t = 0, with `word` as its random word.
+    pub fn new(config: PolicyConfig, hosts: usize, word: u64) -> Bench {
+        let mut bench = Bench {
+            router: Router::new(Arc::new(config)),
+            now: Time::ZERO,
+            facts: Vec::new(),
+            words: Words(word),
+            requests: 0,
+            refuse: false,
+            names: Vec::new(),
+            listed: Vec::new(),
+        };
+        bench.list((0..hosts as u64).collect());
+        bench
+    }
+
+    /// Lets the list that the router began with be history: t = 0 is long after it.
+    pub fn settle_long_ago(&mut self) {
+        self.advance(self.now + LONG_AGO, |_| {});
+    }
+
+    pub fn set_word(&mut self, word: u64) {
+        self.words.0 = word;
+    }
+
+    /// A call of the router.
+    pub fn tell<R>(&mut self, what: impl FnOnce(&mut Router, &mut Cx<'_>) -> R) -> R {
+        let cx = &mut Cx { now: self.now, rng: &mut self.words, facts: &mut self.facts };
+        what(&mut self.router, cx)
+    }
+
+    /// Gives the router a new list.
+    pub fn list(&mut self, members: Vec<u64>) {
+        let list: Vec<Member> = members.iter().map(|&key| Member { key: MemberKey(key), weight: 1, zone: 0 }).collect();
+        self.listed = members;
+        self.tell(|router, cx| router.on_members(cx, &list, None));
+        for (id, key) in self.router.endpoints() {
+            if !self.names.iter().any(|(known, _)| *known == id) {
+                self.names.push((id, key.0));
+            }
+        }
+        self.drain();
+    }
+
+    /// The member an endpoint is or was.
+    pub fn member(&self, endpoint: EndpointId) -> u64 {
+        self.names.iter().find(|(id, _)| *id == endpoint).map_or(u64::MAX, |(_, member)| *member)
+    }
+
+    pub fn standing(&self, member: u64) -> Option<Standing> {
+        self.router.standing_of(MemberKey(member))
+    }
+
+    /// Sets an endpoint's health by the result of a probe.
+    pub fn probe(&mut self, member: u64, healthy: bool) {
+        let id = self.router.endpoints().find(|(_, key)| key.0 == member).map(|(id, _)| id);
+        if let Some(id) = id {
+            self.tell(|router, cx| router.on_probe(cx, id, healthy));
+            self.drain();
+        }
+    }
+
+    /// Lets time pass up to `now`, whatever is due on the way included. `seen` is called after each.
+    pub fn advance(&mut self, now: Time, mut seen: impl FnMut(&Bench)) {
+        while self.router.upkeep_due() <= now {
+            self.now = self.now.max(self.router.upkeep_due());
+            self.drain();
+            seen(self);
+        }
+        self.now = self.now.max(now);
+    }
+
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Every dial succeeds at once, or fails at once.
+    fn drain(&mut self) {
+        while let Some(upkeep) = self.tell(Router::poll_upkeep) {
+            if let Upkeep::Connect { conn, .. } = upkeep {
+                if self.refuse {
+                    self.tell(|router, cx| router.on_connect_failed(cx, conn, Trouble::ConnectRefused));
+                } else {
+                    self.tell(|router, cx| router.on_connected(cx, conn));
+                }
+            }
+        }
+    }
+
+    /// Begins a request and brings it as far as it goes.
+    pub fn begin(&mut self) -> (Flight, Step) {
+        self.requests += 1;
+        let ask = Ask { request: RequestKey(self.requests), timeout: None, idempotent: true };
+        let mut flight = self.tell(|router, cx| router.begin(cx, ask));
+        let step = self.step(&mut flight);
+        (flight, step)
+    }
+
+    pub fn step(&mut self, flight: &mut Flight) -> Step {
+        let mut step = self.tell(|router, cx| router.step(cx, flight));
+        self.drain();
+        if matches!(step, Step::Wait { .. }) {
+            step = self.tell(|router, cx| router.step(cx, flight));
+            self.drain();
+        }
+        step
+    }
+
+    pub fn report(&mut self, flight: &mut Flight, attempt: Try, outcome: Outcome) -> Step {
+        self.tell(|router, cx| router.report(cx, flight, attempt.attempt, outcome));
+        self.drain();
+        self.step(flight)
+    }
+
+    pub fn abandon(&mut self, flight: Flight) {
+        self.tell(|router, cx| router.abandon(cx, flight));
+        self.drain();
+    }
+
+    /// The random word with which a uniform choice among the candidates falls on that member;
+    /// `None` if the balancer does not see it.
+    pub fn word_for(&self, member: u64) -> Option<u64> {
+        let all = self.router.in_panic();
+        let mut candidates =
+            self.listed.iter().filter(|&&key| all || self.standing(key).is_some_and(|s| s.seen_healthy));
+        let at = candidates.clone().position(|&key| key == member)?;
+        let n = candidates.by_ref().count() as u128;
+        Some((((at as u128) << 64).div_ceil(n)) as u64)
+    }
+}
+
+/// An answer without a body.
+pub fn answered(status: u16) -> Outcome {
+    Outcome::Answered { status, body_follows: false }
+}

@@ -1,0 +1,227 @@
+//! Vectors of choosing: who is picked, what the balancer sees when, when health is ignored.
+
+use super::Compared;
+use super::Halt;
+use super::bench::Bench;
+use super::bench::boundless;
+use super::bench::probed;
+use super::differ;
+use super::expectation;
+use super::not_replayable;
+use super::only;
+use super::yaml::Node;
+use crate::policy::Flag;
+use crate::policy::PolicyConfig;
+use crate::policy::Step;
+use crate::policy::Verdict;
+use crate::policy::config::LbPolicy;
+use crate::policy::config::Panic;
+use crate::units::Ratio;
+use crate::units::Span;
+use crate::units::Time;
+
+/// A router whose endpoints are healthy or not as probes say.
+fn with_health(config: PolicyConfig, hosts: usize, word: u64, healthy: impl Fn(usize) -> bool) -> Bench {
+    let mut bench = Bench::new(PolicyConfig { health_check: Some(probed()), ..config }, hosts, word);
+    for host in 0..hosts {
+        bench.probe(host as u64, true);
+    }
+    // Only one that was healthy before becomes unhealthy; a new one is merely unknown.
+    for host in (0..hosts).filter(|&host| !healthy(host)) {
+        bench.probe(host as u64, false);
+    }
+    bench
+}
+
+/// Who gets the next request; it stays under way.
+fn pick(bench: &mut Bench) -> Result<u64, Halt> {
+    match bench.begin() {
+        (_, Step::Try(attempt)) => Ok(attempt.member.0),
+        (_, other) => not_replayable(format!("a pick became {other:?}")),
+    }
+}
+
+/// `lb_picks`: a sequence of picks, with changes of health between.
+pub fn picks(vector: &Node) -> Compared {
+    let config = vector.get("config");
+    only(config, "config", &["policy", "seed_index", "weights"])?;
+    let setting = |key: &str| config.and_then(|config| config.get(key));
+    match setting("policy").map(Node::text).transpose()? {
+        Some("round_robin") | None => {}
+        Some(other) => return not_replayable(format!("scsim does not replay picks of `{other}`")),
+    }
+    if let Some(weights) = setting("weights") {
+        let weights = weights.wholes()?;
+        if weights.iter().any(|weight| *weight != weights[0]) {
+            return not_replayable("scsim does not weigh endpoints");
+        }
+    }
+    let Some(index) = setting("seed_index") else { return not_replayable("it does not say where the index starts") };
+    let hosts = vector.get("hosts").ok_or_else(|| vector.wrong("it needs `hosts`"))?.words()?;
+    let expect = expectation(vector)?;
+    only(Some(expect), "expect", &["picks"])?;
+    let expected = expect.get("picks").ok_or_else(|| expect.wrong("it expects no `picks`"))?.wholes()?;
+    let config = PolicyConfig { lb_policy: LbPolicy::RoundRobin, panic: Panic::Never, ..boundless() };
+    let mut bench = with_health(config, hosts.len(), index.whole()?, |_| true);
+    let mut got = Vec::new();
+    match vector.get("timeline") {
+        None => {
+            for _ in &expected {
+                got.push(pick(&mut bench)?);
+            }
+        }
+        Some(timeline) => {
+            for step in timeline.list()? {
+                only(Some(step), "a step", &["pick", "op", "host"])?;
+                if let Some(n) = step.get("pick") {
+                    for _ in 0..n.whole()?.min(100_000) {
+                        got.push(pick(&mut bench)?);
+                    }
+                    continue;
+                }
+                let name = step.get("host").ok_or_else(|| step.wrong("a step needs `pick`, or `op` and `host`"))?;
+                let host = hosts.iter().position(|host| Ok(host.as_str()) == name.text());
+                let host = host.ok_or_else(|| name.wrong("there is no such host"))?;
+                match step.get("op").map_or(Ok(""), Node::text)? {
+                    // To the balancer, one that is out and one that fails its probes are the same.
+                    "eject" => bench.probe(host as u64, false),
+                    "uneject" => bench.probe(host as u64, true),
+                    other => return not_replayable(format!("scsim does not know the op `{other}`")),
+                }
+            }
+        }
+    }
+    let mut lines = Vec::new();
+    differ(&mut lines, "picks", &expected, &got);
+    Ok(lines)
+}
+
+/// `panic`: with so many healthy, is health ignored?
+pub fn panic(vector: &Node) -> Compared {
+    let config = vector.get("config");
+    only(config, "config", &["threshold"])?;
+    let percent = config.and_then(|config| config.get("threshold")).map_or(Ok(50), Node::small)?;
+    if percent > 100 {
+        return Err(vector.wrong("a threshold is a percentage").into());
+    }
+    let panic = if percent == 0 { Panic::Never } else { Panic::Below(Ratio::from_percent(percent)) };
+    let sets = vector.get("sets").ok_or_else(|| vector.wrong("it needs `sets`"))?.list()?;
+    let [set] = sets else { return not_replayable("scsim has one priority") };
+    only(Some(set), "a set", &["healthy", "degraded", "total"])?;
+    let count = |key: &str| set.get(key).map_or(Ok(0), Node::small);
+    let (healthy, total) = (count("healthy")?, count("total")?);
+    if count("degraded")? > 0 {
+        return not_replayable("scsim has no degraded endpoints");
+    }
+    if healthy > total || total > 10_000 {
+        return Err(set.wrong("more are healthy than there are, or too many").into());
+    }
+    let expect = expectation(vector)?;
+    only(Some(expect), "expect", &["panic", "share_each", "code", "flags", "attempts"])?;
+    let mut bench =
+        with_health(PolicyConfig { panic, ..boundless() }, total as usize, 0, |host| host < healthy as usize);
+    let mut lines = Vec::new();
+    if let Some(node) = expect.get("panic") {
+        let expected = node.list()?.iter().map(Node::truth).collect::<Result<Vec<_>, _>>()?;
+        differ(&mut lines, "panic", &expected, &vec![bench.router.in_panic()]);
+    }
+    if let Some(share) = expect.get("share_each") {
+        // Round robin over a whole number of rounds is exact.
+        let mut hits = vec![0_u32; total as usize];
+        for _ in 0..total * 4 {
+            hits[pick(&mut bench)? as usize] += 1;
+        }
+        let got: Vec<f64> = hits.iter().map(|&n| f64::from(n) / f64::from(total * 4)).collect();
+        differ(&mut lines, "share_each", &vec![share.number()?; total as usize], &got);
+    }
+    if ["code", "flags", "attempts"].iter().any(|key| expect.get(key).is_some()) {
+        match bench.begin() {
+            (_, Step::Done(verdict)) => lines.extend(verdict_lines(expect, verdict)?),
+            (_, other) => lines.push(format!("+ the request became {other:?}")),
+        }
+    }
+    Ok(lines)
+}
+
+/// Compares `code`, `flags` and `attempts`.
+pub fn verdict_lines(expect: &Node, verdict: Verdict) -> Compared {
+    let mut lines = Vec::new();
+    if let Some(code) = expect.get("code") {
+        differ(&mut lines, "code", &code.small()?, &u32::from(verdict.status));
+    }
+    if let Some(flags) = expect.get("flags") {
+        let mut expected: Vec<&str> = flags.text()?.split(',').map(str::trim).collect();
+        let mut got: Vec<&str> =
+            Flag::ALL.into_iter().filter(|&flag| verdict.flags.has(flag)).map(Flag::name).collect();
+        expected.sort_unstable();
+        got.sort_unstable();
+        differ(&mut lines, "flags", &expected, &got);
+    }
+    if let Some(attempts) = expect.get("attempts") {
+        differ(&mut lines, "attempts", &attempts.small()?, &u32::from(verdict.attempts));
+    }
+    Ok(lines)
+}
+
+/// `lb_visibility`: when a change of health reaches the balancer.
+pub fn visibility(vector: &Node) -> Compared {
+    let config = vector.get("config");
+    only(config, "config", &["update_merge_window"])?;
+    let window = config.and_then(|config| config.get("update_merge_window")).map_or(Ok(1_000), Node::whole)?;
+    let mut names: Vec<String> = Vec::new();
+    let mut changes = Vec::new();
+    let mut first = Vec::new();
+    for step in vector.get("timeline").ok_or_else(|| vector.wrong("it needs `timeline`"))?.list()? {
+        only(Some(step), "a step", &["t", "host", "health"])?;
+        let need = |key: &str| step.get(key).ok_or_else(|| step.wrong(&format!("a step needs `{key}`")));
+        let healthy = match need("health")?.text()? {
+            "ok" => true,
+            "ejected" => false,
+            _ => return Err(need("health")?.wrong("ok or ejected").into()),
+        };
+        let name = need("host")?.text()?;
+        let host = names.iter().position(|known| known == name).unwrap_or_else(|| {
+            names.push(name.to_owned());
+            first.push(!healthy);
+            names.len() - 1
+        });
+        changes.push((need("t")?.whole()?, host, healthy));
+    }
+    let config = PolicyConfig { update_merge_window: Span::from_millis(window), ..boundless() };
+    let mut bench = with_health(config, names.len(), 0, |host| first[host]);
+    bench.settle_long_ago();
+    let zero = bench.now();
+    let mut seen: Vec<bool> = first.clone();
+    let mut changed: Vec<(u64, usize)> = Vec::new();
+    let mut look = |bench: &Bench| {
+        for (host, before) in seen.iter_mut().enumerate() {
+            let now = bench.standing(host as u64).is_some_and(|standing| standing.seen_healthy);
+            if now != *before {
+                *before = now;
+                changed.push((bench.now().since(zero).as_millis(), host));
+            }
+        }
+    };
+    let at = |ms: u64| -> Time { zero + Span::from_millis(ms) };
+    let mut last = 0;
+    for (ms, host, healthy) in changes {
+        last = ms;
+        bench.advance(at(ms), &mut look);
+        bench.probe(host as u64, healthy);
+        look(&bench);
+    }
+    bench.advance(at(last + 10 * window.max(1)), &mut look);
+    let expect = expectation(vector)?;
+    only(Some(expect), "expect", &["visible_at"])?;
+    let visible = expect.get("visible_at").ok_or_else(|| expect.wrong("it expects no `visible_at`"))?;
+    let mut lines = Vec::new();
+    if visible.entries().is_empty() {
+        let got: Vec<u64> = changed.iter().map(|(ms, _)| *ms).collect();
+        differ(&mut lines, "visible_at", &visible.wholes()?, &got);
+    }
+    for (name, node) in visible.entries() {
+        let got: Vec<u64> = changed.iter().filter(|(_, host)| names[*host] == *name).map(|(ms, _)| *ms).collect();
+        differ(&mut lines, &format!("visible_at of {name}"), &vec![node.whole()?], &got);
+    }
+    Ok(lines)
+}

@@ -1,0 +1,458 @@
+//! Vectors of passive ejection: results by host over time, and who is out when.
+//!
+//! *Knows* how to make an attempt to a given host end in a given way. Where local failures are not
+//! split off, all attempts are begun when their host is listed, so that they can also end while it
+//! is out; in split mode getting a connection counts, so each begins when its result is due.
+
+use super::Compared;
+use super::Halt;
+use super::bench::Bench;
+use super::bench::answered;
+use super::bench::boundless;
+use super::differ;
+use super::expectation;
+use super::not_replayable;
+use super::only;
+use super::yaml::Node;
+use crate::policy::Fact;
+use crate::policy::Flight;
+use crate::policy::Outcome;
+use crate::policy::PolicyConfig;
+use crate::policy::Step;
+use crate::policy::Trouble;
+use crate::policy::Try;
+use crate::policy::config::LbPolicy;
+use crate::policy::config::OutlierDetection;
+use crate::policy::config::Pool;
+use crate::policy::config::PoolProtocol;
+use crate::policy::fact::Detector;
+use crate::policy::fact::NotEjected;
+use crate::units::Span;
+use crate::units::Time;
+
+type Number = fn(&mut OutlierDetection, u32);
+type Length = fn(&mut OutlierDetection, Span);
+type Switch = fn(&mut OutlierDetection, bool);
+
+const NUMBERS: [(&str, Number); 17] = [
+    ("consecutive_5xx", |od, n| od.consecutive_5xx = n),
+    ("consecutive_gateway_failure", |od, n| od.consecutive_gateway_failure = n),
+    ("consecutive_local_origin_failure", |od, n| od.consecutive_local_origin_failure = n),
+    ("enforcing_consecutive_5xx", |od, n| od.enforcing_consecutive_5xx = n),
+    ("enforcing_consecutive_gateway_failure", |od, n| od.enforcing_consecutive_gateway_failure = n),
+    ("enforcing_consecutive_local_origin_failure", |od, n| od.enforcing_consecutive_local_origin_failure = n),
+    ("enforcing_success_rate", |od, n| od.enforcing_success_rate = n),
+    ("enforcing_local_origin_success_rate", |od, n| od.enforcing_local_origin_success_rate = n),
+    ("enforcing_failure_percentage", |od, n| od.enforcing_failure_percentage = n),
+    ("enforcing_failure_percentage_local_origin", |od, n| od.enforcing_failure_percentage_local_origin = n),
+    ("success_rate_minimum_hosts", |od, n| od.success_rate_minimum_hosts = n),
+    ("success_rate_request_volume", |od, n| od.success_rate_request_volume = n),
+    ("success_rate_stdev_factor", |od, n| od.success_rate_stdev_factor = n),
+    ("failure_percentage_minimum_hosts", |od, n| od.failure_percentage_minimum_hosts = n),
+    ("failure_percentage_request_volume", |od, n| od.failure_percentage_request_volume = n),
+    ("failure_percentage_threshold", |od, n| od.failure_percentage_threshold = n),
+    ("max_ejection_percent", |od, n| od.max_ejection_percent = n),
+];
+
+/// In milliseconds. The base goes first: it moves the default of the maximum.
+const LENGTHS: [(&str, Length); 4] = [
+    ("base_ejection_time", |od, span| {
+        od.base_ejection_time = span;
+        od.max_ejection_time = od.max_ejection_time.max(span);
+    }),
+    ("max_ejection_time", |od, span| od.max_ejection_time = span),
+    ("max_ejection_time_jitter", |od, span| od.max_ejection_time_jitter = span),
+    ("interval", |od, span| od.interval = span),
+];
+
+const SWITCHES: [(&str, Switch); 4] = [
+    ("split_external_local_origin_errors", |od, on| od.split_external_local_origin_errors = on),
+    ("always_eject_one_host", |od, on| od.always_eject_one_host = on),
+    ("successful_active_health_check_uneject_host", |od, on| od.successful_active_health_check_uneject_host = on),
+    ("strict_envoy", |od, on| od.strict_envoy = on),
+];
+
+fn read(vector: &Node) -> Result<OutlierDetection, Halt> {
+    let mut od = OutlierDetection::envoy_default();
+    let Some(config) = vector.get("config") else { return Ok(od) };
+    let known: Vec<&str> = NUMBERS
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(LENGTHS.iter().map(|(name, _)| *name))
+        .chain(SWITCHES.iter().map(|(name, _)| *name))
+        .collect();
+    only(Some(config), "outlier_detection", &known)?;
+    for (name, set) in NUMBERS {
+        if let Some(node) = config.get(name) {
+            set(&mut od, node.small()?);
+        }
+    }
+    for (name, set) in LENGTHS {
+        if let Some(node) = config.get(name) {
+            set(&mut od, Span::from_millis(node.whole()?));
+        }
+    }
+    for (name, set) in SWITCHES {
+        if let Some(node) = config.get(name) {
+            set(&mut od, node.truth()?);
+        }
+    }
+    Ok(od)
+}
+
+/// `config_error`: Envoy refuses the configuration, naming a field.
+pub fn config_error(vector: &Node) -> Compared {
+    let config = PolicyConfig { outlier_detection: Some(read(vector)?), ..boundless() };
+    let expect = expectation(vector)?;
+    only(Some(expect), "expect", &["error"])?;
+    let expected = expect.get("error").map_or(Ok(""), Node::text)?;
+    let problems = config.check().err().unwrap_or_default();
+    let names_it = |field: &str| expected.contains(field.rsplit('.').next().unwrap_or(field));
+    if problems.iter().any(|problem| names_it(problem.field)) {
+        return Ok(Vec::new());
+    }
+    let got: Vec<String> = problems.iter().map(|p| format!("{} {}", p.field, p.message)).collect();
+    Ok(vec![format!("- refused: {expected}"), format!("+ refused: {}", got.join("; "))])
+}
+
+/// One thing on the time line.
+#[derive(Clone, Copy)]
+enum Doing<'a> {
+    Result(usize, &'a str),
+    Remove(usize),
+    Add(usize),
+    Expect(&'a Node),
+}
+
+struct Stage<'a> {
+    bench: Bench,
+    hosts: Vec<String>,
+    split: bool,
+    steps: Vec<(u64, Doing<'a>)>,
+    /// Attempts under way, by host.
+    open: Vec<(usize, Flight, Try)>,
+}
+
+/// `outlier`: the whole time line.
+pub fn timeline(vector: &Node) -> Compared {
+    let od = read(vector)?;
+    let hosts = vector.get("hosts").ok_or_else(|| vector.wrong("a vector of kind outlier needs `hosts`"))?.words()?;
+    let timeline = vector.get("timeline").ok_or_else(|| vector.wrong("it needs `timeline`"))?;
+    let steps = steps(timeline, &hosts)?;
+    let mut config = PolicyConfig {
+        outlier_detection: Some(od),
+        lb_policy: LbPolicy::Random,
+        // Every attempt makes its own connection, so that each may fail to.
+        pool: Pool { protocol: PoolProtocol::Http1, max_requests_per_connection: 1 },
+        ..boundless()
+    };
+    if let Err(problems) = config.check() {
+        return Err(vector.wrong(&format!("{} {}", problems[0].field, problems[0].message)).into());
+    }
+    let dice = [od.enforcing_consecutive_5xx, od.enforcing_consecutive_gateway_failure, od.enforcing_success_rate];
+    if dice.iter().any(|percent| !matches!(percent, 0 | 100)) || !od.max_ejection_time_jitter.is_zero() {
+        return not_replayable("it depends on a roll of dice");
+    }
+    let overflows = steps.iter().any(|(_, doing)| matches!(doing, Doing::Result(_, "overflow")));
+    if overflows {
+        if steps.iter().any(|(_, doing)| matches!(doing, Doing::Result(_, other) if *other != "overflow")) {
+            return not_replayable("breaker overflow among other results");
+        }
+        config.circuit_breakers.max_pending_requests = 0;
+    }
+    let bench = Bench::new(config, hosts.len(), 0);
+    let split = od.split_external_local_origin_errors;
+    let mut stage = Stage { bench, hosts, split, steps: steps.clone(), open: Vec::new() };
+    if !overflows {
+        for host in 0..stage.hosts.len() {
+            stage.begin_all(host, 0)?;
+        }
+    }
+    let mut lines = Vec::new();
+    for (i, (at, doing)) in steps.iter().enumerate() {
+        stage.bench.advance(Time::ZERO + Span::from_millis(*at), |_| {});
+        match *doing {
+            Doing::Result(host, result) => stage.result(host, result)?,
+            Doing::Remove(host) => {
+                let left = stage.bench.listed.iter().copied().filter(|&member| member != host as u64).collect();
+                stage.bench.list(left);
+                stage.abandon_all(host);
+            }
+            Doing::Add(host) => {
+                let mut members = stage.bench.listed.clone();
+                members.push(host as u64);
+                stage.bench.list(members);
+                stage.begin_all(host, i)?;
+            }
+            Doing::Expect(expect) => {
+                let before = lines.len();
+                stage.compare(expect, &mut lines)?;
+                if lines.len() > before {
+                    lines.insert(before, format!("t={at} ms (line {})", expect.line));
+                }
+            }
+        }
+    }
+    if !lines.is_empty() {
+        lines.push("what happened:".to_owned());
+        lines.extend(
+            stage
+                .events()
+                .into_iter()
+                .map(|(at, event)| format!("  t={} ms {}", at.since(Time::ZERO).as_millis(), event.join(" "))),
+        );
+    }
+    Ok(lines)
+}
+
+/// The time line with repetitions written out, in order of time.
+fn steps<'a>(timeline: &'a Node, hosts: &[String]) -> Result<Vec<(u64, Doing<'a>)>, Halt> {
+    let mut steps = Vec::new();
+    let mut expects = false;
+    for step in timeline.list()? {
+        only(Some(step), "a step", &["t", "host", "result", "repeat", "every", "op", "expect"])?;
+        let at = step.get("t").ok_or_else(|| step.wrong("a step needs `t`"))?.whole()?;
+        let host = match step.get("host") {
+            None => None,
+            Some(node) => {
+                let name = node.text()?;
+                Some(
+                    hosts
+                        .iter()
+                        .position(|h| h == name)
+                        .ok_or_else(|| node.wrong(&format!("there is no host `{name}`")))?,
+                )
+            }
+        };
+        let needs_host = || host.ok_or_else(|| step.wrong("a step with a result or an op needs `host`"));
+        if let Some(result) = step.get("result") {
+            let (host, result) = (needs_host()?, result.text()?);
+            let repeat = step.get("repeat").map_or(Ok(1), Node::whole)?;
+            let every = step.get("every").map_or(Ok(0), Node::whole)?;
+            if repeat > 100_000 {
+                return Err(step.wrong("at most 100000 repetitions").into());
+            }
+            steps
+                .extend((0..repeat).map(|i| (at.saturating_add(i.saturating_mul(every)), Doing::Result(host, result))));
+        }
+        if let Some(op) = step.get("op") {
+            let host = needs_host()?;
+            match op.text()? {
+                "remove_host" => steps.push((at, Doing::Remove(host))),
+                "add_host" => steps.push((at, Doing::Add(host))),
+                other => return not_replayable(format!("scsim does not know the op `{other}`")),
+            }
+        }
+        if let Some(expect) = step.get("expect") {
+            expects = true;
+            steps.push((at, Doing::Expect(expect)));
+        }
+    }
+    if !expects {
+        return Err(timeline.wrong("a time line expects something at some instant").into());
+    }
+    steps.sort_by_key(|(at, _)| *at);
+    Ok(steps)
+}
+
+impl Stage<'_> {
+    /// Begins the attempts whose results come before the host leaves the list.
+    fn begin_all(&mut self, host: usize, from: usize) -> Result<(), Halt> {
+        if self.split {
+            return Ok(());
+        }
+        let rest = self.steps[from..].iter().skip(usize::from(from > 0));
+        let here = rest.take_while(|(_, doing)| !matches!(doing, Doing::Remove(gone) if *gone == host));
+        let results = here.filter(|(_, doing)| matches!(doing, Doing::Result(of, _) if *of == host)).count();
+        for _ in 0..results {
+            self.begin(host)?;
+        }
+        Ok(())
+    }
+
+    /// Begins an attempt that gets a connection to the host.
+    fn begin(&mut self, host: usize) -> Result<(), Halt> {
+        let Some(word) = self.bench.word_for(host as u64) else {
+            return not_replayable(format!("the balancer sends nothing to {}, which is out", self.hosts[host]));
+        };
+        self.bench.set_word(word);
+        let (flight, step) = self.bench.begin();
+        match step {
+            Step::Try(attempt) if attempt.member.0 == host as u64 => {
+                self.open.push((host, flight, attempt));
+                Ok(())
+            }
+            other => not_replayable(format!("an attempt on {} became {other:?}", self.hosts[host])),
+        }
+    }
+
+    fn abandon_all(&mut self, host: usize) {
+        for (of, flight, attempt) in std::mem::take(&mut self.open) {
+            if of == host {
+                self.bench.abandon(flight);
+            } else {
+                self.open.push((of, flight, attempt));
+            }
+        }
+    }
+
+    fn result(&mut self, host: usize, result: &str) -> Result<(), Halt> {
+        let outcome = match result {
+            "connect_failed" => Outcome::Failed(Trouble::ConnectRefused),
+            "reset" => Outcome::Failed(Trouble::Reset { sent: true }),
+            "timeout" => Outcome::Failed(Trouble::Timeout),
+            "overflow" => {
+                self.bench.set_word(0);
+                let (_, step) = self.bench.begin();
+                return match step {
+                    Step::Done(_) => Ok(()),
+                    other => not_replayable(format!("no overflow, but {other:?}")),
+                };
+            }
+            // Without the split, getting a connection changes nothing; the reserve stays open.
+            "pool_ready" => return if self.split { self.begin(host) } else { Ok(()) },
+            "client_disconnect" => {
+                let (flight, _) = self.take(host)?;
+                self.bench.abandon(flight);
+                return Ok(());
+            }
+            code => match code.parse() {
+                Ok(status) if (100..600).contains(&status) => answered(status),
+                _ => return not_replayable(format!("scsim does not know the result `{code}`")),
+            },
+        };
+        if self.split && result == "connect_failed" {
+            let Some(word) = self.bench.word_for(host as u64) else {
+                return not_replayable(format!("the balancer sends nothing to {}, which is out", self.hosts[host]));
+            };
+            self.bench.set_word(word);
+            self.bench.refuse = true;
+            let (_, step) = self.bench.begin();
+            self.bench.refuse = false;
+            return match step {
+                Step::Done(_) => Ok(()),
+                other => not_replayable(format!("a refused connection became {other:?}")),
+            };
+        }
+        // A status says that a connection was got just before; other results end one that was got.
+        if self.split && matches!(outcome, Outcome::Answered { .. }) {
+            self.begin(host)?;
+        }
+        let (mut flight, attempt) = self.take(host)?;
+        let _ = self.bench.report(&mut flight, attempt, outcome);
+        Ok(())
+    }
+
+    /// An attempt on the host that is under way; in split mode one that begins now if there is none.
+    fn take(&mut self, host: usize) -> Result<(Flight, Try), Halt> {
+        if !self.open.iter().any(|(of, ..)| *of == host) {
+            self.begin(host)?;
+        }
+        match self.open.iter().position(|(of, ..)| *of == host) {
+            Some(at) => {
+                let (_, flight, attempt) = self.open.remove(at);
+                Ok((flight, attempt))
+            }
+            None => not_replayable(format!("no attempt on {} is under way", self.hosts[host])),
+        }
+    }
+
+    fn name(&self, endpoint: crate::policy::EndpointId) -> String {
+        self.hosts.get(self.bench.member(endpoint) as usize).cloned().unwrap_or_else(|| "?".to_owned())
+    }
+
+    /// What Envoy's event log would have.
+    fn events(&self) -> Vec<(Time, Vec<String>)> {
+        let eject = |endpoint, detector, enforced: bool| {
+            vec!["eject".to_owned(), self.name(endpoint), detector_name(detector).to_owned(), enforced.to_string()]
+        };
+        let logged = self.bench.facts.iter().filter_map(|(at, fact)| match *fact {
+            Fact::Ejected { endpoint, detector, .. } => Some((*at, eject(endpoint, detector, true))),
+            Fact::NotEjected { endpoint, detector, because: NotEjected::NotEnforced } => {
+                Some((*at, eject(endpoint, detector, false)))
+            }
+            Fact::Unejected { endpoint } => Some((*at, vec!["uneject".to_owned(), self.name(endpoint)])),
+            _ => None,
+        });
+        logged.collect()
+    }
+
+    fn detected(&self, name: &str) -> u64 {
+        let found = self.bench.facts.iter().filter(|(_, fact)| match fact {
+            Fact::Ejected { detector, .. } | Fact::NotEjected { detector, .. } => detector_name(*detector) == name,
+            _ => false,
+        });
+        found.count() as u64
+    }
+
+    fn compare(&self, expect: &Node, lines: &mut Vec<String>) -> Result<(), Halt> {
+        for (key, node) in expect.entries() {
+            match key.as_str() {
+                "ejected" => {
+                    let out = |host: usize| self.bench.standing(host as u64).is_some_and(|standing| standing.ejected);
+                    let mut got: Vec<String> =
+                        (0..self.hosts.len()).filter(|&host| out(host)).map(|host| self.hosts[host].clone()).collect();
+                    let mut expected = node.words()?;
+                    got.sort();
+                    expected.sort();
+                    differ(lines, key, &expected, &got);
+                }
+                "events" => {
+                    let expected: Vec<Vec<String>> = node.list()?.iter().map(Node::words).collect::<Result<_, _>>()?;
+                    let got: Vec<Vec<String>> = self.events().into_iter().map(|(_, event)| event).collect();
+                    differ(lines, key, &expected, &got);
+                }
+                "events_last" => {
+                    let expected = node.words()?;
+                    let mut got = self.events().pop().map_or(Vec::new(), |(_, event)| event);
+                    got.truncate(expected.len());
+                    differ(lines, key, &expected, &got);
+                }
+                "multiplier" | "num_ejections" => {
+                    for (name, number) in node.entries() {
+                        let host = self.hosts.iter().position(|host| host == name);
+                        let host = host.ok_or_else(|| number.wrong(&format!("there is no host `{name}`")))?;
+                        let got = self.bench.standing(host as u64);
+                        let got = got.map_or(0, |s| if key == "multiplier" { s.multiplier } else { s.ejections });
+                        differ(lines, &format!("{key} of {name}"), &number.small()?, &got);
+                    }
+                }
+                "overflow" => {
+                    let over = |fact: &Fact| matches!(fact, Fact::NotEjected { because: NotEjected::Overflow, .. });
+                    let got = self.bench.facts.iter().filter(|(_, fact)| over(fact)).count() as u64;
+                    differ(lines, key, &node.whole()?, &got);
+                }
+                "ejections_active" => differ(lines, key, &node.small()?, &self.bench.router.ejected()),
+                "detected" => {
+                    for (name, number) in node.entries() {
+                        differ(lines, &format!("detected {name}"), &number.whole()?, &self.detected(name));
+                    }
+                }
+                "sr_mean" | "sr_threshold" => {
+                    let rates = self.bench.router.success_rates();
+                    let got = rates.map(|rates| if key == "sr_mean" { rates.mean } else { rates.threshold });
+                    // Vectors give three decimals.
+                    if !got.is_some_and(|got| (got - node.number().unwrap_or(f64::NAN)).abs() < 0.000_6) {
+                        differ(lines, key, &Some(node.number()?), &got);
+                    }
+                }
+                other => return not_replayable(format!("scsim does not know `{other}` in expect")),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Envoy's name of a detector in its event log.
+fn detector_name(detector: Detector) -> &'static str {
+    match detector {
+        Detector::Consecutive5xx => "consecutive_5xx",
+        Detector::ConsecutiveGatewayFailure => "consecutive_gateway_failure",
+        Detector::ConsecutiveLocalOriginFailure => "consecutive_local_origin_failure",
+        Detector::SuccessRate => "success_rate",
+        Detector::FailurePercentage => "failure_percentage",
+        Detector::LocalOriginSuccessRate => "success_rate_local_origin",
+        Detector::LocalOriginFailurePercentage => "failure_percentage_local_origin",
+        Detector::FailuresInWindow => "failures_in_window",
+    }
+}

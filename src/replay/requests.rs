@@ -1,0 +1,396 @@
+//! Vectors of one request: what is retried, where, after which wait, and what the caller gets.
+
+use super::Compared;
+use super::Halt;
+use super::bench::Bench;
+use super::bench::answered;
+use super::bench::boundless;
+use super::choice::verdict_lines;
+use super::differ;
+use super::expectation;
+use super::not_replayable;
+use super::only;
+use super::yaml::Node;
+use crate::policy::Fact;
+use crate::policy::Flag;
+use crate::policy::Flight;
+use crate::policy::Outcome;
+use crate::policy::PolicyConfig;
+use crate::policy::Step;
+use crate::policy::Trouble;
+use crate::policy::Verdict;
+use crate::policy::config::CircuitBreakers;
+use crate::policy::config::LbPolicy;
+use crate::policy::config::RetryBudget;
+use crate::policy::config::RetryOn;
+use crate::policy::config::RetryPolicy;
+use crate::policy::fact::Denial;
+use crate::units::Ratio;
+use crate::units::Span;
+use crate::units::Time;
+
+fn retrying(policy: RetryPolicy) -> PolicyConfig {
+    PolicyConfig { retry_policy: Some(policy), lb_policy: LbPolicy::FirstListed, ..boundless() }
+}
+
+/// The conditions of a comma-separated list, or the one that scsim does not have.
+fn conditions(names: &str) -> Result<RetryOn, String> {
+    let mut set = RetryOn::NONE;
+    for name in names.split(',').map(str::trim) {
+        set = set.with(RetryOn::named(name).ok_or_else(|| format!("retry_on {name}"))?);
+    }
+    Ok(set)
+}
+
+/// How an attempt ends in a column of a matrix.
+fn column(name: &str) -> Result<Outcome, String> {
+    match name {
+        "rst" | "close" => Ok(Outcome::Failed(Trouble::Reset { sent: true })),
+        "refused" => Ok(Outcome::Failed(Trouble::ConnectRefused)),
+        code => match code.parse() {
+            Ok(status) if (100..600).contains(&status) => Ok(answered(status)),
+            _ => Err(format!("a failure `{code}`")),
+        },
+    }
+}
+
+/// `retry_matrix`: rows are conditions, columns failures, 1 is a retry. Cells that scsim has no
+/// model for leave the vector not replayable, unless another cell is wrong.
+pub fn matrix(vector: &Node) -> Compared {
+    only(vector.get("config"), "config", &[])?;
+    let rows = expectation(vector)?.entries();
+    // A row without columns is about per_try_timeout, a local reset.
+    let per_try =
+        vector.get("title").is_some_and(|title| title.text().is_ok_and(|text| text.contains("per_try_timeout")));
+    let (mut lines, mut unknown, mut held) = (Vec::new(), Vec::new(), 0);
+    for (row, cells) in rows {
+        let on = match conditions(row) {
+            Ok(on) => on,
+            Err(what) => {
+                unknown.push(what);
+                continue;
+            }
+        };
+        let mut cell = |name: &str, outcome: Outcome, expected: u32| {
+            let before = lines.len();
+            differ(&mut lines, &format!("{row} x {name}: retried"), &expected, &u32::from(retried(on, outcome)));
+            held += usize::from(lines.len() == before);
+        };
+        if cells.entries().is_empty() {
+            if !per_try {
+                return not_replayable("it does not say what fails");
+            }
+            cell("per_try_timeout", Outcome::Failed(Trouble::Timeout), cells.small()?);
+        }
+        for (name, expected) in cells.entries() {
+            match column(name) {
+                Ok(outcome) => cell(name, outcome, expected.small()?),
+                Err(what) => unknown.push(what),
+            }
+        }
+    }
+    unknown.sort();
+    unknown.dedup();
+    if lines.is_empty() && !unknown.is_empty() {
+        return not_replayable(format!("{held} cells hold; scsim does not model {}", unknown.join(", ")));
+    }
+    Ok(lines)
+}
+
+/// Whether an attempt that ends so is followed by another.
+fn retried(on: RetryOn, outcome: Outcome) -> bool {
+    let mut bench = Bench::new(retrying(RetryPolicy { retry_on: on, ..RetryPolicy::envoy_default() }), 1, 0);
+    if outcome == Outcome::Failed(Trouble::ConnectRefused) {
+        bench.refuse = true;
+        let _ = bench.begin();
+    } else if let (mut flight, Step::Try(attempt)) = bench.begin() {
+        let _ = bench.report(&mut flight, attempt, outcome);
+    }
+    bench.facts.iter().any(|(_, fact)| matches!(fact, Fact::Retrying { .. }))
+}
+
+/// Plays a request whose attempts end as told, the last ending repeated. Who got them, and the end.
+fn play(bench: &mut Bench, endings: &[Outcome]) -> Result<(Vec<u64>, Verdict), Halt> {
+    let (mut flight, mut step) = bench.begin();
+    let mut hosts = Vec::new();
+    loop {
+        match step {
+            Step::Try(attempt) => {
+                let ending = endings.get(hosts.len()).or(endings.last());
+                let Some(&outcome) = ending else { return not_replayable("it has no attempts") };
+                hosts.push(attempt.member.0);
+                step = bench.report(&mut flight, attempt, outcome);
+            }
+            Step::Done(verdict) => return Ok((hosts, verdict)),
+            Step::Wait { until: Some(until) } => {
+                bench.advance(until, |_| {});
+                step = bench.step(&mut flight);
+            }
+            Step::Wait { until: None } | Step::Resolve => return not_replayable("the request waits for ever"),
+        }
+    }
+}
+
+/// `retry_sequence`: one request, its attempts' statuses, what was decided after each.
+pub fn sequence(vector: &Node) -> Compared {
+    let config = vector.get("config");
+    only(config, "config", &["retry_on", "num_retries"])?;
+    let Some(attempts) = vector.get("attempts") else { return not_replayable("it does not list its attempts") };
+    let mut policy = RetryPolicy::envoy_default();
+    if let Some(on) = config.and_then(|config| config.get("retry_on")) {
+        policy.retry_on =
+            conditions(on.text()?).map_err(|what| Halt::NotReplayable(format!("scsim does not model {what}")))?;
+    }
+    if let Some(n) = config.and_then(|config| config.get("num_retries")) {
+        policy.num_retries = n.small()?.min(250);
+    }
+    let mut endings = Vec::new();
+    for attempt in attempts.list()? {
+        endings.push(column(attempt.text()?).map_err(Halt::NotReplayable)?);
+    }
+    let expect = expectation(vector)?;
+    only(Some(expect), "expect", &["decisions", "code", "flags", "attempts", "stats"])?;
+    let mut bench = Bench::new(retrying(policy), 1, 0);
+    let (hosts, verdict) = play(&mut bench, &endings)?;
+    let decisions: Vec<String> =
+        bench.facts.iter().filter_map(|(_, fact)| decision(*fact)).map(str::to_owned).collect();
+    let mut lines = verdict_lines(expect, verdict)?;
+    if let Some(expected) = expect.get("decisions") {
+        differ(&mut lines, "decisions", &expected.words()?, &decisions);
+    }
+    for (name, node) in expect.get("stats").map_or(&[][..], Node::entries) {
+        let count = |what: &str| decisions.iter().filter(|decision| *decision == what).count();
+        let got = match name.as_str() {
+            "retry" | "limit_exceeded" => count(name),
+            "rq_total" => hosts.len(),
+            // The caller's answer only, not those that were retried.
+            code if code.starts_with("rq_") => usize::from(code[3..].parse() == Ok(verdict.status)),
+            other => return not_replayable(format!("scsim does not know the statistic `{other}`")),
+        };
+        differ(&mut lines, name, &node.whole()?, &(got as u64));
+    }
+    Ok(lines)
+}
+
+fn decision(fact: Fact) -> Option<&'static str> {
+    match fact {
+        Fact::Retrying { .. } => Some("retry"),
+        Fact::RetryDenied(Denial::LimitExceeded) => Some("limit_exceeded"),
+        Fact::RetryDenied(Denial::Overflow) => Some("overflow"),
+        Fact::RetryDenied(Denial::NotIdempotent) => Some("not_idempotent"),
+        _ => None,
+    }
+}
+
+/// `retry_hosts`: who gets each attempt of a request that always fails.
+pub fn hosts(vector: &Node) -> Compared {
+    let Some(config) = vector.get("config") else { return not_replayable("it has no `config`") };
+    only(Some(config), "config", &["hosts", "seed_index", "num_retries", "predicate", "max_attempts"])?;
+    let number = |key: &str, default: u32| config.get(key).map_or(Ok(default), Node::small);
+    let previous_hosts = match config.get("predicate").map(Node::text).transpose()? {
+        None => false,
+        Some("previous_hosts") => true,
+        Some(other) => return not_replayable(format!("scsim does not know the predicate `{other}`")),
+    };
+    let policy = RetryPolicy {
+        retry_on: RetryOn::FIVE_XX,
+        num_retries: number("num_retries", 1)?.min(250),
+        previous_hosts,
+        host_selection_retry_max_attempts: number("max_attempts", 1)?,
+        ..RetryPolicy::envoy_default()
+    };
+    let expect = expectation(vector)?;
+    only(Some(expect), "expect", &["hosts"])?;
+    let expected = expect.get("hosts").ok_or_else(|| expect.wrong("it expects no `hosts`"))?.wholes()?;
+    let config = PolicyConfig { lb_policy: LbPolicy::RoundRobin, ..retrying(policy) };
+    let mut bench = Bench::new(config, number("hosts", 1)?.min(10_000) as usize, u64::from(number("seed_index", 0)?));
+    let (got, _) = play(&mut bench, &[answered(503)])?;
+    let mut lines = Vec::new();
+    differ(&mut lines, "hosts", &expected, &got);
+    Ok(lines)
+}
+
+/// The wait after each failed attempt, with that random word.
+fn waits(policy: &RetryPolicy, word: u64) -> Vec<Span> {
+    let mut bench = Bench::new(retrying(policy.clone()), 1, word);
+    let (mut flight, mut step): (Flight, Step) = bench.begin();
+    let mut waits = Vec::new();
+    while let Step::Try(attempt) = step {
+        step = bench.report(&mut flight, attempt, answered(503));
+        match step {
+            Step::Wait { until: Some(until) } => {
+                waits.push(until.since(bench.now()));
+                bench.advance(until, |_| {});
+                step = bench.step(&mut flight);
+            }
+            // No wait at all: it went on at once.
+            Step::Try(_) => waits.push(Span::ZERO),
+            Step::Wait { until: None } | Step::Resolve | Step::Done(_) => {}
+        }
+    }
+    waits
+}
+
+/// `backoff`: the range of each wait, found by the words that fall on its ends.
+pub fn backoff(vector: &Node) -> Compared {
+    let Some(config) = vector.get("config") else { return not_replayable("it has no `config`") };
+    only(Some(config), "config", &["base", "max"])?;
+    let base = config.get("base").map_or(Ok(25), Node::whole)?;
+    let max = config.get("max").map_or(Ok(10 * base), Node::whole)?;
+    if base == 0 || max < base {
+        return Err(config.wrong("0 < base <= max").into());
+    }
+    let expect = expectation(vector)?;
+    only(Some(expect), "expect", &["upper_bounds_ms", "means_ms"])?;
+    let bounds =
+        expect.get("upper_bounds_ms").ok_or_else(|| expect.wrong("it expects no `upper_bounds_ms`"))?.wholes()?;
+    let policy = RetryPolicy {
+        retry_on: RetryOn::FIVE_XX,
+        num_retries: bounds.len().min(250) as u32,
+        base_interval: Span::from_millis(base),
+        max_interval: Span::from_millis(max),
+        ..RetryPolicy::envoy_default()
+    };
+    let mut lines = Vec::new();
+    for (i, &bound) in bounds.iter().enumerate() {
+        // A draw is the word modulo the range: the largest stays what it is, the next begins anew.
+        let got = |word: u64| waits(&policy, word).get(i).map(|wait| wait.as_millis());
+        differ(
+            &mut lines,
+            &format!("largest wait {i}, ms"),
+            &Some(bound.saturating_sub(1)),
+            &got(bound.saturating_sub(1)),
+        );
+        differ(&mut lines, &format!("wait {i} past the range, ms"), &Some(0), &got(bound));
+    }
+    if let Some(means) = expect.get("means_ms") {
+        for (i, mean) in means.list()?.iter().enumerate() {
+            // Of whole milliseconds below a bound, uniform: half a millisecond less than half of it.
+            let got = bounds.get(i).map_or(0.0, |&bound| (bound as f64 - 1.0) / 2.0);
+            if (got - mean.number()?).abs() > 1.0 {
+                differ(&mut lines, &format!("mean wait {i}, ms"), &mean.number()?, &got);
+            }
+        }
+    }
+    Ok(lines)
+}
+
+/// `timeout`: a request that gets no answer, or a 503 and a long back-off.
+pub fn timeout(vector: &Node) -> Compared {
+    only(vector.get("config"), "config", &["timeout", "per_try_timeout", "base_interval"])?;
+    if vector.get("timeline").is_some() {
+        return not_replayable("a request begins when it has been received");
+    }
+    let length = |key: &str| vector.get("config").and_then(|config| config.get(key)).map(Node::whole).transpose();
+    let mut policy = RetryPolicy { retry_on: RetryOn::FIVE_XX, ..RetryPolicy::envoy_default() };
+    let base = length("base_interval")?;
+    if let Some(base) = base {
+        policy.base_interval = Span::from_millis(base);
+        policy.max_interval = Span::from_millis(base * 10);
+    }
+    let mut config = retrying(policy);
+    config.timeouts.request = length("timeout")?.map_or(Span::from_secs(15), Span::from_millis);
+    config.timeouts.per_try = length("per_try_timeout")?.map_or(Span::MAX, Span::from_millis);
+    let expect = expectation(vector)?;
+    // What Envoy calls its details is not modelled; flag and instant say the same.
+    only(Some(expect), "expect", &["code", "flags", "attempts", "at_ms", "details"])?;
+    // The word that makes the back-off as long as it can be.
+    let mut bench = Bench::new(config, 1, base.map_or(0, |base| base.saturating_sub(1)));
+    let (mut flight, mut step) = bench.begin();
+    let verdict = loop {
+        match step {
+            Step::Try(attempt) if base.is_some() => step = bench.report(&mut flight, attempt, answered(503)),
+            Step::Try(attempt) => {
+                bench.advance(attempt.give_up_at, |_| {});
+                step = bench.report(&mut flight, attempt, Outcome::Failed(Trouble::Timeout));
+            }
+            Step::Wait { until: Some(until) } => {
+                bench.advance(until, |_| {});
+                step = bench.step(&mut flight);
+            }
+            Step::Done(verdict) => break verdict,
+            Step::Wait { until: None } | Step::Resolve => return not_replayable("the request waits for ever"),
+        }
+    };
+    let mut lines = verdict_lines(expect, verdict)?;
+    if let Some(at) = expect.get("at_ms") {
+        differ(&mut lines, "at_ms", &at.whole()?, &bench.now().since(Time::ZERO).as_millis());
+    }
+    if let Some(details) = expect.get("details")
+        && details.text()? != "response_timeout"
+    {
+        return not_replayable("scsim does not model response details");
+    }
+    Ok(lines)
+}
+
+/// `retry_breaker`, `retry_budget`: many requests fail at once; how many may retry?
+pub fn breaker(vector: &Node) -> Compared {
+    let config = vector.get("config");
+    only(config, "config", &["retry_on", "num_retries", "max_retries", "budget_percent", "min_retry_concurrency"])?;
+    let setting = |key: &str| config.and_then(|config| config.get(key));
+    let mut policy = RetryPolicy { retry_on: RetryOn::FIVE_XX, ..RetryPolicy::envoy_default() };
+    if let Some(on) = setting("retry_on") {
+        policy.retry_on =
+            conditions(on.text()?).map_err(|what| Halt::NotReplayable(format!("scsim does not model {what}")))?;
+    }
+    policy.num_retries = setting("num_retries").map_or(Ok(1), Node::small)?.min(250);
+    let mut config = retrying(policy);
+    config.circuit_breakers.max_retries = setting("max_retries").map_or(Ok(3), Node::small)?;
+    if setting("budget_percent").is_some() || setting("min_retry_concurrency").is_some() {
+        let percent = setting("budget_percent").map_or(Ok(20.0), Node::number)?;
+        config.circuit_breakers.retry_budget = Some(RetryBudget {
+            budget_percent: Ratio::from_ppm((percent.clamp(0.0, 100.0) * 10_000.0) as u32),
+            min_retry_concurrency: setting("min_retry_concurrency").map_or(Ok(3), Node::small)?,
+        });
+    }
+    let many = vector.get("concurrent").ok_or_else(|| vector.wrong("it needs `concurrent`"))?.whole()?;
+    let expect = expectation(vector)?;
+    only(Some(expect), "expect", &["retried", "overflow", "flags_overflow"])?;
+    // The longest back-off, so that no retry has begun when the next request fails.
+    let mut bench = Bench::new(config, 1, 24);
+    let mut open = Vec::new();
+    for _ in 0..many.min(10_000) {
+        if let (flight, Step::Try(attempt)) = bench.begin() {
+            open.push((flight, attempt));
+        }
+    }
+    let (mut retried, mut overflow, mut flags) = (0, 0, true);
+    for (flight, attempt) in &mut open {
+        match bench.report(flight, *attempt, answered(503)) {
+            Step::Done(verdict) => {
+                overflow += 1;
+                flags &= verdict.flags.has(Flag::Uo) && verdict.status == 503;
+            }
+            _ => retried += 1,
+        }
+    }
+    let mut lines = Vec::new();
+    if let Some(node) = expect.get("retried") {
+        differ(&mut lines, "retried", &node.whole()?, &retried);
+    }
+    if let Some(node) = expect.get("overflow") {
+        differ(&mut lines, "overflow", &node.whole()?, &overflow);
+    }
+    if let Some(node) = expect.get("flags_overflow") {
+        differ(&mut lines, "all that overflow carry UO", &(node.text()? == "UO"), &flags);
+    }
+    Ok(lines)
+}
+
+/// `breaker_defaults`: what holds when nothing is configured.
+pub fn breaker_defaults(vector: &Node) -> Compared {
+    let defaults = CircuitBreakers::envoy_default();
+    let mut lines = Vec::new();
+    for (name, node) in expectation(vector)?.entries() {
+        let got = match name.as_str() {
+            "max_connections" => defaults.max_connections,
+            "max_pending_requests" => defaults.max_pending_requests,
+            "max_requests" => defaults.max_requests,
+            "max_retries" => defaults.max_retries,
+            other => return not_replayable(format!("scsim does not model `{other}`")),
+        };
+        differ(&mut lines, name, &node.small()?, &got);
+    }
+    Ok(lines)
+}
