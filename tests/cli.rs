@@ -190,3 +190,51 @@ fn colour_follows_the_conventions() {
     let ascii = desk.run(&["run", "tiny.toml", "--fast", "--ascii"]);
     assert!(out(&ascii).is_ascii());
 }
+
+#[test]
+fn an_output_that_is_an_input_is_refused_and_the_file_left_alone() {
+    let folder = std::env::temp_dir().join(format!("scsim-outputs-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("a.toml");
+    let text = "[service.a]\nlatency = \"5ms\"\n[load]\nrate = \"10/s\"\n";
+    std::fs::write(&file, text).unwrap();
+    let path = file.to_str().unwrap();
+    let missing = folder.join("no/such/b.json");
+    for arguments in [
+        vec!["--json", path],
+        vec!["-o", path],
+        vec!["--csv", "x.csv", "--markdown", "x.csv"],
+        vec!["--json", missing.to_str().unwrap()],
+    ] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_scsim"))
+            .args(["run", path])
+            .args(&arguments)
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn an_overload_is_no_success_because_its_requests_never_end() {
+    let folder = std::env::temp_dir().join(format!("scsim-overload-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("a.toml");
+    // Twice what one server can do: half the requests are still in its queue at the end.
+    let text = "compare = [\"direct\"]\n[service.a]\ntasks = 1\nconcurrency = 1\nlatency = \"10ms\"\n[load]\nrate = \"200/s\"\n\
+                [run]\nduration = \"60s\"\ndrain = \"0s\"\nreplications = 2\n";
+    std::fs::write(&file, text).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_scsim"))
+        .args(["run", file.to_str().unwrap(), "--json", "-"])
+        .output()
+        .unwrap();
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let metrics = &result["planes"][0]["metrics"];
+    let mean = |name: &str| metrics[name]["mean"].as_f64().unwrap();
+    assert!((mean("error_rate") - 0.5).abs() < 0.02, "{}", mean("error_rate"));
+    assert!((mean("goodput_rps") - 100.0).abs() < 0.5, "{}", mean("goodput_rps"));
+    std::fs::remove_dir_all(&folder).unwrap();
+}

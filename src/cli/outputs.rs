@@ -5,7 +5,9 @@
 use super::Exit;
 use super::args::Common;
 use super::args::RunArgs;
+use super::console;
 use super::console::complain;
+use crate::report::file::write_whole;
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
@@ -38,6 +40,20 @@ pub fn check(common: &Common, args: &RunArgs, inputs: &[PathBuf]) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Puts a text where it belongs: on stdout for `-`, else whole into a file or not at all.
+pub fn deliver(path: &Path, text: &str) -> Exit {
+    if path == Path::new("-") {
+        return console::print(text);
+    }
+    match write_whole(path, text.as_bytes()) {
+        Ok(()) => Exit::Held,
+        Err(error) => {
+            complain(&format!("error: cannot write {}: {error}", path.display()));
+            Exit::Usage
+        }
+    }
 }
 
 fn folder(path: &Path) -> PathBuf {

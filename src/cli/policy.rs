@@ -7,9 +7,9 @@ use super::args::ReplayArgs;
 use super::console;
 use super::console::Console;
 use super::console::complain;
+use super::outputs;
 use crate::replay;
 use crate::replay::Outcome;
-use crate::report::file::write_whole;
 
 /// Replays every file named.
 pub fn replay(console: &Console, args: &ReplayArgs) -> Exit {
@@ -43,23 +43,10 @@ pub fn replay(console: &Console, args: &ReplayArgs) -> Exit {
         files.push((shown, vectors));
     }
     if let Some(path) = &args.json {
-        exit = exit.or_worse(write(path, &format!("{:#}\n", replay::json(&files))));
+        exit = exit.or_worse(outputs::deliver(path, &format!("{:#}\n", replay::json(&files))));
     }
     if let Some(path) = &args.junit {
-        exit = exit.or_worse(write(path, &replay::junit(&files)));
+        exit = exit.or_worse(outputs::deliver(path, &replay::junit(&files)));
     }
     exit
-}
-
-fn write(path: &Path, text: &str) -> Exit {
-    if path == Path::new("-") {
-        return console::print(text);
-    }
-    match write_whole(path, text.as_bytes()) {
-        Ok(()) => Exit::Held,
-        Err(error) => {
-            complain(&format!("error: cannot write {}: {error}", path.display()));
-            Exit::Usage
-        }
-    }
 }

@@ -27,7 +27,6 @@ use crate::report::Report;
 use crate::report::csv;
 use crate::report::expect::Judgement;
 use crate::report::expect::Verdict;
-use crate::report::file::write_whole;
 use crate::report::json;
 use crate::report::markdown;
 use crate::report::text;
@@ -182,7 +181,7 @@ fn write(common: &Common, args: &RunArgs, texts: &Texts) -> Exit {
     for (path, text) in [(&args.json, &json_text), (&args.markdown, &markdown_text), (&args.csv, &csv_text)] {
         if let Some(path) = path {
             owned |= path == Path::new("-");
-            exit = exit.or_worse(deliver(path, text));
+            exit = exit.or_worse(outputs::deliver(path, text));
         }
     }
     let human = texts.human.join("\n");
@@ -193,23 +192,10 @@ fn write(common: &Common, args: &RunArgs, texts: &Texts) -> Exit {
         Format::Csv => &csv_text,
     };
     match &common.output {
-        Some(path) => exit.or_worse(deliver(path, main)),
+        Some(path) => exit.or_worse(outputs::deliver(path, main)),
         // `--json -` silences the table.
         None if owned || common.quiet && common.format == Format::Human => exit,
         None => exit.or_worse(console::print(main)),
-    }
-}
-
-fn deliver(path: &Path, text: &str) -> Exit {
-    if path == Path::new("-") {
-        return console::print(text);
-    }
-    match write_whole(path, text.as_bytes()) {
-        Ok(()) => Exit::Held,
-        Err(error) => {
-            complain(&format!("error: cannot write {}: {error}", path.display()));
-            Exit::Usage
-        }
     }
 }
 

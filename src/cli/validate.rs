@@ -11,9 +11,9 @@ use super::args::ValidateArgs;
 use super::console;
 use super::console::Console;
 use super::console::complain;
+use super::outputs;
 use super::run::STOP;
 use super::run::listen_for_signals;
-use crate::report::file::write_whole;
 use crate::validate;
 use crate::validate::Options;
 use crate::validate::Outcome;
@@ -75,23 +75,10 @@ fn cases(console: &Console, common: &Common, args: &ValidateArgs) -> Exit {
     let json = format!("{:#}\n", outcome.json());
     for (path, text) in [(&args.json, json), (&args.markdown, outcome.markdown())] {
         if let Some(path) = path {
-            exit = exit.or_worse(write(path, &text));
+            exit = exit.or_worse(outputs::deliver(path, &text));
         }
     }
     exit
-}
-
-fn write(path: &Path, text: &str) -> Exit {
-    if path == Path::new("-") {
-        return console::print(text);
-    }
-    match write_whole(path, text.as_bytes()) {
-        Ok(()) => Exit::Held,
-        Err(error) => {
-            complain(&format!("error: cannot write {}: {error}", path.display()));
-            Exit::Usage
-        }
-    }
 }
 
 fn refuse(error: &ValidateError) -> Exit {
