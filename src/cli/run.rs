@@ -31,6 +31,7 @@ use crate::report::json;
 use crate::report::markdown;
 use crate::report::text;
 use crate::report::text::Style;
+use crate::scenario::Replications;
 use crate::scenario::Scenario;
 use crate::scenario::Severity;
 use crate::sim;
@@ -88,6 +89,14 @@ pub fn run(console: &Console, common: &Common, args: &RunArgs) -> Exit {
                 return Exit::Usage;
             }
         };
+        if let Replications::Precision { relative, at_most } = scenario.run.replications
+            && !study.partial
+            && let Some(needed) = sim::needed_for(&study, relative)
+        {
+            complain(&format!(
+                "scsim: {at_most} replications did not reach the precision asked for; about {needed} would (max_replications)"
+            ));
+        }
         let report = Report::new(scenario, &study, repeated(&args.shape));
         render(console, common, args, &report, &mut texts);
         exit = exit.or_worse(judged(args, &study, &report.judgements));

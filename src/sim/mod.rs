@@ -22,6 +22,7 @@ mod world;
 
 pub use replicate::Conduct;
 pub use replicate::Progress;
+pub use replicate::needed_for;
 pub use replicate::replicate;
 pub use replicate::replicate_with;
 

@@ -201,7 +201,7 @@ impl Ledger<'_> {
 
 /// How many replications would meet the precision; `None` if it is met. Mean latency and error
 /// rate of the users are looked at on every plane, and a rate of zero is as precise as can be.
-fn needed_for(study: &Study, relative: f64) -> Option<u32> {
+pub fn needed_for(study: &Study, relative: f64) -> Option<u32> {
     let estimator = Estimator::new(study.confidence);
     let mut needed = None;
     for plane in &study.planes {
