@@ -62,6 +62,27 @@ pub(super) struct RouterHost {
     pub(super) dead: bool,
 }
 
+impl RouterHost {
+    /// A router that has heard of nobody, beside no task and in no node yet.
+    pub(super) fn new(router: Router, zone: u8, service: u32, feed: Feed) -> RouterHost {
+        RouterHost {
+            router,
+            task: NOBODY,
+            node: NOBODY,
+            zone,
+            edge: NOBODY,
+            service,
+            feed,
+            version: None,
+            lookups: 0,
+            negative_until: Time::ZERO,
+            scheduled: Time::NEVER,
+            panic_since: None,
+            dead: false,
+        }
+    }
+}
+
 /// How a router hears of tasks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Feed {
@@ -485,7 +506,13 @@ impl World<'_> {
                 }
                 Fact::Probed { endpoint, healthy } => {
                     if let Some(task) = task_of(self, endpoint) {
-                        self.on_target_probed(task, healthy, now > Time::ZERO);
+                        // Only a target group's verdict reaches ECS; a sidecar's own probes are its own affair.
+                        if self.routers[router as usize].node != NOBODY {
+                            self.on_target_probed(task, healthy, now > Time::ZERO);
+                        } else if now > Time::ZERO {
+                            let kind = if healthy { HappeningKind::Healthy } else { HappeningKind::Unhealthy };
+                            self.log(kind, by, task);
+                        }
                     }
                 }
                 _ => {}

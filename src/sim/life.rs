@@ -113,19 +113,8 @@ impl World<'_> {
             let node = self.nodes.len() as u32;
             let zone = (i % zones) as u8;
             let router = self.add_router(RouterHost {
-                router: Router::new(policy.clone()),
-                task: NOBODY,
                 node,
-                zone,
-                edge: NOBODY,
-                service,
-                feed: Feed::Now,
-                version: None,
-                lookups: 0,
-                negative_until: Time::ZERO,
-                scheduled: Time::NEVER,
-                panic_since: None,
-                dead: false,
+                ..RouterHost::new(Router::new(policy.clone()), zone, service, Feed::Now)
             });
             self.nodes.push(Node { zone, router });
             self.services[service as usize].nodes.push(node);
@@ -153,21 +142,8 @@ impl World<'_> {
                 continue;
             }
             let policy = self.edge_policy(EdgeId(i as u32));
-            let router = self.add_router(RouterHost {
-                router: Router::new(policy),
-                task,
-                node: NOBODY,
-                zone,
-                edge: i as u32,
-                service: edge.to.0,
-                feed: self.feed_of(edge.to),
-                version: None,
-                lookups: 0,
-                negative_until: Time::ZERO,
-                scheduled: Time::NEVER,
-                panic_since: None,
-                dead: false,
-            });
+            let host = RouterHost::new(Router::new(policy), zone, edge.to.0, self.feed_of(edge.to));
+            let router = self.add_router(RouterHost { task, edge: i as u32, ..host });
             self.tasks[task as usize].routers[i] = router;
             self.introduce(router);
         }
