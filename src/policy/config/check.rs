@@ -93,11 +93,12 @@ impl PolicyConfig {
             LbPolicy::LeastRequest(LeastRequest::DistinctChoices(n)) if n < 2 => {
                 wrong("least_request_lb_config.choice_count", "must be at least 2");
             }
-            LbPolicy::RingHash { .. } | LbPolicy::Maglev { .. } | LbPolicy::WeightedRandom { .. } => {
-                wrong("lb_policy", "is not modelled yet");
-            }
             _ => {}
         }
+        problems.extend(super::balancing::problems(self));
+        let mut wrong = |field, message: &str| {
+            problems.push(ConfigProblem { field, message: message.to_owned() });
+        };
         if let PoolProtocol::Http2 { max_concurrent_streams: 0 } = self.pool.protocol {
             wrong("max_concurrent_streams", "must be at least 1");
         }
