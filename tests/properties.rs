@@ -232,6 +232,7 @@ impl Harness {
                     assert!(!self.conns.contains_key(&conn.0), "{conn:?} is in use");
                     assert!(self.dials.insert(conn.0, (member, give_up_at)).is_none(), "{conn:?} is being made");
                 }
+                Some(Upkeep::Close { conn }) if self.dials.remove(&conn.0).is_some() => {}
                 Some(Upkeep::Close { conn }) => {
                     let was = self.conns.remove(&conn.0);
                     assert!(was.is_some_and(|(_, streams, _)| streams == 0), "{conn:?} closed, but {was:?}");

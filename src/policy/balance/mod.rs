@@ -5,8 +5,7 @@
 use super::Cx;
 use super::config::LbPolicy;
 use super::config::LeastRequest;
-use super::members::Endpoint;
-use super::members::View;
+use super::members::Members;
 
 /// The memory of a rule.
 #[derive(Clone, Debug)]
@@ -38,13 +37,8 @@ impl Balancer {
     /// Picks a slot; `None` with nobody to pick. `tried` says whether this request was there before;
     /// only [`LbPolicy::FirstListed`] heeds it, as a client walks down the addresses it was given.
     #[inline]
-    pub(super) fn pick(
-        &mut self,
-        cx: &mut Cx<'_>,
-        view: &View,
-        slots: &[Endpoint],
-        tried: impl Fn(u32) -> bool,
-    ) -> Option<u32> {
+    pub(super) fn pick(&mut self, cx: &mut Cx<'_>, members: &Members, tried: impl Fn(u32) -> bool) -> Option<u32> {
+        let view = &members.view;
         let candidates = view.candidates();
         if candidates.is_empty() {
             return None;
@@ -61,13 +55,13 @@ impl Balancer {
             }
             LbPolicy::Random => candidates[cx.below(candidates.len())],
             LbPolicy::FirstListed => candidates.iter().copied().find(|&slot| !tried(slot)).unwrap_or(candidates[0]),
-            LbPolicy::LeastRequest(how) => least(cx, how, candidates, slots),
+            LbPolicy::LeastRequest(how) => least(cx, how, candidates, members),
         })
     }
 }
 
-fn least(cx: &mut Cx<'_>, how: LeastRequest, candidates: &[u32], slots: &[Endpoint]) -> u32 {
-    let load = |slot: u32| slots[slot as usize].active;
+fn least(cx: &mut Cx<'_>, how: LeastRequest, candidates: &[u32], members: &Members) -> u32 {
+    let load = |slot: u32| members.active(slot);
     match how {
         LeastRequest::Choices(count) => {
             let mut best = candidates[cx.below(candidates.len())];
