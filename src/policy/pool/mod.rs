@@ -290,7 +290,7 @@ impl Pool {
 
     #[inline]
     fn preconnect(&mut self, slot: u32, now: Time, members: &mut Members, upkeep: &mut VecDeque<Upkeep>) {
-        if self.config.preconnect_percent > 100 {
+        if self.config.preconnect_percent > 100 && members.wants_preconnect(slot) {
             self.connect_if_short(slot, now, members, upkeep);
         }
     }
