@@ -141,6 +141,25 @@ fn any_config(b: &Knobs) -> PolicyConfig {
     }
 }
 
+/// What came later has knobs of its own: all zero leaves a configuration, and what happens to it, as
+/// it was, so that old regressions stay what they are.
+type More = [u8; 4];
+
+fn with_more(config: PolicyConfig, more: &More) -> PolicyConfig {
+    let mut config = config;
+    if more[0] & 3 == 1 {
+        config.pool.protocol = PoolProtocol::Tcp(TcpProxy { max_connect_attempts: 1 + u32::from(more[0] / 4 % 3) });
+    } else if more[0] & 3 >= 2 {
+        config.pool.protocol = PoolProtocol::Http2 { max_concurrent_streams: 1 + u32::from(more[0] / 4 % 5) };
+    }
+    config.pool.preconnect_percent = [100, 150, 200, 300][more[1] as usize % 4];
+    config.circuit_breakers.per_host_max_connections = [u32::MAX, 1, 2, 3][more[1] as usize / 4 % 4];
+    if let Some(od) = &mut config.outlier_detection {
+        od.detect_degraded_hosts = more[2] & 1 == 1;
+    }
+    config
+}
+
 /// One thing that happens; the numbers choose among what is possible at that moment.
 type Op = (u8, u8, u8);
 
@@ -179,6 +198,11 @@ struct Harness {
     resolver: Option<u64>,
     listed: BTreeSet<MemberKey>,
     ejected: BTreeSet<EndpointId>,
+    /// What peers said of HTTP/2 connections: streams at a time, or no more of them.
+    said: BTreeMap<u64, u32>,
+    degraded: BTreeSet<EndpointId>,
+    /// Settings, GOAWAY and degraded answers come too.
+    more: bool,
     oracle: Option<Oracle>,
     checked: usize,
 }
@@ -188,7 +212,8 @@ impl Harness {
         config.check().expect("any_config gives sound configurations");
         // The oracle does not hear of probes.
         let oracle = config.outlier_detection.filter(|od| config.health_check.is_none() && Oracle::applies(od));
-        let oracle = oracle.map(Oracle::new);
+        let tcp = matches!(config.pool.protocol, PoolProtocol::Tcp(_));
+        let oracle = oracle.map(|od| Oracle::new(od, tcp));
         Harness {
             router: Router::new(Arc::new(config.clone())),
             config,
@@ -205,6 +230,9 @@ impl Harness {
             resolver: None,
             listed: BTreeSet::new(),
             ejected: BTreeSet::new(),
+            said: BTreeMap::new(),
+            degraded: BTreeSet::new(),
+            more: false,
             oracle,
             checked: 0,
         }
@@ -230,8 +258,10 @@ impl Harness {
                 Some(Upkeep::Wake { request }) => self.woken.push(request.0),
                 Some(Upkeep::Connect { member, conn, give_up_at, .. }) => {
                     assert!(!self.conns.contains_key(&conn.0), "{conn:?} is in use");
+                    self.said.remove(&conn.0);
                     assert!(self.dials.insert(conn.0, (member, give_up_at)).is_none(), "{conn:?} is being made");
                 }
+                Some(Upkeep::Close { conn }) if self.dials.remove(&conn.0).is_some() => {}
                 Some(Upkeep::Close { conn }) => {
                     let was = self.conns.remove(&conn.0);
                     assert!(was.is_some_and(|(_, streams, _)| streams == 0), "{conn:?} closed, but {was:?}");
@@ -259,6 +289,11 @@ impl Harness {
                     assert!(until > at);
                     assert!(self.ejected.insert(endpoint), "{endpoint:?} was out");
                 }
+                Fact::Degraded { endpoint, until } => {
+                    assert!(until > at);
+                    assert!(self.degraded.insert(endpoint), "{endpoint:?} was degraded");
+                }
+                Fact::Undegraded { endpoint } => assert!(self.degraded.remove(&endpoint), "{endpoint:?} was not"),
                 Fact::Unejected { endpoint } => assert!(self.ejected.remove(&endpoint), "{endpoint:?} was in"),
                 Fact::Retrying { .. } => {
                     let under_way = u64::from(before.0) + u64::from(before.1);
@@ -283,7 +318,9 @@ impl Harness {
 
     fn check_limits(&self) {
         let breakers = &self.config.circuit_breakers;
-        assert!(self.router.active() <= breakers.max_requests);
+        let tcp = matches!(self.config.pool.protocol, PoolProtocol::Tcp(_));
+        // A proxy of bytes counts connections instead.
+        assert!(tcp || self.router.active() <= breakers.max_requests);
         assert!(self.router.pending() <= breakers.max_pending_requests);
         if breakers.retry_budget.is_none() {
             assert!(self.router.retries() <= breakers.max_retries);
@@ -326,8 +363,11 @@ impl Harness {
             // It chose in this very call.
             state.listed_then.clone_from(&self.listed);
         }
-        let retries = self.config.retry_policy.as_ref().map_or(0, |retry| retry.num_retries);
-        assert!(u32::from(state.flight.attempts()) <= 1 + retries, "{} attempts", state.flight.attempts());
+        let most = match self.config.pool.protocol {
+            PoolProtocol::Tcp(tcp) => tcp.max_connect_attempts,
+            _ => 1 + self.config.retry_policy.as_ref().map_or(0, |retry| retry.num_retries),
+        };
+        assert!(u32::from(state.flight.attempts()) <= most, "{} attempts", state.flight.attempts());
         let deadline = state.flight.deadline();
         match step {
             Step::Done(verdict) => {
@@ -367,8 +407,12 @@ impl Harness {
                 *streams += 1;
                 *served += 1;
                 match self.config.pool.protocol {
-                    PoolProtocol::Http1 | PoolProtocol::Tcp(_) => assert!(*streams <= 1),
-                    PoolProtocol::Http2 { max_concurrent_streams } => assert!(*streams <= max_concurrent_streams),
+                    PoolProtocol::Tcp(_) => assert!(*served == 1, "a second request on a connection of TCP"),
+                    PoolProtocol::Http1 => assert!(*streams <= 1),
+                    PoolProtocol::Http2 { max_concurrent_streams } => {
+                        let peers = self.said.get(&attempt.conn.0).copied().unwrap_or(u32::MAX);
+                        assert!(*streams <= max_concurrent_streams.min(peers), "{streams}, and the peer said {peers}");
+                    }
                 }
                 let served_max = self.config.pool.max_requests_per_connection;
                 assert!(served_max == 0 || *served <= served_max);
@@ -422,6 +466,7 @@ impl Harness {
         for (member, id) in &before {
             if !self.listed.contains(member) {
                 self.ejected.remove(id);
+                self.degraded.remove(id);
             }
         }
         if let Some(oracle) = &mut self.oracle {
@@ -548,6 +593,11 @@ impl Harness {
 
     fn happen(&mut self, (kind, a, b): Op) {
         let open = |doing: &Doing| matches!(doing, Doing::Open(_));
+        if self.more && kind >= 224 {
+            self.more_happens(kind, a, b);
+            self.check_books();
+            return;
+        }
         match kind % 32 {
             0..=7 => {
                 let timeout = (b % 8 == 7).then(|| ms(u64::from(b) + 1));
@@ -556,7 +606,9 @@ impl Harness {
             8..=13 => {
                 if let Some(request) = self.nth(a, open) {
                     let status = [200, 503, 500, 200, 503, 502, 503, 404][b as usize % 8];
-                    self.report(request, Outcome::Answered(Answer::of(status).with_body(b & 16 != 0)));
+                    let degraded = self.more && b & 32 != 0;
+                    let answer = Answer { degraded, ..Answer::of(status).with_body(b & 16 != 0) };
+                    self.report(request, Outcome::Answered(answer));
                 }
             }
             14 | 15 => {
@@ -630,6 +682,29 @@ impl Harness {
         self.check_books();
     }
 
+    /// What the peers of HTTP/2 connections say. They have nothing to say on others, and are not heard.
+    fn more_happens(&mut self, kind: u8, a: u8, b: u8) {
+        let all: Vec<u64> = self.conns.keys().chain(self.dials.keys()).copied().collect();
+        if all.is_empty() {
+            return;
+        }
+        let conn = all[a as usize % all.len()];
+        if kind % 4 == 0 {
+            if self.conns.contains_key(&conn) {
+                self.said.insert(conn, 0);
+            }
+            self.call(|router, cx| router.on_goaway(cx, ConnKey(conn)));
+        } else {
+            let streams = 1 + u32::from(b % 6);
+            // Who said that it takes no more does not take that back.
+            if self.said.get(&conn) != Some(&0) {
+                self.said.insert(conn, streams);
+            }
+            self.call(|router, cx| router.on_settings(cx, ConnKey(conn), streams));
+        }
+        self.step_woken();
+    }
+
     fn check_books(&self) {
         let open = self.flights.values().filter(|state| matches!(state.doing, Doing::Open(_))).count();
         assert_eq!(self.router.active() as usize, open);
@@ -676,6 +751,9 @@ impl Harness {
         assert_eq!(self.flights.len(), 0);
         self.check_books();
         assert_eq!((self.router.active(), self.router.pending(), self.router.retries()), (0, 0, 0));
+        if matches!(self.config.pool.protocol, PoolProtocol::Tcp(_)) {
+            assert!(self.conns.values().all(|(_, _, served)| *served == 0), "a connection outlived its request");
+        }
         if let Some(oracle) = &self.oracle {
             assert_eq!(oracle.expected(), oracle.seen());
         }
@@ -683,7 +761,12 @@ impl Harness {
 }
 
 fn play(knobs: &Knobs, ops: &[Op]) -> Vec<(Time, Fact)> {
-    let mut harness = Harness::new(any_config(knobs));
+    play_more(knobs, &[0; 4], ops)
+}
+
+fn play_more(knobs: &Knobs, more: &More, ops: &[Op]) -> Vec<(Time, Fact)> {
+    let mut harness = Harness::new(with_more(any_config(knobs), more));
+    harness.more = *more != [0; 4];
     if harness.config.discovery == Discovery::Pushed {
         harness.members(0b10_1111, None);
     }
@@ -712,6 +795,15 @@ proptest! {
         ops in proptest::collection::vec(any::<Op>(), 1..200),
     ) {
         play(&knobs, &ops);
+    }
+
+    #[test]
+    fn so_does_one_with_streams_tcp_preconnecting_and_degraded_endpoints(
+        knobs in any::<Knobs>(),
+        more in any::<More>(),
+        ops in proptest::collection::vec(any::<Op>(), 1..200),
+    ) {
+        play_more(&knobs, &more, &ops);
     }
 
     #[test]

@@ -75,6 +75,18 @@ fn a_wrong_number_fails_whatever_the_kind() {
         ("requests.yaml", "at_ms: 500", "at_ms: 501"),
         ("requests.yaml", "'409': 1", "'409': 0"),
         ("outlier.yaml", "sr_threshold: 52.0", "sr_threshold: 52.1"),
+        ("pools.yaml", "{ok: 1, rejected: 3,", "{ok: 1, rejected: 2,"),
+        ("pools.yaml", "conn_of_request: [1, 1, 2,", "conn_of_request: [1, 1, 1,"),
+        ("pools.yaml", "idle_closed: true", "idle_closed: false"),
+        ("pools.yaml", "with_body_conns: 20", "with_body_conns: 19"),
+        ("pools.yaml", "inflight_code: 200", "inflight_code: 503"),
+        ("pools.yaml", "failed_before_ejection: 5", "failed_before_ejection: 4"),
+        ("pools.yaml", "[500, 1600]", "[500, 1500]"),
+        ("pools.yaml", "state: degraded", "state: ejected"),
+        ("pools.yaml", "hc_success: true", "hc_success: false"),
+        ("pools.yaml", "ejections_active: 2", "ejections_active: 1"),
+        ("pools.yaml", "ejections_detected_degradation: 1", "ejections_detected_degradation: 0"),
+        ("pools.yaml", "secs_since_last_action", "secs_since_last_passion"),
     ] {
         let text = read(file);
         assert!(text.contains(right), "{file} has no {right}");
@@ -87,8 +99,8 @@ fn a_wrong_number_fails_whatever_the_kind() {
 #[test]
 fn what_is_not_known_is_never_counted_as_passed() {
     for (right, unknown) in [
-        ("kind: outlier", "kind: tcp"),
-        ("max_ejection_percent: 100", "max_ejection_percent: 100, detect_degraded_hosts: true"),
+        ("kind: outlier", "kind: telepathy"),
+        ("max_ejection_percent: 100", "max_ejection_percent: 100, detect_moody_hosts: true"),
         ("overflow: 0", "mood: good"),
         ("result: 500", "result: tcp_connected"),
         ("max_ejection_percent: 100", "max_ejection_percent: 100, enforcing_consecutive_5xx: 50"),

@@ -7,6 +7,7 @@ use super::AttemptNo;
 use super::EndpointId;
 use super::Trouble;
 use super::Verdict;
+use super::events::Event;
 use crate::units::Time;
 
 /// One observation.
@@ -68,6 +69,18 @@ pub enum Fact {
         /// The endpoint.
         endpoint: EndpointId,
     },
+    /// An endpoint said that it is degraded, and is second choice from now on.
+    Degraded {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The earliest instant at which a sweep ends that.
+        until: Time,
+    },
+    /// A degraded endpoint is first choice again.
+    Undegraded {
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
     /// Probes changed their mind about an endpoint.
     Probed {
         /// The endpoint.
@@ -116,8 +129,15 @@ pub enum Detector {
     LocalOriginSuccessRate,
     /// `failure_percentage_threshold` over local failures, in split mode.
     LocalOriginFailurePercentage,
+    /// `detect_degraded_hosts`; it takes nobody out.
+    Degraded,
     /// Failures within a window (AWS's wording, aws.md 1.2).
     FailuresInWindow,
+}
+
+impl Detector {
+    /// How many there are.
+    pub const COUNT: usize = 9;
 }
 
 /// Why a detected endpoint stayed.
@@ -136,12 +156,20 @@ pub enum Limit {
     Pending,
     /// `max_requests`.
     Requests,
+    /// `max_connections`; only a TCP proxy turns somebody away for it.
+    Connections,
 }
 
 /// Where facts go. The driver owns it.
 pub trait FactSink {
     /// Takes one fact.
     fn emit(&mut self, at: Time, fact: Fact);
+
+    /// Takes one line of the outlier event log, which says more of an ejection than its fact.
+    /// Default: nothing.
+    fn log(&mut self, at: Time, event: &Event) {
+        let _ = (at, event);
+    }
 }
 
 /// A sink that forgets.

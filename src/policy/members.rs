@@ -12,20 +12,16 @@ use super::MemberKey;
 use super::config::PolicyConfig;
 use super::fact::Fact;
 use super::member::EdsHealth;
+use super::outlier::Counters;
 use super::outlier::HostOutlier;
 use super::view::View;
 use super::view::ViewRules;
 use crate::units::Time;
 
-/// What is known about one endpoint.
+/// What is known about one endpoint, apart from what every request needs (see [`Hot`]).
 #[derive(Clone, Debug)]
 pub(super) struct Endpoint {
     pub(super) member: Member,
-    pub(super) generation: u32,
-    /// The slot is in use: listed, or still draining.
-    pub(super) occupied: bool,
-    /// In the current list.
-    pub(super) listed: bool,
     /// Failed the outlier check.
     pub(super) ejected: bool,
     /// An answer said that it is degraded (`detect_degraded_hosts`).
@@ -33,11 +29,24 @@ pub(super) struct Endpoint {
     pub(super) probe: Probe,
     /// A probe found it well, or without probes it was first delivered as healthy: then.
     pub(super) available_since: Option<Time>,
-    /// Requests on its connections.
-    pub(super) active: u32,
-    /// Connections to it, open or being opened.
-    pub(super) conns: u32,
     pub(super) outlier: HostOutlier,
+}
+
+/// What every request reads or writes of an endpoint: one cache line each.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Hot {
+    key: MemberKey,
+    generation: u32,
+    /// Requests on its connections.
+    active: u32,
+    /// Connections to it, open or being opened.
+    conns: u32,
+    /// The slot is in use: listed, or still draining.
+    occupied: bool,
+    /// In the current list.
+    listed: bool,
+    counters: Counters,
 }
 
 /// What can be seen of one endpoint's health from outside.
@@ -45,6 +54,8 @@ pub(super) struct Endpoint {
 pub struct Standing {
     /// It is out.
     pub ejected: bool,
+    /// An answer said that it is degraded, and that is believed for now.
+    pub degraded: bool,
     /// How often it was taken out.
     pub ejections: u32,
     /// Its ejection lasts this many times the base; the next one a time more.
@@ -113,6 +124,8 @@ impl Endpoint {
 #[derive(Clone, Debug)]
 pub(super) struct Members {
     pub(super) slots: Vec<Endpoint>,
+    /// The same slots.
+    hot: Vec<Hot>,
     free: Vec<u32>,
     /// Slots in the order of the list.
     pub(super) listed: Vec<u32>,
@@ -135,6 +148,7 @@ impl Members {
     pub(super) fn new(config: &PolicyConfig) -> Members {
         Members {
             slots: Vec::new(),
+            hot: Vec::new(),
             free: Vec::new(),
             listed: Vec::new(),
             view: View::default(),
@@ -144,25 +158,72 @@ impl Members {
         }
     }
 
+    #[inline]
+    pub(super) fn id(&self, slot: u32) -> EndpointId {
+        EndpointId { slot, generation: self.hot[slot as usize].generation }
+    }
+
+    /// The driver's name for the endpoint.
+    #[inline]
+    pub(super) fn key(&self, slot: u32) -> MemberKey {
+        self.hot[slot as usize].key
+    }
+
     /// Requests on its connections.
     #[inline]
     pub(super) fn active(&self, slot: u32) -> u32 {
-        self.slots[slot as usize].active
+        self.hot[slot as usize].active
     }
 
-    pub(super) fn id(&self, slot: u32) -> EndpointId {
-        EndpointId { slot, generation: self.slots[slot as usize].generation }
+    #[inline]
+    pub(super) fn active_mut(&mut self, slot: u32) -> &mut u32 {
+        &mut self.hot[slot as usize].active
+    }
+
+    /// Connections to it, open or being opened.
+    #[inline]
+    pub(super) fn conns(&self, slot: u32) -> u32 {
+        self.hot[slot as usize].conns
+    }
+
+    pub(super) fn conns_mut(&mut self, slot: u32) -> &mut u32 {
+        &mut self.hot[slot as usize].conns
+    }
+
+    /// It is in the current list.
+    #[inline]
+    pub(super) fn listed(&self, slot: u32) -> bool {
+        self.hot[slot as usize].listed
+    }
+
+    /// What the detectors count.
+    #[inline]
+    pub(super) fn counters_mut(&mut self, slot: u32) -> &mut Counters {
+        &mut self.hot[slot as usize].counters
+    }
+
+    /// Listed and healthy without reservation: connections are made for requests to come.
+    pub(super) fn wants_preconnect(&self, slot: u32) -> bool {
+        let endpoint = &self.slots[slot as usize];
+        self.listed(slot) && endpoint.healthy() && !endpoint.degraded
     }
 
     /// The slot of a live id.
+    #[inline]
     pub(super) fn live(&self, id: EndpointId) -> Option<u32> {
-        let endpoint = self.slots.get(id.slot as usize)?;
+        let endpoint = self.hot.get(id.slot as usize)?;
         (endpoint.occupied && endpoint.generation == id.generation).then_some(id.slot)
+    }
+
+    /// Slots in use whose endpoint has that key, also if it has left the list.
+    pub(super) fn of(&self, key: MemberKey) -> impl Iterator<Item = u32> + '_ {
+        let of = move |(_, hot): &(usize, &Hot)| hot.occupied && hot.key == key;
+        self.hot.iter().enumerate().filter(of).map(|(slot, _)| slot as u32)
     }
 
     /// The listed slot with that key.
     pub(super) fn find(&self, key: MemberKey) -> Option<u32> {
-        self.listed.iter().copied().find(|&slot| self.slots[slot as usize].member.key == key)
+        self.listed.iter().copied().find(|&slot| self.key(slot) == key)
     }
 
     /// What can be seen of the health of a listed endpoint.
@@ -170,6 +231,7 @@ impl Members {
         let state = &self.slots[slot as usize];
         Standing {
             ejected: state.ejected,
+            degraded: state.degraded,
             ejections: state.outlier.ejections,
             multiplier: state.outlier.multiplier,
             seen_healthy: self
@@ -184,54 +246,57 @@ impl Members {
     pub(super) fn replace(&mut self, list: &[Member], probe: Probe, mut added: impl FnMut(u32)) -> Vec<u32> {
         let before = std::mem::take(&mut self.listed);
         for &slot in &before {
-            self.slots[slot as usize].listed = false;
+            self.hot[slot as usize].listed = false;
         }
         for &member in list {
             // An entry that comes twice is one endpoint, also when it is new.
             let known = self.listed.iter().chain(&before).copied();
-            let known = known.into_iter().find(|&slot| self.slots[slot as usize].member.key == member.key);
+            let known = known.into_iter().find(|&slot| self.key(slot) == member.key);
             let slot = known.unwrap_or_else(|| {
                 let slot = self.occupy(member, probe);
                 added(slot);
                 slot
             });
-            let endpoint = &mut self.slots[slot as usize];
-            endpoint.member = member;
-            if !endpoint.listed {
-                endpoint.listed = true;
+            self.slots[slot as usize].member = member;
+            if !std::mem::replace(&mut self.hot[slot as usize].listed, true) {
                 self.listed.push(slot);
             }
         }
-        before.into_iter().filter(|&slot| !self.slots[slot as usize].listed).collect()
+        before.into_iter().filter(|&slot| !self.listed(slot)).collect()
     }
 
     fn occupy(&mut self, member: Member, probe: Probe) -> u32 {
-        let endpoint = |generation| Endpoint {
+        let cold = Endpoint {
             member,
-            generation,
-            occupied: true,
-            listed: false,
             ejected: false,
             degraded: false,
             probe,
             available_since: None,
-            active: 0,
-            conns: 0,
             outlier: HostOutlier::default(),
         };
+        let hot = |generation| Hot {
+            key: member.key,
+            generation,
+            active: 0,
+            conns: 0,
+            occupied: true,
+            listed: false,
+            counters: Counters::default(),
+        };
         if let Some(slot) = self.free.pop() {
-            let generation = self.slots[slot as usize].generation + 1;
-            self.slots[slot as usize] = endpoint(generation);
+            let at = slot as usize;
+            (self.slots[at], self.hot[at]) = (cold, hot(self.hot[at].generation + 1));
             slot
         } else {
-            self.slots.push(endpoint(0));
+            self.slots.push(cold);
+            self.hot.push(hot(0));
             (self.slots.len() - 1) as u32
         }
     }
 
     /// Frees the slot if the endpoint has left the list and nothing of it is under way.
     pub(super) fn release_if_gone(&mut self, slot: u32) {
-        let endpoint = &mut self.slots[slot as usize];
+        let endpoint = &mut self.hot[slot as usize];
         if endpoint.occupied && !endpoint.listed && endpoint.active == 0 && endpoint.conns == 0 {
             endpoint.occupied = false;
             self.free.push(slot);

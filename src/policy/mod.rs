@@ -21,12 +21,15 @@
 //!    [`Flight::deadline`] it steps the flight whatever it waits for.
 //! 5. Every `Upkeep::Connect` is answered by one [`Router::on_connected`] or
 //!    [`Router::on_connect_failed`], unless `Upkeep::Close` took it back.
+//!    What the peer of an HTTP/2 connection says of it goes to [`Router::on_settings`] and
+//!    [`Router::on_goaway`].
 //! 6. Same configuration, same calls, same random words: same answers and same facts everywhere.
 //! 7. Attempts, tried endpoints, slots and queues have maxima in the configuration; hitting one
 //!    is a [`Fact`].
 
 pub mod balance;
 pub mod config;
+pub mod events;
 pub mod fact;
 pub mod flight;
 pub mod member;
@@ -57,6 +60,8 @@ pub use members::Standing;
 pub use outcome::Answer;
 pub use outcome::Outcome;
 pub use outcome::Trouble;
+pub use pool::PoolStats;
+pub use rates::HostRate;
 pub use rates::SuccessRates;
 pub use router::Router;
 pub use router::Upkeep;

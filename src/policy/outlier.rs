@@ -4,26 +4,45 @@
 //! balancer's view: it flips the truth and says so of each flip, in order. Returns happen at a sweep, or when a probe
 //! passes. Where Envoy's order is that of a hash map, it is that of the list here.
 
+use super::Answer;
 use super::Cx;
+use super::Outcome;
+use super::Trouble;
 use super::config::OutlierDetection;
 use super::config::OutlierReading;
+use super::events::Action;
+use super::events::EjectionStats;
+use super::events::Event;
 use super::fact::Detector;
 use super::fact::Fact;
 use super::fact::NotEjected;
 use super::members::Members;
 use super::members::ProbeHealth;
+use super::rates::Bucket;
+use super::rates::HostRate;
 use super::rates::Ranking;
 use super::rates::SuccessRates;
-use super::rates::Tally;
 use crate::units::Span;
 use crate::units::Time;
 
-/// One endpoint's record.
-#[derive(Clone, Debug, Default)]
-pub(super) struct HostOutlier {
+/// What is counted with every result of an endpoint.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counters {
     consecutive_5xx: u32,
     consecutive_gateway: u32,
     consecutive_local: u32,
+    /// The interval under way.
+    external: Bucket,
+    /// In split mode only.
+    local: Bucket,
+}
+
+/// The rest of one endpoint's record.
+#[derive(Clone, Debug, Default)]
+pub(super) struct HostOutlier {
+    /// The last full interval.
+    external: Bucket,
+    local: Bucket,
     /// Instants of the latest failures, for [`OutlierReading::Window`]; oldest overwritten.
     recent: Vec<Time>,
     recent_at: usize,
@@ -31,9 +50,19 @@ pub(super) struct HostOutlier {
     pub(super) ejections: u32,
     /// The duration is the base times this.
     pub(super) multiplier: u32,
-    pub(super) ejected_at: Time,
+    ejected_at: Option<Time>,
     jitter: Span,
     last_uneject: Option<Time>,
+    degraded: Degraded,
+}
+
+/// How long an endpoint is taken for degraded: reckoned like an ejection, with a multiplier apart.
+#[derive(Clone, Copy, Debug, Default)]
+struct Degraded {
+    multiplier: u32,
+    since: Time,
+    jitter: Span,
+    ended: Option<Time>,
 }
 
 /// The result of one attempt, as the detectors see it (envoy.md 1.2).
@@ -41,12 +70,64 @@ pub(super) struct HostOutlier {
 pub(super) enum Reported {
     /// The stream got a connection. Counts in split mode only.
     PoolReady,
-    /// Response headers with this status.
-    Status(u16),
+    /// A TCP proxy's connection stands: 200, or a local success in split mode.
+    Connected,
+    /// Response headers with this status, and whether they say `x-envoy-degraded`.
+    Status(u16, bool),
     /// Local failure: no connection, or it broke. Counts as 503.
     Connect,
     /// Local failure: time ran out. Counts as 504.
     Timeout,
+}
+
+impl Reported {
+    /// What the detectors are told of an HTTP attempt's end.
+    pub(super) fn of(outcome: Outcome) -> Reported {
+        match outcome {
+            Outcome::Answered(answer) => Reported::Status(status_of(answer), answer.degraded),
+            // A connect time-out over HTTP is a failed connect, 503, not 504 (envoy.md 1.2).
+            Outcome::Failed(
+                Trouble::ConnectRefused | Trouble::ConnectTimeout | Trouble::Reset { .. } | Trouble::RefusedStream,
+            ) => Reported::Connect,
+            Outcome::Failed(Trouble::Timeout) => Reported::Timeout,
+        }
+    }
+
+    /// The same of a TCP proxy's attempt to connect.
+    pub(super) fn of_connect(trouble: Trouble) -> Reported {
+        if trouble == Trouble::ConnectTimeout { Reported::Timeout } else { Reported::Connect }
+    }
+}
+
+/// The status that counts: what `grpc-status` in the headers stands for, if it is there.
+fn status_of(answer: Answer) -> u16 {
+    // Envoy's Grpc::Utility::grpcToHttpStatus.
+    match answer.grpc_status {
+        None => answer.status,
+        Some(0) => 200,
+        Some(1) => 499,
+        Some(3 | 9 | 11) => 400,
+        Some(4) => 504,
+        Some(5) => 404,
+        Some(6 | 10) => 409,
+        Some(7) => 403,
+        Some(8) => 429,
+        Some(12) => 501,
+        Some(14) => 503,
+        Some(16) => 401,
+        Some(_) => 500,
+    }
+}
+
+/// What a result did to an endpoint.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Effect {
+    /// Nothing that others must know.
+    None,
+    /// It is second choice now.
+    Degraded,
+    /// It is out.
+    Ejected,
 }
 
 /// The detectors of one router.
@@ -54,25 +135,15 @@ pub(super) enum Reported {
 pub(super) struct Outlier {
     config: OutlierDetection,
     strict_envoy: bool,
-    /// Endpoints out now; those that left the list are not counted.
-    active: u32,
+    /// Among them the endpoints out now; those that left the list are not counted.
+    pub(super) stats: EjectionStats,
     pub(super) tick_due: Time,
-    /// Success rates by slot.
-    tallies: Vec<Tallies>,
     /// Those of one sweep; kept for its memory.
     ranking: Ranking,
     /// Mean and threshold of the last sweep over answers.
     pub(super) rates: Option<SuccessRates>,
     /// The slots that the last sweep took out.
     pub(super) taken_out: Vec<u32>,
-}
-
-/// What came of the requests to one endpoint.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tallies {
-    external: Tally,
-    /// In split mode only.
-    local: Tally,
 }
 
 /// Which failures a comparison of rates looks at.
@@ -87,9 +158,8 @@ impl Outlier {
         Outlier {
             config,
             strict_envoy,
-            active: 0,
+            stats: EjectionStats::default(),
             tick_due: Time::NEVER,
-            tallies: Vec::new(),
             ranking: Ranking::default(),
             rates: None,
             taken_out: Vec::new(),
@@ -105,97 +175,114 @@ impl Outlier {
 
     /// Endpoints out now.
     pub(super) fn active(&self) -> u32 {
-        self.active
-    }
-
-    /// A new endpoint took the slot.
-    pub(super) fn on_added(&mut self, slot: u32) {
-        let at = slot as usize;
-        if at < self.tallies.len() {
-            self.tallies[at] = Tallies::default();
-        } else {
-            self.tallies.resize(at + 1, Tallies::default());
-        }
+        self.stats.active
     }
 
     /// An ejected endpoint left the list; a later one of that key starts clean (envoy.md 1.5).
     pub(super) fn on_removed(&mut self, members: &mut Members, slot: u32) {
         let endpoint = &mut members.slots[slot as usize];
+        endpoint.degraded = false;
         if endpoint.ejected {
             endpoint.ejected = false;
-            self.active -= 1;
+            self.stats.active -= 1;
         }
     }
 
-    /// Takes one result. True if the endpoint was ejected by it.
-    pub(super) fn on_result(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32, result: Reported) -> bool {
+    /// Takes one result.
+    #[inline]
+    pub(super) fn on_result(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32, result: Reported) -> Effect {
         let split = self.config.split_external_local_origin_errors;
-        let tallies = &mut self.tallies[slot as usize];
-        let status = match result {
-            Reported::PoolReady => {
-                if split {
-                    tallies.local.count(true);
-                    members.slots[slot as usize].outlier.consecutive_local = 0;
-                }
-                return false;
+        let (status, degraded) = match result {
+            Reported::PoolReady | Reported::Connected if split => {
+                let counters = members.counters_mut(slot);
+                counters.local.count(true);
+                counters.consecutive_local = 0;
+                return Effect::None;
             }
+            Reported::PoolReady => return Effect::None,
             Reported::Connect | Reported::Timeout if split => {
-                tallies.local.count(false);
+                members.counters_mut(slot).local.count(false);
                 return self.on_local_failure(cx, members, slot);
             }
-            Reported::Status(status) => status,
-            Reported::Connect => 503,
-            Reported::Timeout => 504,
+            Reported::Status(status, degraded) => (status, degraded),
+            Reported::Connected => (200, false),
+            Reported::Connect => (503, false),
+            Reported::Timeout => (504, false),
         };
-        tallies.external.count(status < 500);
-        match self.config.reading {
-            OutlierReading::Consecutive => self.on_status(cx, members, slot, status),
-            OutlierReading::Window(window) => self.on_status_in_window(cx, members, slot, status, window),
-        }
-    }
-
-    fn on_local_failure(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32) -> bool {
-        let host = &mut members.slots[slot as usize].outlier;
-        host.consecutive_local += 1;
-        host.consecutive_local == self.config.consecutive_local_origin_failure
-            && self.fire(cx, members, slot, Detector::ConsecutiveLocalOriginFailure)
-    }
-
-    fn on_status(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32, status: u16) -> bool {
-        let host = &mut members.slots[slot as usize].outlier;
+        let counters = members.counters_mut(slot);
+        counters.external.count(status < 500);
         if status < 500 {
-            host.consecutive_5xx = 0;
-            host.consecutive_gateway = 0;
-            return false;
+            counters.consecutive_5xx = 0;
+            counters.consecutive_gateway = 0;
+            if degraded && self.config.detect_degraded_hosts {
+                return self.degrade(cx, members, slot);
+            }
+            return Effect::None;
         }
+        let ejected = match self.config.reading {
+            OutlierReading::Consecutive => self.on_failure(cx, members, slot, status),
+            OutlierReading::Window(window) => self.on_failure_in_window(cx, members, slot, window),
+        };
+        if ejected { Effect::Ejected } else { Effect::None }
+    }
+
+    fn on_local_failure(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32) -> Effect {
+        let counters = members.counters_mut(slot);
+        counters.consecutive_local += 1;
+        let fires = counters.consecutive_local == self.config.consecutive_local_origin_failure;
+        let ejected = fires && self.fire(cx, members, slot, Detector::ConsecutiveLocalOriginFailure);
+        if ejected { Effect::Ejected } else { Effect::None }
+    }
+
+    fn on_failure(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32, status: u16) -> bool {
         let mut ejected = false;
+        let counters = members.counters_mut(slot);
         if matches!(status, 502..=504) {
-            host.consecutive_gateway += 1;
+            counters.consecutive_gateway += 1;
             // Equality, not at least: a counter past the limit does not fire again (envoy.md 1.3).
-            if host.consecutive_gateway == self.config.consecutive_gateway_failure {
+            if counters.consecutive_gateway == self.config.consecutive_gateway_failure {
                 ejected |= self.fire(cx, members, slot, Detector::ConsecutiveGatewayFailure);
             }
         } else {
-            host.consecutive_gateway = 0;
+            counters.consecutive_gateway = 0;
         }
-        let host = &mut members.slots[slot as usize].outlier;
-        host.consecutive_5xx += 1;
-        if host.consecutive_5xx == self.config.consecutive_5xx {
+        let counters = members.counters_mut(slot);
+        counters.consecutive_5xx += 1;
+        if counters.consecutive_5xx == self.config.consecutive_5xx {
             ejected |= self.fire(cx, members, slot, Detector::Consecutive5xx);
         }
         ejected
     }
 
-    fn on_status_in_window(
-        &mut self,
-        cx: &mut Cx<'_>,
-        members: &mut Members,
-        slot: u32,
-        status: u16,
-        window: Span,
-    ) -> bool {
+    /// An answer said that its endpoint is degraded. No percentage forbids that (envoy.md 1.8).
+    fn degrade(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32) -> Effect {
+        if !members.listed(slot) || members.slots[slot as usize].degraded {
+            return Effect::None;
+        }
+        self.stats.count_detected(Detector::Degraded);
+        let jitter = self.jitter(cx);
+        let state = &mut members.slots[slot as usize];
+        state.degraded = true;
+        let degraded = &mut state.outlier.degraded;
+        (degraded.since, degraded.jitter) = (cx.now, jitter);
+        self.config.lengthen(&mut degraded.multiplier);
+        let until = cx.now + self.config.lasts(degraded.multiplier) + jitter;
+        let ended = degraded.ended;
+        cx.emit(Fact::Degraded { endpoint: members.id(slot), until });
+        self.log(cx, members, slot, Logged { enforced: true, last: ended, ..Logged::eject(Detector::Degraded) });
+        members.health_changed(cx, slot);
+        Effect::Degraded
+    }
+
+    /// The random extra of one ejection. A draw is made only where it can make a difference.
+    fn jitter(&self, cx: &mut Cx<'_>) -> Span {
+        let max = self.config.max_ejection_time_jitter.as_millis();
+        Span::from_millis(if max == 0 { 0 } else { cx.rng.next_u64() % (max + 1) })
+    }
+
+    fn on_failure_in_window(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32, window: Span) -> bool {
         let limit = self.config.consecutive_5xx as usize;
-        if status < 500 || limit == 0 {
+        if limit == 0 {
             return false;
         }
         let host = &mut members.slots[slot as usize].outlier;
@@ -214,68 +301,68 @@ impl Outlier {
     /// A detector fired: nothing if the endpoint is out already (its counter stays), else the
     /// percentage rule, the roll, the ejection; the counter starts again whatever comes of it.
     fn fire(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32, detector: Detector) -> bool {
-        if !members.slots[slot as usize].listed || members.slots[slot as usize].ejected {
+        if !members.listed(slot) || members.slots[slot as usize].ejected {
             return false;
         }
-        let ejected = self.try_eject(cx, members, slot, detector);
-        let host = &mut members.slots[slot as usize].outlier;
+        let ejected = self.try_eject(cx, members, slot, detector, None);
         match detector {
-            Detector::Consecutive5xx => host.consecutive_5xx = 0,
-            Detector::ConsecutiveGatewayFailure => host.consecutive_gateway = 0,
-            Detector::ConsecutiveLocalOriginFailure => host.consecutive_local = 0,
+            Detector::Consecutive5xx => members.counters_mut(slot).consecutive_5xx = 0,
+            Detector::ConsecutiveGatewayFailure => members.counters_mut(slot).consecutive_gateway = 0,
+            Detector::ConsecutiveLocalOriginFailure => members.counters_mut(slot).consecutive_local = 0,
             Detector::FailuresInWindow => {
+                let host = &mut members.slots[slot as usize].outlier;
                 host.recent.clear();
                 host.recent_at = 0;
             }
-            // Found by a sweep; they have no counter.
+            // They have no counter.
             Detector::SuccessRate
             | Detector::FailurePercentage
             | Detector::LocalOriginSuccessRate
-            | Detector::LocalOriginFailurePercentage => {}
+            | Detector::LocalOriginFailurePercentage
+            | Detector::Degraded => {}
         }
         ejected
     }
 
-    fn try_eject(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32, detector: Detector) -> bool {
+    fn try_eject(
+        &mut self,
+        cx: &mut Cx<'_>,
+        members: &mut Members,
+        slot: u32,
+        detector: Detector,
+        rate: Option<HostRate>,
+    ) -> bool {
         let endpoint = members.id(slot);
-        let config = &self.config;
-        let share_after = 100 * (u64::from(self.active) + 1);
-        let share_max = u64::from(config.max_ejection_percent.min(100)) * members.listed.len() as u64;
-        if share_after > share_max && !(config.always_eject_one_host && self.active == 0) {
+        self.stats.count_detected(detector);
+        let share_after = 100 * (u64::from(self.stats.active) + 1);
+        let share_max = u64::from(self.config.max_ejection_percent.min(100)) * members.listed.len() as u64;
+        if share_after > share_max && !(self.config.always_eject_one_host && self.stats.active == 0) {
+            self.stats.overflow += 1;
             cx.emit(Fact::NotEjected { endpoint, detector, because: NotEjected::Overflow });
             return false;
         }
-        let enforcing = match detector {
-            Detector::Consecutive5xx | Detector::FailuresInWindow => config.enforcing_consecutive_5xx,
-            Detector::ConsecutiveGatewayFailure => config.enforcing_consecutive_gateway_failure,
-            Detector::ConsecutiveLocalOriginFailure => config.enforcing_consecutive_local_origin_failure,
-            Detector::SuccessRate => config.enforcing_success_rate,
-            Detector::LocalOriginSuccessRate => config.enforcing_local_origin_success_rate,
-            Detector::FailurePercentage => config.enforcing_failure_percentage,
-            Detector::LocalOriginFailurePercentage => config.enforcing_failure_percentage_local_origin,
-        };
+        self.stats.count_allowed(detector);
+        let last = members.slots[slot as usize].outlier.last_uneject;
+        let enforcing = self.config.enforcing(detector);
         // The roll is drawn only where it can go either way.
         if enforcing == 0 || (enforcing < 100 && cx.below(100) >= enforcing as usize) {
             cx.emit(Fact::NotEjected { endpoint, detector, because: NotEjected::NotEnforced });
+            self.log(cx, members, slot, Logged { last, rate, ..Logged::eject(detector) });
             return false;
         }
-        self.active += 1;
-        let jitter_max = config.max_ejection_time_jitter.as_millis();
-        let jitter = if jitter_max == 0 { 0 } else { cx.rng.next_u64() % (jitter_max + 1) };
+        self.stats.count_enforced(detector);
+        let jitter = self.jitter(cx);
         let state = &mut members.slots[slot as usize];
         state.ejected = true;
         let host = &mut state.outlier;
         host.ejections += 1;
-        host.ejected_at = cx.now;
-        host.jitter = Span::from_millis(jitter);
-        if config.base_ejection_time.times(u64::from(host.multiplier))
-            < config.max_ejection_time + config.base_ejection_time
-        {
-            host.multiplier += 1;
-        }
-        let until = cx.now + out_for(config, host);
+        host.ejected_at = Some(cx.now);
+        host.jitter = jitter;
+        self.config.lengthen(&mut host.multiplier);
+        let until = cx.now + self.config.lasts(host.multiplier) + jitter;
         cx.emit(Fact::Ejected { endpoint, detector, until });
         members.health_changed(cx, slot);
+        self.log(cx, members, slot, Logged { enforced: true, last, rate, ..Logged::eject(detector) });
         true
     }
 
@@ -288,13 +375,21 @@ impl Outlier {
         for i in 0..members.listed.len() {
             let slot = members.listed[i];
             let state = &members.slots[slot as usize];
-            if state.ejected && cx.now.since(state.outlier.ejected_at) >= out_for(&self.config, &state.outlier) {
+            let (host, degraded) = (&state.outlier, &state.outlier.degraded);
+            let over = |since: Time, multiplier, jitter| cx.now.since(since) >= self.config.lasts(multiplier) + jitter;
+            let returns = state.ejected && host.ejected_at.is_some_and(|at| over(at, host.multiplier, host.jitter));
+            let recovers = state.degraded && over(degraded.since, degraded.multiplier, degraded.jitter);
+            if returns {
                 self.uneject(cx, members, slot);
-                changed = true;
             }
-            let tallies = &mut self.tallies[slot as usize];
-            tallies.external.close();
-            tallies.local.close();
+            if recovers {
+                self.undegrade(cx, members, slot);
+            }
+            changed |= returns || recovers;
+            let counters = members.counters_mut(slot);
+            let (external, local) = (std::mem::take(&mut counters.external), std::mem::take(&mut counters.local));
+            let host = &mut members.slots[slot as usize].outlier;
+            (host.external, host.local) = (external, local);
         }
         self.rates = None;
         self.compare(cx, members, Origin::External);
@@ -303,11 +398,14 @@ impl Outlier {
         }
         for &slot in &members.listed {
             let state = &mut members.slots[slot as usize];
-            let host = &mut state.outlier;
             // Never true of those that have just returned.
-            let rested = host.last_uneject.is_none_or(|at| cx.now.since(at) >= self.config.interval);
-            if !state.ejected && host.multiplier > 0 && rested {
-                host.multiplier -= 1;
+            let rested = |last: Option<Time>| last.is_none_or(|at| cx.now.since(at) >= self.config.interval);
+            let host = &mut state.outlier;
+            if !state.ejected && rested(host.last_uneject) {
+                host.multiplier = host.multiplier.saturating_sub(1);
+            }
+            if !state.degraded && rested(host.degraded.ended) {
+                host.degraded.multiplier = host.degraded.multiplier.saturating_sub(1);
             }
         }
         changed || !self.taken_out.is_empty()
@@ -329,9 +427,10 @@ impl Outlier {
         let mut ranking = std::mem::take(&mut self.ranking);
         ranking.clear();
         for &slot in &members.listed {
-            if !members.slots[slot as usize].ejected {
-                let tallies = &self.tallies[slot as usize];
-                ranking.add(slot, if origin == Origin::External { &tallies.external } else { &tallies.local });
+            let state = &members.slots[slot as usize];
+            if !state.ejected {
+                let full = if origin == Origin::External { state.outlier.external } else { state.outlier.local };
+                ranking.add(slot, full);
             }
         }
         let volume = config.success_rate_request_volume;
@@ -340,26 +439,26 @@ impl Outlier {
             self.rates = rates;
         }
         if let Some(rates) = rates {
-            for slot in (0..ranking.len()).filter_map(|i| ranking.below(i, volume, rates)) {
-                self.take_out(cx, members, slot, by_rate);
+            for (slot, seen) in (0..ranking.len()).filter_map(|i| ranking.below(i, volume, rates)) {
+                self.take_out(cx, members, slot, by_rate, seen);
             }
         }
         let volume = config.failure_percentage_request_volume;
         if ranking.enough(volume, config.failure_percentage_minimum_hosts) {
             let limit = config.failure_percentage_threshold;
-            for slot in (0..ranking.len()).filter_map(|i| ranking.failing(i, volume, limit)) {
+            for (slot, seen) in (0..ranking.len()).filter_map(|i| ranking.failing(i, volume, limit)) {
                 // Envoy 1.40 ejects an endpoint twice that both rules find (envoy.md 1.6).
                 if self.strict_envoy || !members.slots[slot as usize].ejected {
-                    self.take_out(cx, members, slot, by_percentage);
+                    self.take_out(cx, members, slot, by_percentage, seen);
                 }
             }
         }
         self.ranking = ranking;
     }
 
-    fn take_out(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32, detector: Detector) {
+    fn take_out(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32, detector: Detector, seen: HostRate) {
         let out_before = members.slots[slot as usize].ejected;
-        if self.try_eject(cx, members, slot, detector) && !out_before {
+        if self.try_eject(cx, members, slot, detector, Some(seen)) && !out_before {
             self.taken_out.push(slot);
         }
     }
@@ -368,7 +467,7 @@ impl Outlier {
     pub(super) fn on_probe_passed(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32) -> bool {
         let state = &members.slots[slot as usize];
         let returns = self.config.successful_active_health_check_uneject_host
-            && state.listed
+            && members.listed(slot)
             && state.ejected
             && state.probe.health == ProbeHealth::Passing;
         if returns {
@@ -378,20 +477,89 @@ impl Outlier {
     }
 
     fn uneject(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32) {
+        let counters = members.counters_mut(slot);
+        counters.consecutive_5xx = 0;
+        counters.consecutive_gateway = 0;
+        counters.consecutive_local = 0;
         let state = &mut members.slots[slot as usize];
         state.ejected = false;
-        let host = &mut state.outlier;
-        host.last_uneject = Some(cx.now);
-        host.consecutive_5xx = 0;
-        host.consecutive_gateway = 0;
-        host.consecutive_local = 0;
-        self.active -= 1;
+        let last = state.outlier.ejected_at;
+        state.outlier.last_uneject = Some(cx.now);
+        self.stats.active -= 1;
         cx.emit(Fact::Unejected { endpoint: members.id(slot) });
         members.health_changed(cx, slot);
+        self.log(cx, members, slot, Logged { last, ..Logged::UNEJECT });
+    }
+
+    fn undegrade(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32) {
+        let state = &mut members.slots[slot as usize];
+        state.degraded = false;
+        let degraded = &mut state.outlier.degraded;
+        degraded.ended = Some(cx.now);
+        let last = Some(degraded.since);
+        cx.emit(Fact::Undegraded { endpoint: members.id(slot) });
+        self.log(cx, members, slot, Logged { last, ..Logged::UNEJECT });
+        members.health_changed(cx, slot);
+    }
+
+    fn log(&self, cx: &mut Cx<'_>, members: &Members, slot: u32, what: Logged) {
+        let event = Event {
+            endpoint: members.id(slot),
+            member: members.key(slot),
+            action: what.action,
+            detector: what.detector,
+            num_ejections: members.slots[slot as usize].outlier.ejections,
+            enforced: what.enforced,
+            since_last_action: what.last.map(|at| cx.now.since(at)),
+            rate: what.rate,
+        };
+        cx.facts.log(cx.now, &event);
     }
 }
 
-/// How long the current ejection lasts at the least.
-fn out_for(config: &OutlierDetection, host: &HostOutlier) -> Span {
-    config.base_ejection_time.times(u64::from(host.multiplier)).min(config.max_ejection_time) + host.jitter
+/// What an event says beyond the endpoint's record.
+struct Logged {
+    action: Action,
+    detector: Detector,
+    enforced: bool,
+    last: Option<Time>,
+    rate: Option<HostRate>,
+}
+
+impl Logged {
+    const UNEJECT: Logged =
+        Logged { action: Action::Uneject, detector: Detector::Consecutive5xx, enforced: false, last: None, rate: None };
+
+    const fn eject(detector: Detector) -> Logged {
+        Logged { action: Action::Eject, detector, ..Logged::UNEJECT }
+    }
+}
+
+impl OutlierDetection {
+    /// Percent chance that a detector's finding is acted on.
+    fn enforcing(&self, detector: Detector) -> u32 {
+        match detector {
+            Detector::Consecutive5xx | Detector::FailuresInWindow => self.enforcing_consecutive_5xx,
+            Detector::ConsecutiveGatewayFailure => self.enforcing_consecutive_gateway_failure,
+            Detector::ConsecutiveLocalOriginFailure => self.enforcing_consecutive_local_origin_failure,
+            Detector::SuccessRate => self.enforcing_success_rate,
+            Detector::LocalOriginSuccessRate => self.enforcing_local_origin_success_rate,
+            Detector::FailurePercentage => self.enforcing_failure_percentage,
+            Detector::LocalOriginFailurePercentage => self.enforcing_failure_percentage_local_origin,
+            Detector::Degraded => 100,
+        }
+    }
+
+    /// One more time the base, unless that is past the maximum (envoy.md 1.4).
+    fn lengthen(&self, multiplier: &mut u32) {
+        let so_far = self.base_ejection_time.times(u64::from(*multiplier));
+        if so_far < self.max_ejection_time + self.base_ejection_time {
+            *multiplier += 1;
+        }
+    }
+
+    /// How long an ejection lasts at the least, without its jitter.
+    fn lasts(&self, multiplier: u32) -> Span {
+        self.base_ejection_time.times(u64::from(multiplier)).min(self.max_ejection_time)
+    }
 }

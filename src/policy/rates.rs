@@ -4,32 +4,40 @@
 //! rate leads to. Invariant: nothing but + - * / and the square root, which IEEE 754 defines to
 //! the last bit, so that every machine finds the same endpoints.
 
-/// What came of the requests to one endpoint, by interval.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tally {
-    /// The interval under way.
-    open: Bucket,
-    /// The last full one.
-    full: Bucket,
-}
+use std::fmt;
 
+/// What came of the requests to one endpoint in one interval.
 #[derive(Clone, Copy, Debug, Default)]
-struct Bucket {
+pub(super) struct Bucket {
     requests: u32,
     successes: u32,
 }
 
-impl Tally {
+impl Bucket {
     /// Counts one request.
     #[inline]
     pub(super) fn count(&mut self, success: bool) {
-        self.open.requests = self.open.requests.saturating_add(1);
-        self.open.successes = self.open.successes.saturating_add(u32::from(success));
+        self.requests = self.requests.saturating_add(1);
+        self.successes = self.successes.saturating_add(u32::from(success));
     }
+}
 
-    /// The interval is over.
-    pub(super) fn close(&mut self) {
-        self.full = std::mem::take(&mut self.open);
+/// What a comparison saw of an endpoint, in percent.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct HostRate {
+    /// Its success rate.
+    pub success_rate: f64,
+    /// What it was compared with, if its success rate was.
+    pub cluster: Option<SuccessRates>,
+}
+
+impl fmt::Display for HostRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "host_success_rate={}", self.success_rate)?;
+        let of = |rates: SuccessRates| (rates.mean, rates.threshold);
+        self.cluster.map(of).map_or(Ok(()), |(mean, threshold)| {
+            write!(f, " cluster_average_success_rate={mean} cluster_success_rate_ejection_threshold={threshold}")
+        })
     }
 }
 
@@ -59,8 +67,8 @@ impl Ranking {
     }
 
     /// Adds an endpoint; one without requests has no rate.
-    pub(super) fn add(&mut self, slot: u32, tally: &Tally) {
-        let Bucket { requests, successes } = tally.full;
+    pub(super) fn add(&mut self, slot: u32, full: Bucket) {
+        let Bucket { requests, successes } = full;
         if requests > 0 {
             let percent = f64::from(successes) * 100.0 / f64::from(requests);
             self.0.push(Rated { slot, requests, percent });
@@ -90,9 +98,10 @@ impl Ranking {
     }
 
     /// The `i`th endpoint, if it has enough requests and its success rate is below the threshold.
-    pub(super) fn below(&self, i: usize, volume: u32, rates: SuccessRates) -> Option<u32> {
+    pub(super) fn below(&self, i: usize, volume: u32, rates: SuccessRates) -> Option<(u32, HostRate)> {
         let rated = &self.0[i];
-        (rated.requests >= volume && rated.percent < rates.threshold).then_some(rated.slot)
+        let seen = HostRate { success_rate: rated.percent, cluster: Some(rates) };
+        (rated.requests >= volume && rated.percent < rates.threshold).then_some((rated.slot, seen))
     }
 
     /// True if as many as `minimum_hosts`, and at least one, have enough requests.
@@ -102,9 +111,10 @@ impl Ranking {
     }
 
     /// The `i`th endpoint, if it has enough requests and at least `percent` of them failed.
-    pub(super) fn failing(&self, i: usize, volume: u32, percent: u32) -> Option<u32> {
+    pub(super) fn failing(&self, i: usize, volume: u32, percent: u32) -> Option<(u32, HostRate)> {
         let rated = &self.0[i];
-        (rated.requests >= volume && 100.0 - rated.percent >= f64::from(percent)).then_some(rated.slot)
+        let seen = HostRate { success_rate: rated.percent, cluster: None };
+        (rated.requests >= volume && 100.0 - rated.percent >= f64::from(percent)).then_some((rated.slot, seen))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -119,8 +129,7 @@ mod tests {
     fn ranking(rates: &[u32]) -> Ranking {
         let mut ranking = Ranking::default();
         for (slot, &successes) in rates.iter().enumerate() {
-            let full = Bucket { requests: 100, successes };
-            ranking.add(slot as u32, &Tally { full, ..Tally::default() });
+            ranking.add(slot as u32, Bucket { requests: 100, successes });
         }
         ranking
     }

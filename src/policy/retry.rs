@@ -12,7 +12,6 @@ use super::config::RetryOn;
 use super::config::RetryPolicy;
 use super::fact::Flag;
 use super::fact::Flags;
-use super::outlier::Reported;
 use crate::units::Span;
 
 /// True if the policy retries that outcome, limits aside.
@@ -60,18 +59,6 @@ pub(super) fn backoff(cx: &mut Cx<'_>, policy: &RetryPolicy, retry: u32) -> Span
     let unit = if range.is_multiple_of(1_000_000) { 1_000_000 } else { 1 };
     let steps = range / unit;
     if steps == 0 { Span::ZERO } else { Span::from_nanos(cx.rng.next_u64() % steps * unit) }
-}
-
-/// What the detectors are told.
-pub(super) fn reported(outcome: Outcome) -> Reported {
-    match outcome {
-        Outcome::Answered(Answer { status, .. }) => Reported::Status(status),
-        // A connect time-out over HTTP is a failed connect, 503, not 504 (envoy.md 1.2).
-        Outcome::Failed(
-            Trouble::ConnectRefused | Trouble::ConnectTimeout | Trouble::Reset { .. } | Trouble::RefusedStream,
-        ) => Reported::Connect,
-        Outcome::Failed(Trouble::Timeout) => Reported::Timeout,
-    }
 }
 
 /// The status and flag that a caller sees for an outcome that is not retried.

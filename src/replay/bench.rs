@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use crate::policy::Answer;
 use crate::policy::Ask;
+use crate::policy::ConnKey;
 use crate::policy::Cx;
 use crate::policy::EndpointId;
 use crate::policy::Entropy;
 use crate::policy::Fact;
+use crate::policy::FactSink;
 use crate::policy::Flight;
 use crate::policy::Member;
 use crate::policy::MemberKey;
@@ -25,6 +27,7 @@ use crate::policy::Upkeep;
 use crate::policy::config::CircuitBreakers;
 use crate::policy::config::HealthCheck;
 use crate::policy::config::Timeouts;
+use crate::policy::events::Event;
 use crate::units::Span;
 use crate::units::Time;
 
@@ -33,10 +36,22 @@ pub struct Bench {
     pub router: Router,
     now: Time,
     pub facts: Vec<(Time, Fact)>,
+    /// What the outlier event log would have.
+    pub events: Vec<(Time, Event)>,
     words: Words,
     requests: u64,
+    woken: bool,
     /// New connections are refused.
     pub refuse: bool,
+    /// New connections to this member are refused.
+    pub refuses: Option<u64>,
+    /// New connections are left unanswered until [`Bench::connect_all`].
+    pub hold: bool,
+    held: Vec<(ConnKey, u64)>,
+    /// Connections that stand, in the order of their making, with their members.
+    pub conns: Vec<(ConnKey, u64)>,
+    /// The members of all connections made so far, in the order of their making.
+    pub made: Vec<u64>,
     /// Every name an endpoint ever had, with its member.
     names: Vec<(EndpointId, u64)>,
     /// The members listed now.
@@ -49,6 +64,21 @@ struct Words(u64);
 impl Entropy for Words {
     fn next_u64(&mut self) -> u64 {
         self.0
+    }
+}
+
+/// Takes down all that is said.
+struct Ear<'a> {
+    facts: &'a mut Vec<(Time, Fact)>,
+    events: &'a mut Vec<(Time, Event)>,
+}
+
+impl FactSink for Ear<'_> {
+    fn emit(&mut self, at: Time, fact: Fact) {
+        self.facts.push((at, fact));
+    }
+    fn log(&mut self, at: Time, event: &Event) {
+        self.events.push((at, *event));
     }
 }
 
@@ -83,9 +113,16 @@ impl Bench {
             router: Router::new(Arc::new(config)),
             now: Time::ZERO,
             facts: Vec::new(),
+            events: Vec::new(),
             words: Words(word),
             requests: 0,
+            woken: false,
             refuse: false,
+            refuses: None,
+            hold: false,
+            held: Vec::new(),
+            conns: Vec::new(),
+            made: Vec::new(),
             names: Vec::new(),
             listed: Vec::new(),
         };
@@ -104,7 +141,8 @@ impl Bench {
 
     /// A call of the router.
     pub fn tell<R>(&mut self, what: impl FnOnce(&mut Router, &mut Cx<'_>) -> R) -> R {
-        let cx = &mut Cx { now: self.now, rng: &mut self.words, facts: &mut self.facts };
+        let ear = &mut Ear { facts: &mut self.facts, events: &mut self.events };
+        let cx = &mut Cx { now: self.now, rng: &mut self.words, facts: ear };
         what(&mut self.router, cx)
     }
 
@@ -153,17 +191,50 @@ impl Bench {
         self.now
     }
 
-    /// Every dial succeeds at once, or fails at once.
+    /// Every dial succeeds at once, or fails at once, unless they are held back.
     fn drain(&mut self) {
+        self.woken |= self.poll();
+    }
+
+    /// True if somebody was woken.
+    fn poll(&mut self) -> bool {
+        let mut woken = false;
         while let Some(upkeep) = self.tell(Router::poll_upkeep) {
-            if let Upkeep::Connect { conn, .. } = upkeep {
-                if self.refuse {
-                    self.tell(|router, cx| router.on_connect_failed(cx, conn, Trouble::ConnectRefused));
-                } else {
-                    self.tell(|router, cx| router.on_connected(cx, conn));
+            match upkeep {
+                Upkeep::Connect { conn, member, .. } if self.hold => self.held.push((conn, member.0)),
+                Upkeep::Connect { conn, member, .. } => self.connect(conn, member.0),
+                Upkeep::Close { conn } => {
+                    self.held.retain(|(held, _)| *held != conn);
+                    self.conns.retain(|(stands, _)| *stands != conn);
                 }
+                Upkeep::Wake { .. } => woken = true,
+                Upkeep::Probe { .. } => {}
             }
         }
+        woken
+    }
+
+    fn connect(&mut self, conn: ConnKey, member: u64) {
+        if self.refuse || self.refuses == Some(member) {
+            self.tell(|router, cx| router.on_connect_failed(cx, conn, Trouble::ConnectRefused));
+        } else {
+            self.conns.push((conn, member));
+            self.made.push(member);
+            self.tell(|router, cx| router.on_connected(cx, conn));
+        }
+    }
+
+    /// Answers all dials that were held back.
+    pub fn connect_all(&mut self) {
+        for (conn, member) in std::mem::take(&mut self.held) {
+            self.connect(conn, member);
+        }
+        self.drain();
+    }
+
+    /// Connections to a member that stand.
+    pub fn conns_to(&self, member: u64) -> usize {
+        self.conns.iter().filter(|(_, to)| *to == member).count()
     }
 
     /// Begins a request and brings it as far as it goes.
@@ -176,13 +247,14 @@ impl Bench {
     }
 
     pub fn step(&mut self, flight: &mut Flight) -> Step {
-        let mut step = self.tell(|router, cx| router.step(cx, flight));
-        self.drain();
-        if matches!(step, Step::Wait { .. }) {
-            step = self.tell(|router, cx| router.step(cx, flight));
+        loop {
+            self.woken = false;
+            let step = self.tell(|router, cx| router.step(cx, flight));
             self.drain();
+            if !(self.woken && matches!(step, Step::Wait { .. })) {
+                return step;
+            }
         }
-        step
     }
 
     pub fn report(&mut self, flight: &mut Flight, attempt: Try, outcome: Outcome) -> Step {

@@ -7,6 +7,9 @@
 
 mod bench;
 mod choice;
+mod connections;
+mod ejections;
+mod events;
 mod outlier;
 mod output;
 mod requests;
@@ -117,6 +120,16 @@ fn compare(kind: &str, vector: &Node) -> Compared {
         "backoff" => requests::backoff(vector),
         "timeout" => requests::timeout(vector),
         "breaker_defaults" => requests::breaker_defaults(vector),
+        "breaker" => connections::breaker(vector),
+        "pool" => connections::pool(vector),
+        "pool_on_ejection" => connections::on_ejection(vector),
+        "pool_on_retry" => connections::on_retry(vector),
+        "eds" => connections::removal(vector),
+        "tcp" => connections::tcp(vector),
+        "outlier_jitter" => ejections::jitter(vector),
+        "outlier_degraded" => ejections::degraded(vector),
+        "outlier_hc" => ejections::probe_returns(vector),
+        "outlier_bug" => ejections::twice(vector),
         other => not_replayable(format!("scsim has no way to replay the kind `{other}`")),
     }
 }

@@ -10,11 +10,12 @@ use super::bench::Bench;
 use super::bench::answered;
 use super::bench::boundless;
 use super::differ;
+use super::events::log_line;
 use super::expectation;
 use super::not_replayable;
 use super::only;
 use super::yaml::Node;
-use crate::policy::Fact;
+use crate::policy::Answer;
 use crate::policy::Flight;
 use crate::policy::Outcome;
 use crate::policy::PolicyConfig;
@@ -24,8 +25,9 @@ use crate::policy::Try;
 use crate::policy::config::LbPolicy;
 use crate::policy::config::OutlierDetection;
 use crate::policy::config::Pool;
+use crate::policy::events::Action;
+use crate::policy::events::Event;
 use crate::policy::fact::Detector;
-use crate::policy::fact::NotEjected;
 use crate::units::Span;
 use crate::units::Time;
 
@@ -64,13 +66,27 @@ const LENGTHS: [(&str, Length); 4] = [
     ("interval", |od, span| od.interval = span),
 ];
 
-const SWITCHES: [(&str, Switch); 3] = [
+const SWITCHES: [(&str, Switch); 4] = [
+    ("detect_degraded_hosts", |od, on| od.detect_degraded_hosts = on),
     ("split_external_local_origin_errors", |od, on| od.split_external_local_origin_errors = on),
     ("always_eject_one_host", |od, on| od.always_eject_one_host = on),
     ("successful_active_health_check_uneject_host", |od, on| od.successful_active_health_check_uneject_host = on),
 ];
 
-fn read(vector: &Node) -> Result<OutlierDetection, Halt> {
+/// All that have a name in vectors.
+const DETECTORS: [Detector; Detector::COUNT] = [
+    Detector::Consecutive5xx,
+    Detector::ConsecutiveGatewayFailure,
+    Detector::ConsecutiveLocalOriginFailure,
+    Detector::SuccessRate,
+    Detector::FailurePercentage,
+    Detector::LocalOriginSuccessRate,
+    Detector::LocalOriginFailurePercentage,
+    Detector::Degraded,
+    Detector::FailuresInWindow,
+];
+
+pub fn read(vector: &Node) -> Result<OutlierDetection, Halt> {
     let mut od = OutlierDetection::envoy_default();
     let Some(config) = vector.get("config") else { return Ok(od) };
     let known: Vec<&str> = NUMBERS
@@ -321,7 +337,10 @@ impl Stage<'_> {
                 self.bench.abandon(flight);
                 return Ok(());
             }
-            code => match code.parse() {
+            code => match code.strip_suffix("+degraded").unwrap_or(code).parse() {
+                Ok(status) if (100..600).contains(&status) && code.ends_with("+degraded") => {
+                    Outcome::Answered(Answer { degraded: true, ..Answer::of(status) })
+                }
                 Ok(status) if (100..600).contains(&status) => answered(status),
                 _ => return not_replayable(format!("scsim does not know the result `{code}`")),
             },
@@ -368,26 +387,22 @@ impl Stage<'_> {
 
     /// What Envoy's event log would have.
     fn events(&self) -> Vec<(Time, Vec<String>)> {
-        let eject = |endpoint, detector, enforced: bool| {
-            vec!["eject".to_owned(), self.name(endpoint), detector_name(detector).to_owned(), enforced.to_string()]
-        };
-        let logged = self.bench.facts.iter().filter_map(|(at, fact)| match *fact {
-            Fact::Ejected { endpoint, detector, .. } => Some((*at, eject(endpoint, detector, true))),
-            Fact::NotEjected { endpoint, detector, because: NotEjected::NotEnforced } => {
-                Some((*at, eject(endpoint, detector, false)))
+        let line = |event: &Event| {
+            let mut line = vec![event.action.name().to_ascii_lowercase(), self.name(event.endpoint)];
+            if event.action == Action::Eject {
+                line.extend([detector_name(event.detector), event.enforced.to_string()]);
             }
-            Fact::Unejected { endpoint } => Some((*at, vec!["uneject".to_owned(), self.name(endpoint)])),
-            _ => None,
-        });
-        logged.collect()
+            line
+        };
+        self.bench.events.iter().map(|(at, event)| (*at, line(event))).collect()
     }
 
     fn detected(&self, name: &str) -> u64 {
-        let found = self.bench.facts.iter().filter(|(_, fact)| match fact {
-            Fact::Ejected { detector, .. } | Fact::NotEjected { detector, .. } => detector_name(*detector) == name,
-            _ => false,
-        });
-        found.count() as u64
+        DETECTORS
+            .into_iter()
+            .filter(|&detector| detector_name(detector) == name)
+            .map(|detector| self.bench.router.ejection_stats().detected(detector))
+            .sum()
     }
 
     fn compare(&self, expect: &Node, lines: &mut Vec<String>) -> Result<(), Halt> {
@@ -423,15 +438,34 @@ impl Stage<'_> {
                     }
                 }
                 "overflow" => {
-                    let over = |fact: &Fact| matches!(fact, Fact::NotEjected { because: NotEjected::Overflow, .. });
-                    let got = self.bench.facts.iter().filter(|(_, fact)| over(fact)).count() as u64;
-                    differ(lines, key, &node.whole()?, &got);
+                    differ(lines, key, &node.whole()?, &self.bench.router.ejection_stats().overflow);
                 }
                 "ejections_active" => differ(lines, key, &node.small()?, &self.bench.router.ejected()),
                 "detected" => {
                     for (name, number) in node.entries() {
                         differ(lines, &format!("detected {name}"), &number.whole()?, &self.detected(name));
                     }
+                }
+                "stats" => {
+                    for (name, number) in node.entries() {
+                        let stats = self.bench.router.ejection_stats();
+                        let Some((_, got)) = stats.named().find(|(known, _)| known == name) else {
+                            return not_replayable(format!("scsim does not know the statistic `{name}`"));
+                        };
+                        differ(lines, name, &number.whole()?, &got);
+                    }
+                }
+                "event_log" => {
+                    let expected: Vec<String> = node.words()?;
+                    let got = self.bench.events.iter();
+                    let got: Vec<String> = got.map(|(_, event)| log_line(event, &self.name(event.endpoint))).collect();
+                    differ(lines, key, &expected, &got);
+                }
+                "degraded" => {
+                    let degraded = |host: usize| self.bench.standing(host as u64).is_some_and(|s| s.degraded);
+                    let hosts = (0..self.hosts.len()).filter(|&host| degraded(host));
+                    let got: Vec<String> = hosts.map(|host| self.hosts[host].clone()).collect();
+                    differ(lines, key, &node.words()?, &got);
                 }
                 "sr_mean" | "sr_threshold" => {
                     let rates = self.bench.router.success_rates();
@@ -448,16 +482,7 @@ impl Stage<'_> {
     }
 }
 
-/// Envoy's name of a detector in its event log.
-fn detector_name(detector: Detector) -> &'static str {
-    match detector {
-        Detector::Consecutive5xx => "consecutive_5xx",
-        Detector::ConsecutiveGatewayFailure => "consecutive_gateway_failure",
-        Detector::ConsecutiveLocalOriginFailure => "consecutive_local_origin_failure",
-        Detector::SuccessRate => "success_rate",
-        Detector::FailurePercentage => "failure_percentage",
-        Detector::LocalOriginSuccessRate => "success_rate_local_origin",
-        Detector::LocalOriginFailurePercentage => "failure_percentage_local_origin",
-        Detector::FailuresInWindow => "failures_in_window",
-    }
+/// A detector's name in vectors: that of the event log in lower case.
+fn detector_name(detector: Detector) -> String {
+    detector.name().to_ascii_lowercase()
 }

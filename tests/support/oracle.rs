@@ -26,6 +26,8 @@ struct Host {
 
 pub struct Oracle {
     config: OutlierDetection,
+    /// Connections are what counts, and nothing after them.
+    tcp: bool,
     /// In the order of the list.
     listed: Vec<EndpointId>,
     hosts: BTreeMap<EndpointId, Host>,
@@ -48,9 +50,10 @@ impl Oracle {
             && config.max_ejection_time_jitter.is_zero()
     }
 
-    pub fn new(config: OutlierDetection) -> Oracle {
+    pub fn new(config: OutlierDetection, tcp: bool) -> Oracle {
         Oracle {
             config,
+            tcp,
             listed: Vec::new(),
             hosts: BTreeMap::new(),
             next_tick: None,
@@ -110,8 +113,13 @@ impl Oracle {
                     && let Some(host) = self.hosts.get_mut(&endpoint)
                 {
                     host.local = 0;
+                } else if self.tcp {
+                    self.answer(at, endpoint, 200);
                 }
             }
+            Fact::Answered { .. } if self.tcp => {}
+            Fact::Failed { trouble, .. }
+                if self.tcp && !matches!(trouble, Trouble::ConnectRefused | Trouble::ConnectTimeout) => {}
             Fact::Answered { endpoint, status } => self.answer(at, endpoint, status),
             Fact::Failed { endpoint, trouble } => {
                 if self.config.split_external_local_origin_errors {
@@ -121,7 +129,8 @@ impl Oracle {
                         self.fire(at, endpoint, Detector::ConsecutiveLocalOriginFailure);
                     }
                 } else {
-                    self.answer(at, endpoint, if trouble == Trouble::Timeout { 504 } else { 503 });
+                    let late = if self.tcp { Trouble::ConnectTimeout } else { Trouble::Timeout };
+                    self.answer(at, endpoint, if trouble == late { 504 } else { 503 });
                 }
             }
             _ => {}

@@ -102,6 +102,14 @@ impl PolicyConfig {
         if let PoolProtocol::Http2 { max_concurrent_streams: 0 } = self.pool.protocol {
             wrong("max_concurrent_streams", "must be at least 1");
         }
+        if !(100..=300).contains(&self.pool.preconnect_percent) {
+            wrong("preconnect_policy.per_upstream_preconnect_ratio", "must lie between 1.0 and 3.0 (Envoy rejects it)");
+        }
+        if let PoolProtocol::Tcp(tcp) = self.pool.protocol
+            && !(1..=250).contains(&tcp.max_connect_attempts)
+        {
+            wrong("max_connect_attempts", "must lie between 1 (Envoy rejects less) and 250");
+        }
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 }

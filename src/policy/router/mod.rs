@@ -9,6 +9,7 @@
 //! `upkeep_due`), one request (`begin`, `step`, `report`, `abandon`), and plain nouns.
 
 mod request;
+mod tcp;
 mod upkeep;
 mod world;
 
@@ -27,6 +28,7 @@ use super::balance::Choice;
 use super::balance::PriorityLoads;
 use super::config::Discovery;
 use super::config::Stale;
+use super::events::EjectionStats;
 use super::fact::Denial;
 use super::fact::Fact;
 use super::fact::Flag;
@@ -43,10 +45,12 @@ use super::members::Members;
 use super::members::Probe;
 use super::members::ProbeHealth;
 use super::members::Standing;
+use super::outlier::Effect;
 use super::outlier::Outlier;
 use super::outlier::Reported;
 use super::pool::Acquired;
 use super::pool::Pool;
+use super::pool::PoolStats;
 use super::pool::TicketState;
 use super::rates::SuccessRates;
 use super::retry;
@@ -141,11 +145,11 @@ impl Router {
 
     /// The driver's name for an endpoint, while the router still knows it.
     pub fn member_of(&self, endpoint: EndpointId) -> Option<MemberKey> {
-        self.members.live(endpoint).map(|slot| self.members.slots[slot as usize].member.key)
+        self.members.live(endpoint).map(|slot| self.members.key(slot))
     }
     /// The listed endpoints, in list order.
     pub fn endpoints(&self) -> impl Iterator<Item = (EndpointId, MemberKey)> {
-        self.members.listed.iter().map(|&slot| (self.members.id(slot), self.members.slots[slot as usize].member.key))
+        self.members.listed.iter().map(|&slot| (self.members.id(slot), self.members.key(slot)))
     }
     /// True if that member is listed.
     pub fn lists(&self, member: MemberKey) -> bool {
@@ -153,16 +157,15 @@ impl Router {
     }
     /// Requests on connections to that member, also if it has left the list.
     pub fn active_on(&self, member: MemberKey) -> u32 {
-        self.members
-            .slots
-            .iter()
-            .filter(|slot| slot.occupied && slot.member.key == member)
-            .map(|slot| slot.active)
-            .sum()
+        self.members.of(member).map(|slot| self.members.active(slot)).sum()
     }
     /// Endpoints out now.
     pub fn ejected(&self) -> u32 {
         self.outlier.as_ref().map_or(0, Outlier::active)
+    }
+    /// The statistics of its detectors; all zero without detectors.
+    pub fn ejection_stats(&self) -> EjectionStats {
+        self.outlier.as_ref().map_or_else(EjectionStats::default, |outlier| outlier.stats)
     }
     /// The health of a listed endpoint.
     pub fn standing_of(&self, member: MemberKey) -> Option<Standing> {
@@ -182,7 +185,11 @@ impl Router {
     }
     /// Connections, open and being opened.
     pub fn connections(&self) -> u32 {
-        self.pool.conn_count
+        self.pool.conn_count()
+    }
+    /// What happened to its connections so far.
+    pub fn pool_stats(&self) -> PoolStats {
+        self.pool.stats
     }
     /// Slots of the retry breaker in use.
     pub fn retries(&self) -> u32 {

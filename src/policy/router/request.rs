@@ -8,6 +8,7 @@ use super::ConnKey;
 use super::Cx;
 use super::Denial;
 use super::Discovery;
+use super::Effect;
 use super::EndpointId;
 use super::Fact;
 use super::Flag;
@@ -65,11 +66,14 @@ impl Router {
             // The names that just came are good for those who waited, whatever their TTL.
             State::Resolving => self.choose(cx, flight, true),
             State::Pending { ticket, .. } => match self.pool.redeem(ticket) {
-                TicketState::Waiting | TicketState::Cancelled => Router::wait(flight),
+                TicketState::Waiting => Router::wait(flight),
                 TicketState::Granted(conn) => self.send(cx, flight, conn),
                 TicketState::Refused(limit) => self.refuse(cx, flight, limit),
                 TicketState::Failed(trouble) => {
                     let State::Pending { endpoint, .. } = flight.state else { unreachable!("matched above") };
+                    if let Some(tcp) = self.tcp() {
+                        return self.connect_failed(cx, flight, endpoint, trouble, tcp);
+                    }
                     self.conclude(cx, flight, endpoint, Outcome::Failed(trouble));
                     self.step(cx, flight)
                 }
@@ -109,6 +113,10 @@ impl Router {
             self.names.resolving = true;
             return Step::Resolve;
         }
+        if self.pool.refuses_connection() {
+            flight.attempts += 1;
+            return self.refuse(cx, flight, Limit::Connections);
+        }
         let Some(slot) = self.pick(cx, flight) else {
             return self.finish(cx, flight, self.config.replies.no_endpoint, Flags::NONE.with(Flag::Uh));
         };
@@ -142,7 +150,9 @@ impl Router {
         let slot = self.pool.slot_of(conn).expect("the pool has just handed out this connection");
         let endpoint = self.members.id(slot);
         if let Some(outlier) = &mut self.outlier {
-            outlier.on_result(cx, &mut self.members, slot, Reported::PoolReady);
+            let got = if self.pool.tcp() { Reported::Connected } else { Reported::PoolReady };
+            let effect = outlier.on_result(cx, &mut self.members, slot, got);
+            debug_assert_eq!(effect, Effect::None, "a success ejects nobody");
         }
         flight.state = State::Open { endpoint, conn };
         let attempt = AttemptNo(flight.attempts - 1);
@@ -150,7 +160,7 @@ impl Router {
         Step::Try(Try {
             attempt,
             endpoint,
-            member: self.members.slots[slot as usize].member.key,
+            member: self.members.key(slot),
             conn,
             // per_try_timeout starts here, so that waiting for a connection is not in it (envoy.md 2.5).
             give_up_at: (cx.now + self.config.timeouts.per_try).min(flight.deadline),
@@ -168,9 +178,13 @@ impl Router {
             cx.emit(Fact::StaleReport);
             return;
         }
-        let retried = self.conclude(cx, flight, endpoint, outcome);
+        let retried = match self.tcp() {
+            Some(_) => self.connection_over(cx, flight, endpoint, outcome),
+            None => self.conclude(cx, flight, endpoint, outcome),
+        };
         let h1 = self.pool.one_request_per_connection();
         let keep = match outcome {
+            _ if self.pool.tcp() => false,
             Outcome::Answered(answer) => !(h1 && retried && answer.body_follows),
             Outcome::Failed(_) => !h1,
         };
@@ -231,11 +245,21 @@ impl Router {
     pub(super) fn charge(&mut self, cx: &mut Cx<'_>, endpoint: EndpointId, outcome: Outcome) {
         self.balancer.on_result(endpoint, outcome);
         let (Some(slot), Some(outlier)) = (self.members.live(endpoint), &mut self.outlier) else { return };
-        if outlier.on_result(cx, &mut self.members, slot, retry::reported(outcome)) {
+        let effect = outlier.on_result(cx, &mut self.members, slot, Reported::of(outcome));
+        self.after_result(cx, slot, effect);
+    }
+
+    /// A result changed what is thought of an endpoint.
+    #[inline]
+    pub(super) fn after_result(&mut self, cx: &mut Cx<'_>, slot: u32, effect: Effect) {
+        if effect == Effect::None {
+            return;
+        }
+        if effect == Effect::Ejected {
             // Draining is not held back by the merge window (envoy.md 1.7).
             self.pool.drain_endpoint(slot, &mut self.members, &mut self.upkeep);
-            self.balancer.refresh(cx, &self.members);
         }
+        self.balancer.refresh(cx, &self.members);
     }
 
     pub(super) fn retries_max(&self) -> u32 {

@@ -54,14 +54,11 @@ impl Router {
         for i in 0..self.members.listed.len() {
             let slot = self.members.listed[i];
             let endpoint = self.members.id(slot);
+            let member = self.members.key(slot);
             let state = &mut self.members.slots[slot as usize];
             if state.probe.next <= cx.now {
                 state.probe.next = cx.now + probing.interval;
-                self.upkeep.push_back(Upkeep::Probe {
-                    endpoint,
-                    member: state.member.key,
-                    give_up_at: cx.now + probing.timeout,
-                });
+                self.upkeep.push_back(Upkeep::Probe { endpoint, member, give_up_at: cx.now + probing.timeout });
             }
         }
         self.find_next_probe();

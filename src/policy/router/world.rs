@@ -33,11 +33,6 @@ impl Router {
             next: Time::NEVER,
         };
         let gone = self.members.replace(list, probe, |slot| added.push(slot));
-        if let Some(outlier) = &mut self.outlier {
-            for &slot in &added {
-                outlier.on_added(slot);
-            }
-        }
         if let Some(probing) = probing {
             for slot in added {
                 // Probes of different endpoints are spread over the interval.
@@ -149,18 +144,27 @@ impl Router {
         self.pool.on_connect_failed(conn, trouble, cx.now, &mut self.members, &mut self.upkeep);
     }
 
+    /// The peer of an HTTP/2 connection said how many streams it takes at a time (SETTINGS). Other
+    /// protocols have no such thing.
+    pub fn on_settings(&mut self, cx: &mut Cx<'_>, conn: ConnKey, max_concurrent_streams: u32) {
+        self.pool.on_settings(conn, max_concurrent_streams, cx.now, &mut self.members, &mut self.upkeep);
+    }
+
+    /// The peer takes no new requests on a connection (GOAWAY): those under way may finish.
+    pub fn on_goaway(&mut self, _cx: &mut Cx<'_>, conn: ConnKey) {
+        self.pool.on_goaway(conn, &mut self.members, &mut self.upkeep);
+    }
+
     /// The peer closed a connection. Attempts on it are reported one by one, as ever.
-    pub fn on_conn_closed(&mut self, _cx: &mut Cx<'_>, conn: ConnKey) {
-        self.pool.on_closed(conn, &mut self.members, &mut self.upkeep);
+    pub fn on_conn_closed(&mut self, cx: &mut Cx<'_>, conn: ConnKey) {
+        self.pool.on_closed(conn, cx.now, &mut self.members, &mut self.upkeep);
     }
 
     /// The peer of that name closed all its connections.
-    pub fn on_peer_gone(&mut self, _cx: &mut Cx<'_>, member: MemberKey) {
-        for slot in 0..self.members.slots.len() as u32 {
-            let state = &self.members.slots[slot as usize];
-            if state.occupied && state.member.key == member {
-                self.pool.on_peer_gone(slot, &mut self.members, &mut self.upkeep);
-            }
+    pub fn on_peer_gone(&mut self, cx: &mut Cx<'_>, member: MemberKey) {
+        let slots: Vec<u32> = self.members.of(member).collect();
+        for slot in slots {
+            self.pool.on_peer_gone(slot, cx.now, &mut self.members, &mut self.upkeep);
         }
     }
 }
