@@ -145,7 +145,7 @@ fn any_config(b: &Knobs) -> PolicyConfig {
 /// it was, so that old regressions stay what they are.
 type More = [u8; 4];
 
-fn with_more(config: PolicyConfig, more: &More) -> PolicyConfig {
+fn with_more(config: PolicyConfig, more: More) -> PolicyConfig {
     let mut config = config;
     if more[0] & 3 == 1 {
         config.pool.protocol = PoolProtocol::Tcp(TcpProxy { max_connect_attempts: 1 + u32::from(more[0] / 4 % 3) });
@@ -689,7 +689,7 @@ impl Harness {
             return;
         }
         let conn = all[a as usize % all.len()];
-        if kind % 4 == 0 {
+        if kind.is_multiple_of(4) {
             if self.conns.contains_key(&conn) {
                 self.said.insert(conn, 0);
             }
@@ -761,12 +761,12 @@ impl Harness {
 }
 
 fn play(knobs: &Knobs, ops: &[Op]) -> Vec<(Time, Fact)> {
-    play_more(knobs, &[0; 4], ops)
+    play_more(knobs, [0; 4], ops)
 }
 
-fn play_more(knobs: &Knobs, more: &More, ops: &[Op]) -> Vec<(Time, Fact)> {
+fn play_more(knobs: &Knobs, more: More, ops: &[Op]) -> Vec<(Time, Fact)> {
     let mut harness = Harness::new(with_more(any_config(knobs), more));
-    harness.more = *more != [0; 4];
+    harness.more = more != [0; 4];
     if harness.config.discovery == Discovery::Pushed {
         harness.members(0b10_1111, None);
     }
@@ -803,7 +803,7 @@ proptest! {
         more in any::<More>(),
         ops in proptest::collection::vec(any::<Op>(), 1..200),
     ) {
-        play_more(&knobs, &more, &ops);
+        play_more(&knobs, more, &ops);
     }
 
     #[test]

@@ -131,7 +131,7 @@ fn a_malformed_file_is_told_with_its_line() {
         ("- id: A\n  kind: [", 2),
         ("- id: A\n", 1),
         ("- id: A\n  kind: outlier\n  hosts: [h0]\n  timeline:\n  - {t: soon, host: h0, result: 500}\n", 5),
-        ("- {id: A, kind: tcp}\n- {id: A, kind: tcp}\n", 2),
+        ("- {id: A, kind: none}\n- {id: A, kind: none}\n", 2),
         ("vectors: 3\n", 1),
         ("", 1),
     ] {

@@ -309,7 +309,9 @@ async fn dial<B: Backend>(shared: Arc<Shared<B>>, member: MemberKey, conn: ConnK
         () = shared.clock.sleep_until(give_up_at) => Err(Trouble::ConnectTimeout),
     };
     shared.call(Occasion::World, |router, cx| match result {
-        Ok(()) => router.on_connected(cx, conn),
+        Ok(()) if router.knows(conn) => router.on_connected(cx, conn),
+        // Given up in the meantime.
+        Ok(()) => shared.backend.close(conn),
         Err(trouble) => router.on_connect_failed(cx, conn, trouble),
     });
 }

@@ -269,7 +269,7 @@ impl Outlier {
         let until = cx.now + self.config.lasts(degraded.multiplier) + jitter;
         let ended = degraded.ended;
         cx.emit(Fact::Degraded { endpoint: members.id(slot), until });
-        self.log(cx, members, slot, Logged { enforced: true, last: ended, ..Logged::eject(Detector::Degraded) });
+        log(cx, members, slot, Logged { enforced: true, last: ended, ..Logged::eject(Detector::Degraded) });
         members.health_changed(cx, slot);
         Effect::Degraded
     }
@@ -347,7 +347,7 @@ impl Outlier {
         // The roll is drawn only where it can go either way.
         if enforcing == 0 || (enforcing < 100 && cx.below(100) >= enforcing as usize) {
             cx.emit(Fact::NotEjected { endpoint, detector, because: NotEjected::NotEnforced });
-            self.log(cx, members, slot, Logged { last, rate, ..Logged::eject(detector) });
+            log(cx, members, slot, Logged { last, rate, ..Logged::eject(detector) });
             return false;
         }
         self.stats.count_enforced(detector);
@@ -362,7 +362,7 @@ impl Outlier {
         let until = cx.now + self.config.lasts(host.multiplier) + jitter;
         cx.emit(Fact::Ejected { endpoint, detector, until });
         members.health_changed(cx, slot);
-        self.log(cx, members, slot, Logged { enforced: true, last, rate, ..Logged::eject(detector) });
+        log(cx, members, slot, Logged { enforced: true, last, rate, ..Logged::eject(detector) });
         true
     }
 
@@ -383,7 +383,7 @@ impl Outlier {
                 self.uneject(cx, members, slot);
             }
             if recovers {
-                self.undegrade(cx, members, slot);
+                undegrade(cx, members, slot);
             }
             changed |= returns || recovers;
             let counters = members.counters_mut(slot);
@@ -488,36 +488,39 @@ impl Outlier {
         self.stats.active -= 1;
         cx.emit(Fact::Unejected { endpoint: members.id(slot) });
         members.health_changed(cx, slot);
-        self.log(cx, members, slot, Logged { last, ..Logged::UNEJECT });
-    }
-
-    fn undegrade(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32) {
-        let state = &mut members.slots[slot as usize];
-        state.degraded = false;
-        let degraded = &mut state.outlier.degraded;
-        degraded.ended = Some(cx.now);
-        let last = Some(degraded.since);
-        cx.emit(Fact::Undegraded { endpoint: members.id(slot) });
-        self.log(cx, members, slot, Logged { last, ..Logged::UNEJECT });
-        members.health_changed(cx, slot);
-    }
-
-    fn log(&self, cx: &mut Cx<'_>, members: &Members, slot: u32, what: Logged) {
-        let event = Event {
-            endpoint: members.id(slot),
-            member: members.key(slot),
-            action: what.action,
-            detector: what.detector,
-            num_ejections: members.slots[slot as usize].outlier.ejections,
-            enforced: what.enforced,
-            since_last_action: what.last.map(|at| cx.now.since(at)),
-            rate: what.rate,
-        };
-        cx.facts.log(cx.now, &event);
+        log(cx, members, slot, Logged { last, ..Logged::UNEJECT });
     }
 }
 
+/// The time for which an endpoint is taken for degraded is over.
+fn undegrade(cx: &mut Cx<'_>, members: &mut Members, slot: u32) {
+    let state = &mut members.slots[slot as usize];
+    state.degraded = false;
+    let degraded = &mut state.outlier.degraded;
+    degraded.ended = Some(cx.now);
+    let last = Some(degraded.since);
+    cx.emit(Fact::Undegraded { endpoint: members.id(slot) });
+    members.health_changed(cx, slot);
+    log(cx, members, slot, Logged { last, ..Logged::UNEJECT });
+}
+
+/// Writes a line of the event log.
+fn log(cx: &mut Cx<'_>, members: &Members, slot: u32, what: Logged) {
+    let event = Event {
+        endpoint: members.id(slot),
+        member: members.key(slot),
+        action: what.action,
+        detector: what.detector,
+        num_ejections: members.slots[slot as usize].outlier.ejections,
+        enforced: what.enforced,
+        since_last_action: what.last.map(|at| cx.now.since(at)),
+        rate: what.rate,
+    };
+    cx.facts.log(cx.now, &event);
+}
+
 /// What an event says beyond the endpoint's record.
+#[derive(Clone, Copy)]
 struct Logged {
     action: Action,
     detector: Detector,

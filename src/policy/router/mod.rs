@@ -187,6 +187,10 @@ impl Router {
     pub fn connections(&self) -> u32 {
         self.pool.conn_count()
     }
+    /// False once the connection was closed, or its making given up, by the router.
+    pub fn knows(&self, conn: ConnKey) -> bool {
+        self.pool.slot_of(conn).is_some()
+    }
     /// What happened to its connections so far.
     pub fn pool_stats(&self) -> PoolStats {
         self.pool.stats
