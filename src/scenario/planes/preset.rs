@@ -6,35 +6,51 @@ use crate::policy::PolicyConfig;
 use crate::policy::config::Affinity;
 use crate::policy::config::Discovery;
 use crate::policy::config::LbPolicy;
+use crate::policy::config::LocalityRouting;
 use crate::policy::config::PoolProtocol;
 use crate::policy::config::RetryOn;
 use crate::scenario::Protocol;
 use crate::scenario::Service;
 use crate::scenario::planes::Base;
+use crate::scenario::presets::Preset;
 use crate::units::Span;
 
+/// What the policies of a plane start from.
+pub struct Start {
+    /// What the plane is built upon.
+    pub base: Base,
+    /// The preset that the file asks for, in place of the plane's own.
+    pub chosen: Option<Preset>,
+    /// Zones of the scenario.
+    pub zones: usize,
+}
+
 /// The policy of a caller before anything is changed.
-pub fn preset(base: Base, callee: &Service) -> PolicyConfig {
+pub fn preset(start: &Start, callee: &Service) -> PolicyConfig {
     let http2 = PoolProtocol::Http2 { max_concurrent_streams: 1024 };
     let multiplexed = matches!(callee.protocol, Protocol::Http2 | Protocol::Grpc);
-    if base == Base::Direct {
-        return PolicyConfig::direct();
-    }
     let client = PolicyConfig::dns_client();
-    let mut config = if callee.external {
+    let proxy = |own: Preset| start.chosen.unwrap_or(own).policy();
+    let mut config = match start.base {
+        Base::Direct => return PolicyConfig::direct(),
         // No proxy can be put in front of it, so the client has its own limits and nothing else.
-        PolicyConfig { timeouts: client.timeouts, replies: client.replies, pool: client.pool, ..PolicyConfig::direct() }
-    } else {
-        match base {
-            Base::ServiceConnect => PolicyConfig::service_connect(),
-            Base::Envoy => PolicyConfig::envoy_default(),
-            Base::AppMesh => PolicyConfig::app_mesh(),
-            Base::CloudMapDns => client,
-            // The members are the nodes of the ALB, whose addresses change rarely.
-            Base::InternalAlb => PolicyConfig { discovery: Discovery::Pushed, lb_policy: LbPolicy::Random, ..client },
-            Base::Direct => PolicyConfig::direct(),
-        }
+        _ if callee.external => PolicyConfig {
+            timeouts: client.timeouts,
+            replies: client.replies,
+            pool: client.pool,
+            ..PolicyConfig::direct()
+        },
+        Base::ServiceConnect => proxy(Preset::ServiceConnect),
+        Base::Envoy => proxy(Preset::EnvoyDefault),
+        Base::AppMesh => proxy(Preset::AppMesh),
+        Base::CloudMapDns => client,
+        // The members are the nodes of the ALB, whose addresses change rarely.
+        Base::InternalAlb => PolicyConfig { discovery: Discovery::Pushed, lb_policy: LbPolicy::Random, ..client },
     };
+    if let LocalityRouting::ZoneAware(zones) = &mut config.locality {
+        // Off below two endpoints per zone (aws.md 1.3).
+        zones.min_cluster_size = 2 * start.zones as u64;
+    }
     if multiplexed {
         config.pool.protocol = http2;
     }
