@@ -43,6 +43,8 @@ pub struct Flight {
     pub(super) request: RequestKey,
     pub(super) deadline: Time,
     pub(super) idempotent: bool,
+    /// What its choices hash by.
+    pub(super) hash: Option<u64>,
     /// Attempts begun.
     pub(super) attempts: u8,
     pub(super) retries_left: u8,
@@ -139,6 +141,10 @@ impl Tried {
     }
     pub(super) fn contains(&self, endpoint: EndpointId) -> bool {
         self.inline.contains(&Some(endpoint)) || self.more.contains(&endpoint)
+    }
+    /// In the order of the attempts.
+    pub(super) fn iter(&self) -> impl Iterator<Item = EndpointId> + '_ {
+        self.inline.iter().flatten().chain(&self.more).copied()
     }
 }
 

@@ -1,18 +1,20 @@
-//! The endpoints a router knows, and the view the balancer has of them.
+//! The endpoints a router knows, and when a change reaches the view that the balancer has of them.
 //!
-//! *Knows* which endpoints are listed, which of them are healthy, and when a change of health
-//! reaches the balancer. *Does not know* why an endpoint is unhealthy.
-//! Invariant: truth and view are two things. Health changes pass through the update-merge
-//! window (envoy.md 1.7); a change of the list is delivered at once.
+//! *Knows* which endpoints are listed, which of them are healthy, and when that is delivered. *Does
+//! not know* why an endpoint is unhealthy, nor what the view makes of it.
+//! Invariant: truth and view are two things. Health changes pass through the update-merge window of
+//! their priority, one after another (envoy.md 1.7); a change of the list is delivered at once.
 
 use super::Cx;
 use super::EndpointId;
 use super::Member;
 use super::MemberKey;
-use super::config::Panic;
+use super::config::PolicyConfig;
 use super::fact::Fact;
+use super::member::EdsHealth;
 use super::outlier::HostOutlier;
-use crate::units::Span;
+use super::view::View;
+use super::view::ViewRules;
 use crate::units::Time;
 
 /// What is known about one endpoint.
@@ -26,7 +28,11 @@ pub(super) struct Endpoint {
     pub(super) listed: bool,
     /// Failed the outlier check.
     pub(super) ejected: bool,
+    /// An answer said that it is degraded (`detect_degraded_hosts`).
+    pub(super) degraded: bool,
     pub(super) probe: Probe,
+    /// A probe found it well, or without probes it was first delivered as healthy: then.
+    pub(super) available_since: Option<Time>,
     /// Requests on its connections.
     pub(super) active: u32,
     /// Connections to it, open or being opened.
@@ -70,10 +76,36 @@ pub(super) enum ProbeHealth {
     Failing,
 }
 
+/// What an endpoint's health comes to (envoy.md 3.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Class {
+    Healthy,
+    /// Second choice.
+    Degraded,
+    /// Used in panic only.
+    Unhealthy,
+}
+
 impl Endpoint {
     /// Neither ejected nor failing its probes.
     pub(super) fn healthy(&self) -> bool {
         !self.ejected && matches!(self.probe.health, ProbeHealth::Unprobed | ProbeHealth::Passing)
+    }
+
+    /// All that is known about its health in one word.
+    pub(super) fn class(&self) -> Class {
+        match self.member.health {
+            _ if !self.healthy() => Class::Unhealthy,
+            EdsHealth::Unhealthy | EdsHealth::Draining => Class::Unhealthy,
+            EdsHealth::Degraded => Class::Degraded,
+            EdsHealth::Healthy if self.degraded => Class::Degraded,
+            EdsHealth::Healthy => Class::Healthy,
+        }
+    }
+
+    /// It counts in no percentage: no probe has ended yet, or it is draining.
+    pub(super) fn excluded(&self) -> bool {
+        self.probe.health == ProbeHealth::Unknown || self.member.health == EdsHealth::Draining
     }
 }
 
@@ -85,38 +117,37 @@ pub(super) struct Members {
     /// Slots in the order of the list.
     pub(super) listed: Vec<u32>,
     pub(super) view: View,
-    last_delivered: Option<Time>,
-    merge_until: Option<Time>,
+    pub(super) rules: ViewRules,
+    /// By priority.
+    windows: Vec<MergeWindow>,
+    /// The earliest end of a window that holds something back.
+    merge_due: Time,
 }
 
-/// What the balancer sees.
-#[derive(Clone, Debug, Default)]
-pub(super) struct View {
-    /// Slots in list order, those seen healthy.
-    pub(super) healthy: Vec<u32>,
-    /// All slots in list order.
-    pub(super) all: Vec<u32>,
-    /// Health is ignored.
-    pub(super) panic: bool,
-}
-
-impl View {
-    /// The slots to choose from.
-    pub(super) fn candidates(&self) -> &[u32] {
-        if self.panic { &self.all } else { &self.healthy }
-    }
+/// When a priority's changes of health were and will be delivered.
+#[derive(Clone, Copy, Debug, Default)]
+struct MergeWindow {
+    last: Option<Time>,
+    until: Option<Time>,
 }
 
 impl Members {
-    pub(super) fn new() -> Members {
+    pub(super) fn new(config: &PolicyConfig) -> Members {
         Members {
             slots: Vec::new(),
             free: Vec::new(),
             listed: Vec::new(),
             view: View::default(),
-            last_delivered: None,
-            merge_until: None,
+            rules: ViewRules::of(config),
+            windows: Vec::new(),
+            merge_due: Time::NEVER,
         }
+    }
+
+    /// Requests on its connections.
+    #[inline]
+    pub(super) fn active(&self, slot: u32) -> u32 {
+        self.slots[slot as usize].active
     }
 
     pub(super) fn id(&self, slot: u32) -> EndpointId {
@@ -141,7 +172,11 @@ impl Members {
             ejected: state.ejected,
             ejections: state.outlier.ejections,
             multiplier: state.outlier.multiplier,
-            seen_healthy: self.view.healthy.contains(&slot),
+            seen_healthy: self
+                .view
+                .levels
+                .get(usize::from(state.member.priority))
+                .is_some_and(|level| level.healthy.contains(&slot)),
         }
     }
 
@@ -177,7 +212,9 @@ impl Members {
             occupied: true,
             listed: false,
             ejected: false,
+            degraded: false,
             probe,
+            available_since: None,
             active: 0,
             conns: 0,
             outlier: HostOutlier::default(),
@@ -201,75 +238,54 @@ impl Members {
         }
     }
 
-    /// A health flag changed: the view follows now or when the merge window closes.
-    pub(super) fn health_changed(&mut self, cx: &mut Cx<'_>, window: Span, panic: Panic) {
+    /// A health flag of an endpoint changed: the view follows now or when the merge window of its
+    /// priority closes. Each change goes through the window by itself, also when several come at once.
+    pub(super) fn health_changed(&mut self, cx: &mut Cx<'_>, slot: u32) {
+        let priority = usize::from(self.slots[slot as usize].member.priority);
+        let window = self.rules.update_merge_window;
+        let Some(state) = self.windows.get_mut(priority) else { return };
         // Envoy compares whole milliseconds and wants strictly more than the window.
-        let outside = self.last_delivered.is_none_or(|last| cx.now.since(last).as_millis() > window.as_millis());
+        let outside = state.last.is_none_or(|last| cx.now.since(last).as_millis() > window.as_millis());
         if window.is_zero() || outside {
-            self.deliver(cx, panic);
-        } else if self.merge_until.is_none() {
-            self.merge_until = Some(cx.now + window);
+            self.deliver(cx, |level| level == priority);
+        } else if state.until.is_none() {
+            state.until = Some(cx.now + window);
+            self.merge_due = self.merge_due.min(cx.now + window);
         }
     }
 
-    /// When a held-back change is delivered.
-    pub(super) fn merge_due(&self) -> Option<Time> {
-        self.merge_until
+    /// When a held-back change is delivered; [`Time::NEVER`] if none is held back.
+    #[inline]
+    pub(super) fn merge_due(&self) -> Time {
+        self.merge_due
     }
 
-    /// Makes the view equal to the truth.
-    pub(super) fn deliver(&mut self, cx: &mut Cx<'_>, panic: Panic) {
-        self.last_delivered = Some(cx.now);
-        self.merge_until = None;
-        self.view.all.clear();
-        self.view.healthy.clear();
-        let mut counted = 0;
-        for &slot in &self.listed {
-            let endpoint = &self.slots[slot as usize];
-            self.view.all.push(slot);
-            counted += usize::from(endpoint.probe.health != ProbeHealth::Unknown);
-            if endpoint.healthy() {
-                self.view.healthy.push(slot);
-            }
-        }
-        let now_in_panic = in_panic(panic, self.view.healthy.len(), counted) && !self.view.all.is_empty();
-        if now_in_panic != self.view.panic {
-            self.view.panic = now_in_panic;
-            cx.emit(Fact::Panic(now_in_panic));
-        }
+    /// Delivers what was held back until now.
+    pub(super) fn deliver_due(&mut self, cx: &mut Cx<'_>) {
+        let due: Vec<bool> = self.windows.iter().map(|w| w.until.is_some_and(|until| until <= cx.now)).collect();
+        self.deliver(cx, |priority| due[priority]);
     }
-}
 
-/// Whether health is ignored with `healthy` of `counted` endpoints healthy (envoy.md 3.2).
-fn in_panic(panic: Panic, healthy: usize, counted: usize) -> bool {
-    match panic {
-        Panic::Never => false,
-        Panic::NoneHealthy => healthy == 0,
-        Panic::Below(share) => {
-            // The overprovisioning factor of 1.4: with five of seven healthy the priority counts as
-            // fully available, whatever the threshold.
-            let fully_available = counted > 0 && 140 * healthy >= 100 * counted;
-            !fully_available && (healthy as u64) * 1_000_000 < u64::from(share.as_ppm()) * counted.max(1) as u64
-        }
+    /// A new list: the view becomes equal to the truth.
+    pub(super) fn deliver_all(&mut self, cx: &mut Cx<'_>) {
+        let highest = self.listed.iter().map(|&slot| self.slots[slot as usize].member.priority).max();
+        let levels = usize::from(highest.unwrap_or(0)) + 1;
+        self.windows.resize(levels, MergeWindow::default());
+        self.view.resize(levels);
+        self.deliver(cx, |_| true);
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::units::Ratio;
-
-    #[test]
-    fn panic_begins_strictly_below_the_threshold() {
-        let half = Panic::Below(Ratio::from_percent(50));
-        // envoy.md 3.2: 4 of 8 is not panic, 3 of 8 is.
-        assert!(!in_panic(half, 4, 8));
-        assert!(in_panic(half, 3, 8));
-        assert!(in_panic(half, 0, 0));
-        assert!(!in_panic(Panic::Below(Ratio::ZERO), 0, 8));
-        assert!(!in_panic(Panic::Below(Ratio::from_percent(90)), 6, 8), "75 % times 1.4 is all");
-        assert!(in_panic(Panic::NoneHealthy, 0, 3));
-        assert!(!in_panic(Panic::NoneHealthy, 1, 3));
-        assert!(!in_panic(Panic::Never, 0, 3));
+    /// Makes some priorities of the view equal to the truth.
+    fn deliver(&mut self, cx: &mut Cx<'_>, which: impl Fn(usize) -> bool) {
+        for (priority, window) in self.windows.iter_mut().enumerate().filter(|(priority, _)| which(*priority)) {
+            *window = MergeWindow { last: Some(cx.now), until: None };
+            self.view.take(priority, &self.listed, &mut self.slots, self.rules, cx.now);
+        }
+        self.merge_due = self.windows.iter().filter_map(|window| window.until).min().unwrap_or(Time::NEVER);
+        let before = self.view.panic;
+        self.view.share_out(self.rules);
+        if self.view.panic != before {
+            cx.emit(Fact::Panic(self.view.panic));
+        }
     }
 }

@@ -37,7 +37,9 @@ pub mod pool;
 pub mod rates;
 pub mod retry;
 pub mod router;
+mod view;
 
+pub use balance::PriorityLoads;
 pub use config::PolicyConfig;
 pub use fact::Fact;
 pub use fact::FactSink;

@@ -1,7 +1,7 @@
 //! Passive ejection: who is taken out after which results, and when it returns.
 //!
 //! *Knows* the counters, the percentage rule and the sweeps (envoy.md 1). *Does not know* the
-//! balancer's view: it flips the truth and says so. Returns happen at a sweep, or when a probe
+//! balancer's view: it flips the truth and says so of each flip, in order. Returns happen at a sweep, or when a probe
 //! passes. Where Envoy's order is that of a hash map, it is that of the list here.
 
 use super::Cx;
@@ -275,6 +275,7 @@ impl Outlier {
         }
         let until = cx.now + out_for(config, host);
         cx.emit(Fact::Ejected { endpoint, detector, until });
+        members.health_changed(cx, slot);
         true
     }
 
@@ -386,6 +387,7 @@ impl Outlier {
         host.consecutive_local = 0;
         self.active -= 1;
         cx.emit(Fact::Unejected { endpoint: members.id(slot) });
+        members.health_changed(cx, slot);
     }
 }
 

@@ -1,119 +1,408 @@
-//! The rules that pick one endpoint out of a list.
+//! The rules that pick one endpoint.
 //!
-//! *Knows* the rules and their indices. *Does not know* health: it is handed the candidates.
+//! *Knows* priorities, zones, weights and the rules of choice, each in a room of its own, and keeps
+//! what they remember: indices, turns, tables. *Does not know* why an endpoint is healthy or not; it
+//! reads the view. Invariant: for the common rules a pick costs the same whatever the number of
+//! endpoints, and allocates nothing; whatever walks over endpoints happens at a delivery.
+//!
+//! Where Envoy draws one random word for the priority and the endpoint together, a word each is drawn
+//! here, and none where there is nothing to decide.
+
+mod anomaly;
+mod edf;
+mod hashing;
+mod least_request;
+pub(super) mod loads;
+mod locality;
+mod maglev;
+mod memory;
+mod ring_hash;
+mod slow_start;
+
+pub use hashing::header_hash;
+pub use loads::PriorityLoads;
 
 use super::Cx;
+use super::EndpointId;
+use super::Outcome;
+use super::Trouble;
 use super::config::LbPolicy;
-use super::config::LeastRequest;
-use super::members::Endpoint;
-use super::members::View;
+use super::config::LocalityRouting;
+use super::config::PolicyConfig;
+use super::config::PreviousPriorities;
+use super::config::SlowStart;
+use super::flight::Tried;
+use super::members::Class;
+use super::members::Members;
+use super::view;
+use super::view::Level;
+use super::view::Source;
+use super::view::ZoneHosts;
+use crate::units::Time;
+use anomaly::Anomalies;
+use locality::LocalCluster;
+use locality::ZoneRouting;
+use memory::LevelMemory;
 
 /// The memory of a rule.
 #[derive(Clone, Debug)]
 pub(super) struct Balancer {
+    rules: Rules,
+    /// By priority.
+    levels: Vec<LevelMemory>,
+    /// One random word: where indices start, and how many turns are taken before the first (envoy.md 3.3).
+    seed: Option<u64>,
+    local: Option<LocalCluster>,
+    /// For the first priority; the others have none.
+    zone_routing: ZoneRouting,
+    anomalies: Option<Anomalies>,
+    /// The latest instant at which an endpoint became available, as far as slow start looks.
+    latest_available: Option<Time>,
+}
+
+/// What of a configuration a choice depends on.
+#[derive(Clone, Copy, Debug)]
+struct Rules {
     rule: LbPolicy,
-    /// Round robin over the healthy list. Both indices start at one random word (envoy.md 3.3).
-    index_healthy: u64,
-    /// Round robin over all endpoints, in panic.
-    index_all: u64,
-    seeded: bool,
+    slow_start: Option<SlowStart>,
+    locality: LocalityRouting,
+    fail_traffic_on_panic: bool,
+}
+
+/// What one choice depends on besides the view.
+pub(super) struct Choice<'a> {
+    pub(super) hash: Option<u64>,
+    pub(super) tried: &'a Tried,
+    /// Picks again while the pick was tried before; 0 without the predicate.
+    pub(super) extra: u32,
+    pub(super) retry_priority: Option<PreviousPriorities>,
+}
+
+impl Choice<'_> {
+    fn tried(&self, members: &Members, slot: u32) -> bool {
+        self.tried.contains(members.id(slot))
+    }
+}
+
+impl Rules {
+    /// The weight an endpoint takes its next turn with.
+    #[inline]
+    fn weight(&self, now: Time, members: &Members, slot: u32) -> f64 {
+        let endpoint = &members.slots[slot as usize];
+        let weight = match self.rule {
+            LbPolicy::LeastRequest(_) => least_request::weight(endpoint.member.weight, members.active(slot)),
+            _ => f64::from(endpoint.member.weight),
+        };
+        match (self.slow_start, endpoint.available_since) {
+            (Some(config), Some(since)) if endpoint.class() == Class::Healthy => {
+                weight * slow_start::factor(config, now.since(since))
+            }
+            _ => weight,
+        }
+    }
+
+    fn takes_turns(&self) -> bool {
+        matches!(self.rule, LbPolicy::RoundRobin | LbPolicy::LeastRequest(_))
+    }
+
+    fn hashes(&self) -> bool {
+        matches!(self.rule, LbPolicy::RingHash { .. } | LbPolicy::Maglev { .. })
+    }
 }
 
 impl Balancer {
-    pub(super) fn new(rule: LbPolicy) -> Balancer {
-        Balancer { rule, index_healthy: 0, index_all: 0, seeded: false }
-    }
-
-    /// Draws the random start, once.
-    pub(super) fn seed(&mut self, cx: &mut Cx<'_>) {
-        if !self.seeded {
-            self.seeded = true;
-            if self.rule == LbPolicy::RoundRobin {
-                self.index_healthy = cx.rng.next_u64();
-                self.index_all = self.index_healthy;
-            }
+    pub(super) fn new(config: &PolicyConfig) -> Balancer {
+        let mitigates = config.lb_policy == LbPolicy::WeightedRandom { anomaly_mitigation: true };
+        Balancer {
+            rules: Rules {
+                rule: config.lb_policy,
+                slow_start: config.slow_start,
+                locality: config.locality,
+                fail_traffic_on_panic: config.fail_traffic_on_panic,
+            },
+            levels: Vec::new(),
+            seed: None,
+            local: None,
+            zone_routing: ZoneRouting::Off,
+            anomalies: mitigates.then(Anomalies::new),
+            latest_available: None,
         }
     }
 
-    /// Picks a slot; `None` with nobody to pick. `tried` says whether this request was there before;
-    /// only [`LbPolicy::FirstListed`] heeds it, as a client walks down the addresses it was given.
+    /// The first list is here: draws the random start, once.
+    pub(super) fn seed(&mut self, cx: &mut Cx<'_>) {
+        if self.rules.rule == LbPolicy::RoundRobin {
+            self.seed_word(cx);
+        }
+        if let Some(anomalies) = &mut self.anomalies {
+            anomalies.start(cx.now);
+        }
+    }
+
+    fn seed_word(&mut self, cx: &mut Cx<'_>) -> u64 {
+        *self.seed.get_or_insert_with(|| cx.rng.next_u64())
+    }
+
+    /// Picks a slot; `None` with nobody to pick.
     #[inline]
-    pub(super) fn pick(
-        &mut self,
-        cx: &mut Cx<'_>,
-        view: &View,
-        slots: &[Endpoint],
-        tried: impl Fn(u32) -> bool,
-    ) -> Option<u32> {
-        let candidates = view.candidates();
-        if candidates.is_empty() {
+    pub(super) fn pick(&mut self, cx: &mut Cx<'_>, members: &Members, choice: &Choice<'_>) -> Option<u32> {
+        if self.rules.hashes() {
+            return self.pick_hashed(cx, members, choice);
+        }
+        let mut pick = self.pick_once(cx, members, choice)?;
+        for _ in 0..choice.extra {
+            if !choice.tried(members, pick) {
+                break;
+            }
+            pick = self.pick_once(cx, members, choice)?;
+        }
+        Some(pick)
+    }
+
+    #[inline]
+    fn pick_once(&mut self, cx: &mut Cx<'_>, members: &Members, choice: &Choice<'_>) -> Option<u32> {
+        let (priority, source) = self.source(cx, members, choice)?;
+        let hosts = members.view.levels[priority].hosts(source);
+        if hosts.is_empty() {
             return None;
         }
-        Some(match self.rule {
-            LbPolicy::RoundRobin => {
-                let index = if view.panic { &mut self.index_all } else { &mut self.index_healthy };
-                let pick = candidates[(*index % candidates.len() as u64) as usize];
-                *index = index.wrapping_add(1);
-                pick
+        let (rules, now) = (self.rules, cx.now);
+        Some(match rules.rule {
+            LbPolicy::RoundRobin | LbPolicy::LeastRequest(_) => {
+                let turns = self.levels[priority].turns(source);
+                match (&mut turns.edf, rules.rule) {
+                    (Some(edf), _) => return edf.pick(|slot| rules.weight(now, members, slot)),
+                    (None, LbPolicy::LeastRequest(how)) => least_request::pick(cx, how, hosts, members),
+                    (None, _) => {
+                        let pick = hosts[(turns.index % hosts.len() as u64) as usize];
+                        turns.index = turns.index.wrapping_add(1);
+                        pick
+                    }
+                }
             }
-            LbPolicy::RingHash { .. } | LbPolicy::Maglev { .. } | LbPolicy::WeightedRandom { .. } => {
-                unreachable!("refused by PolicyConfig::check")
+            LbPolicy::Random => hosts[cx.below(hosts.len())],
+            LbPolicy::WeightedRandom { .. } => match &self.anomalies {
+                Some(anomalies) => anomalies.pick(cx, hosts, members),
+                None => hosts[cx.below(hosts.len())],
+            },
+            // As a client walks down the addresses it was given.
+            LbPolicy::FirstListed => {
+                hosts.iter().copied().find(|&slot| !choice.tried(members, slot)).unwrap_or(hosts[0])
             }
-            LbPolicy::Random => candidates[cx.below(candidates.len())],
-            LbPolicy::FirstListed => candidates.iter().copied().find(|&slot| !tried(slot)).unwrap_or(candidates[0]),
-            LbPolicy::LeastRequest(how) => least(cx, how, candidates, slots),
+            LbPolicy::RingHash { .. } | LbPolicy::Maglev { .. } => unreachable!("picked by pick_hashed"),
         })
+    }
+
+    /// Hash rules: the hash decides the priority, too. Their tables are of the healthy endpoints, or in
+    /// panic of all; degraded ones are in none, `fail_traffic_on_panic` and `retry_priority` do not
+    /// reach them ([S], ThreadAwareLoadBalancerBase).
+    fn pick_hashed(&mut self, cx: &mut Cx<'_>, members: &Members, choice: &Choice<'_>) -> Option<u32> {
+        let hash = choice.hash.unwrap_or_else(|| cx.rng.next_u64());
+        let (priority, _) = match members.view.sole {
+            Some(sole) => sole,
+            None => view::at_roll(&members.view.loads, (hash % 100) as u32 + 1),
+        };
+        let table = self.levels.get(priority)?.table.as_ref()?;
+        let mut pick = table.pick(hash, 0);
+        for attempt in 1..=choice.extra {
+            if !choice.tried(members, pick) {
+                break;
+            }
+            pick = table.pick(hash, attempt);
+        }
+        Some(pick)
+    }
+
+    /// The priority and the list to choose from (envoy.md 3.2, 3.6).
+    #[inline]
+    fn source(&mut self, cx: &mut Cx<'_>, members: &Members, choice: &Choice<'_>) -> Option<(usize, Source)> {
+        let view = &members.view;
+        let adjusted = match choice.retry_priority {
+            Some(rule) => adjusted_loads(members, choice, rule),
+            None => None,
+        };
+        let (priority, source) = match (adjusted, view.sole) {
+            (Some(loads), _) => view::at_roll(&loads, (cx.rng.next_u64() % 100) as u32 + 1),
+            (None, Some(sole)) => sole,
+            (None, None) => view::at_roll(&view.loads, (cx.rng.next_u64() % 100) as u32 + 1),
+        };
+        if *view.loads.panic.get(priority)? {
+            return if self.rules.fail_traffic_on_panic { None } else { Some((priority, Source::All)) };
+        }
+        let zone = match self.rules.locality {
+            LocalityRouting::None => None,
+            LocalityRouting::Weighted => self.weighted_zone(members, priority, source),
+            LocalityRouting::ZoneAware(config) if priority == 0 => self.zone_routing.pick(cx, config),
+            LocalityRouting::ZoneAware(_) => None,
+        };
+        Some(match (zone, source) {
+            (Some(zone), Source::Healthy) => (priority, Source::ZoneHealthy(zone)),
+            (Some(zone), Source::Degraded) => (priority, Source::ZoneDegraded(zone)),
+            _ => (priority, source),
+        })
+    }
+
+    fn weighted_zone(&mut self, members: &Members, priority: usize, source: Source) -> Option<usize> {
+        let memory = &mut self.levels[priority];
+        let level = &members.view.levels[priority];
+        let factor = members.rules.overprovisioning_factor;
+        let zone = match source {
+            Source::Degraded => {
+                memory.degraded_zones.as_mut()?.pick(|zone| locality::weight(level, factor, zone, zone_degraded))
+            }
+            _ => memory.healthy_zones.as_mut()?.pick(|zone| locality::weight(level, factor, zone, zone_healthy)),
+        };
+        zone.map(|zone| zone as usize)
+    }
+
+    /// Follows what was delivered since the last call; only the priorities that it was for.
+    pub(super) fn refresh(&mut self, cx: &mut Cx<'_>, members: &Members) {
+        let levels = &members.view.levels;
+        self.levels.resize_with(levels.len(), LevelMemory::default);
+        for (priority, level) in levels.iter().enumerate() {
+            if self.levels[priority].version == level.version {
+                continue;
+            }
+            self.levels[priority].version = level.version;
+            self.refresh_level(cx, members, priority, level);
+            if priority == 0 {
+                self.route_zones(members);
+            }
+        }
+    }
+
+    fn refresh_level(&mut self, cx: &mut Cx<'_>, members: &Members, priority: usize, level: &Level) {
+        if self.rules.takes_turns() {
+            let slow = self.somebody_starts_slowly(cx.now, members, level);
+            let queued = |hosts: &[u32]| hosts.len() > 1 && (slow || !memory::equal_weights(members, hosts));
+            let needs_seed = self.rules.rule == LbPolicy::RoundRobin
+                || queued(&level.all)
+                || level.zones.iter().any(|zone| queued(&zone.healthy) || queued(&zone.degraded));
+            let seed = if needs_seed { self.seed_word(cx) } else { 0 };
+            let (rules, now) = (self.rules, cx.now);
+            let weight = |slot| rules.weight(now, members, slot);
+            self.levels[priority].refresh_turns(level, seed, queued, weight);
+        }
+        if self.rules.locality == LocalityRouting::Weighted && !self.rules.hashes() {
+            let seed = self.seed_word(cx);
+            let factor = members.rules.overprovisioning_factor;
+            let memory = &mut self.levels[priority];
+            memory.healthy_zones = locality::turns(level, factor, seed, zone_healthy);
+            memory.degraded_zones = locality::turns(level, factor, seed, zone_degraded);
+        }
+        if self.rules.hashes() {
+            let panic = members.view.loads.panic.get(priority).copied().unwrap_or(false);
+            let by_zone = self.rules.locality == LocalityRouting::Weighted;
+            let parts = memory::parts(members, level, panic, by_zone);
+            let memory = &mut self.levels[priority];
+            memory.table = hashing::Table::build(self.rules.rule, parts, memory.table.take());
+        }
+    }
+
+    /// Slow start is asked about at a delivery only, as in Envoy: turns by weight go on until the
+    /// next one, when all weights are full by then.
+    fn somebody_starts_slowly(&mut self, now: Time, members: &Members, level: &Level) -> bool {
+        let Some(config) = self.rules.slow_start else { return false };
+        let latest = self.latest_available.get_or_insert(now);
+        for &slot in &level.healthy {
+            if let Some(since) = members.slots[slot as usize].available_since
+                && since > *latest
+                && now.since(since) <= config.window
+            {
+                *latest = since;
+            }
+        }
+        now.since(*latest).as_millis() <= config.window.as_millis()
+    }
+
+    pub(super) fn set_local_cluster(&mut self, zone: u8, hosts: &[u32], members: &Members) {
+        self.local = Some(LocalCluster { zone, hosts: hosts.to_vec() });
+        self.route_zones(members);
+    }
+
+    fn route_zones(&mut self, members: &Members) {
+        if let (LocalityRouting::ZoneAware(config), Some(local), Some(level)) =
+            (self.rules.locality, &self.local, members.view.levels.first())
+        {
+            self.zone_routing = ZoneRouting::new(config, level, local);
+        }
+    }
+
+    /// An attempt ended; anomaly mitigation counts what became of it.
+    #[inline]
+    pub(super) fn on_result(&mut self, endpoint: EndpointId, outcome: Outcome) {
+        if let Some(anomalies) = &mut self.anomalies {
+            let failed = match outcome {
+                Outcome::Answered(answer) => answer.status >= 500,
+                Outcome::Failed(Trouble::Timeout) => false,
+                Outcome::Failed(_) => true,
+            };
+            anomalies.count(endpoint, failed);
+        }
+    }
+
+    /// When weights change by themselves; [`Time::NEVER`] if they do not.
+    #[inline]
+    pub(super) fn due(&self) -> Time {
+        self.anomalies.as_ref().map_or(Time::NEVER, |anomalies| anomalies.due)
+    }
+
+    /// Weights change by themselves.
+    pub(super) fn reweigh(&mut self, now: Time, members: &Members) {
+        if let Some(anomalies) = &mut self.anomalies {
+            anomalies.reweigh(now, members);
+        }
+    }
+
+    /// The weight of an endpoint, in millionths.
+    pub(super) fn weight_ppm(&self, now: Time, members: &Members, slot: u32) -> u64 {
+        let share = self.anomalies.as_ref().map_or(1.0, |all| f64::from(all.weight(members.id(slot))) / 1000.0);
+        (self.rules.weight(now, members, slot) * share * 1_000_000.0).round() as u64
+    }
+
+    /// The slots behind the entries of a priority's table.
+    pub(super) fn entries(&self, priority: usize) -> Vec<u32> {
+        let table = self.levels.get(priority).and_then(|memory| memory.table.as_ref());
+        table.map_or_else(Vec::new, hashing::Table::entries)
     }
 }
 
-fn least(cx: &mut Cx<'_>, how: LeastRequest, candidates: &[u32], slots: &[Endpoint]) -> u32 {
-    let load = |slot: u32| slots[slot as usize].active;
-    match how {
-        LeastRequest::Choices(count) => {
-            let mut best = candidates[cx.below(candidates.len())];
-            for _ in 1..count {
-                let other = candidates[cx.below(candidates.len())];
-                // Strictly less: the first draw keeps a tie.
-                if load(other) < load(best) {
-                    best = other;
+fn zone_healthy(zone: &ZoneHosts) -> usize {
+    zone.healthy.len()
+}
+
+fn zone_degraded(zone: &ZoneHosts) -> usize {
+    zone.degraded.len()
+}
+
+/// `previous_priorities` ([S]): from every `update_frequency`th attempt on, priorities that were tried
+/// are left out, until none is left; then it begins again. `None` is the loads as they are. What was
+/// tried is gone through anew each time, by the availability of now.
+fn adjusted_loads(members: &Members, choice: &Choice<'_>, rule: PreviousPriorities) -> Option<PriorityLoads> {
+    let (view, factor) = (&members.view, members.rules.overprovisioning_factor);
+    let frequency = rule.update_frequency as usize;
+    let mut attempted: Vec<usize> = Vec::new();
+    let mut left_out = vec![false; view.levels.len()];
+    let mut loads = None;
+    for endpoint in choice.tried.iter() {
+        // One that is gone has no priority, but counts.
+        let priority = members.live(endpoint).map(|slot| members.slots[slot as usize].member.priority);
+        attempted.push(priority.map_or(usize::MAX, usize::from));
+        if attempted.len() < frequency {
+            loads = None;
+        } else if attempted.len().is_multiple_of(frequency) {
+            for &priority in &attempted {
+                if let Some(out) = left_out.get_mut(priority) {
+                    *out = true;
                 }
             }
-            best
-        }
-        LeastRequest::DistinctChoices(count) => {
-            let count = (count as usize).min(candidates.len());
-            let mut drawn = [u32::MAX; 16];
-            let mut best = None;
-            for i in 0..count.min(drawn.len()) {
-                let pick = loop {
-                    let pick = candidates[cx.below(candidates.len())];
-                    if !drawn[..i].contains(&pick) {
-                        break pick;
-                    }
-                };
-                drawn[i] = pick;
-                if best.is_none_or(|b| load(pick) < load(b)) {
-                    best = Some(pick);
-                }
+            loads = view.loads_without(factor, |priority| left_out[priority]);
+            if loads.is_none() {
+                left_out.fill(false);
+                attempted.clear();
+                loads = view.loads_without(factor, |_| false);
             }
-            best.unwrap_or(candidates[0])
-        }
-        LeastRequest::FullScan => {
-            let mut best = candidates[0];
-            let mut ties = 0;
-            for &slot in candidates {
-                if load(slot) < load(best) {
-                    best = slot;
-                    ties = 1;
-                } else if load(slot) == load(best) {
-                    // Reservoir sampling: each of the ties ends up chosen with equal probability.
-                    ties += 1;
-                    if cx.below(ties) == 0 {
-                        best = slot;
-                    }
-                }
-            }
-            best
         }
     }
+    loads
 }

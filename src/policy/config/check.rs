@@ -108,6 +108,10 @@ impl PolicyConfig {
                         found.envoy(field, "value must be less than or equal to 8388608", "8 Mi entries are the most");
                     }
                 }
+                if maximum_ring_size > 0 && minimum_ring_size == 0 {
+                    let message = "Envoy loads this, and its ring would have no entry";
+                    found.ours("ring_hash_lb_config.minimum_ring_size", message, "1024 is the default");
+                }
                 if minimum_ring_size > maximum_ring_size {
                     found.envoy(
                         "ring_hash_lb_config.minimum_ring_size",
@@ -126,8 +130,9 @@ impl PolicyConfig {
                 let message = "only ROUND_ROBIN and LEAST_REQUEST have a slow start";
                 found.ours("slow_start_config", message, "change lb_policy, or take slow_start_config out");
             }
-            if slow.window.is_zero() {
-                let remedy = "leave slow_start_config out to switch it off";
+            // Envoy counts the ramp in milliseconds.
+            if slow.window.as_millis() == 0 {
+                let remedy = "a millisecond or longer; leave slow_start_config out to switch it off";
                 found.ours("slow_start_config.slow_start_window", "a window of nothing", remedy);
             }
             // Envoy loads it, because the value may change at run time; its documentation asks for more than 0.

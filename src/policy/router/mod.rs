@@ -23,6 +23,8 @@ use super::PolicyConfig;
 use super::RequestKey;
 use super::Trouble;
 use super::balance::Balancer;
+use super::balance::Choice;
+use super::balance::PriorityLoads;
 use super::config::Discovery;
 use super::config::Stale;
 use super::fact::Denial;
@@ -120,8 +122,8 @@ impl Router {
     pub fn new(config: Arc<PolicyConfig>) -> Router {
         assert!(config.check().is_ok(), "a router is built from a checked configuration");
         Router {
-            members: Members::new(),
-            balancer: Balancer::new(config.lb_policy),
+            members: Members::new(&config),
+            balancer: Balancer::new(&config),
             outlier: config.outlier_detection.map(|knobs| Outlier::new(knobs, config.strict_envoy)),
             pool: Pool::new(&config),
             retries: 0,
@@ -186,8 +188,28 @@ impl Router {
     pub fn retries(&self) -> u32 {
         self.retries
     }
-    /// Health is being ignored.
+    /// Health is being ignored in a priority.
     pub fn in_panic(&self) -> bool {
         self.members.view.panic
+    }
+    /// How the load is shared out among priorities, as of the last delivery.
+    pub fn priority_loads(&self) -> &PriorityLoads {
+        &self.members.view.loads
+    }
+    /// The weight that round robin or least request would queue a listed endpoint with at `now`, in
+    /// millionths: its own, what is under way and slow start included.
+    pub fn weight_of(&self, now: Time, member: MemberKey) -> Option<u64> {
+        self.members.find(member).map(|slot| self.balancer.weight_ppm(now, &self.members, slot))
+    }
+    /// How many entries of a priority's hash table each listed endpoint has, in list order; none
+    /// without a table.
+    pub fn hash_entries(&self, priority: u8) -> Vec<(MemberKey, u32)> {
+        let entries = self.balancer.entries(usize::from(priority));
+        let count = |slot| entries.iter().filter(|&&of| of == slot).count() as u32;
+        let key = |slot: u32| self.members.slots[slot as usize].member.key;
+        if entries.is_empty() {
+            return Vec::new();
+        }
+        self.members.listed.iter().map(|&slot| (key(slot), count(slot))).collect()
     }
 }

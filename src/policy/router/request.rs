@@ -3,6 +3,7 @@
 use super::Acquired;
 use super::Ask;
 use super::AttemptNo;
+use super::Choice;
 use super::ConnKey;
 use super::Cx;
 use super::Denial;
@@ -35,6 +36,7 @@ impl Router {
             request: ask.request,
             deadline: cx.now + timeout,
             idempotent: ask.idempotent,
+            hash: ask.hash,
             attempts: 0,
             retries_left: self.config.retry_policy.as_ref().map_or(0, |retry| retry.num_retries as u8),
             holds_retry: false,
@@ -125,21 +127,14 @@ impl Router {
     /// the last pick is used anyway (envoy.md 2.6).
     #[inline]
     pub(super) fn pick(&mut self, cx: &mut Cx<'_>, flight: &Flight) -> Option<u32> {
-        let members = &self.members;
-        let tried = |slot: u32| flight.tried.contains(members.id(slot));
-        let mut pick = self.balancer.pick(cx, &members.view, &members.slots, tried)?;
+        let mut choice = Choice { hash: flight.hash, tried: &flight.tried, extra: 0, retry_priority: None };
         if flight.attempts > 0
             && let Some(retry) = &self.config.retry_policy
-            && retry.previous_hosts
         {
-            for _ in 0..retry.host_selection_retry_max_attempts {
-                if !tried(pick) {
-                    break;
-                }
-                pick = self.balancer.pick(cx, &members.view, &members.slots, tried)?;
-            }
+            choice.extra = if retry.previous_hosts { retry.host_selection_retry_max_attempts } else { 0 };
+            choice.retry_priority = retry.retry_priority;
         }
-        Some(pick)
+        self.balancer.pick(cx, &self.members, &choice)
     }
 
     #[inline]
@@ -234,11 +229,12 @@ impl Router {
     }
 
     pub(super) fn charge(&mut self, cx: &mut Cx<'_>, endpoint: EndpointId, outcome: Outcome) {
+        self.balancer.on_result(endpoint, outcome);
         let (Some(slot), Some(outlier)) = (self.members.live(endpoint), &mut self.outlier) else { return };
         if outlier.on_result(cx, &mut self.members, slot, retry::reported(outcome)) {
             // Draining is not held back by the merge window (envoy.md 1.7).
             self.pool.drain_endpoint(slot, &mut self.members, &mut self.upkeep);
-            self.members.health_changed(cx, self.config.update_merge_window, self.config.panic);
+            self.balancer.refresh(cx, &self.members);
         }
     }
 

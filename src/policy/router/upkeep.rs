@@ -13,10 +13,7 @@ impl Router {
         if let Some(outlier) = &self.outlier {
             due = due.min(outlier.tick_due);
         }
-        if let Some(merge) = self.members.merge_due() {
-            due = due.min(merge);
-        }
-        due
+        due.min(self.members.merge_due()).min(self.balancer.due())
     }
 
     /// The next thing to do; the driver asks until `None`.
@@ -36,10 +33,13 @@ impl Router {
             for &slot in &outlier.taken_out {
                 self.pool.drain_endpoint(slot, &mut self.members, &mut self.upkeep);
             }
-            self.members.health_changed(cx, self.config.update_merge_window, self.config.panic);
         }
-        if self.members.merge_due().is_some_and(|due| cx.now >= due) {
-            self.members.deliver(cx, self.config.panic);
+        if cx.now >= self.members.merge_due() {
+            self.members.deliver_due(cx);
+        }
+        self.balancer.refresh(cx, &self.members);
+        if cx.now >= self.balancer.due() {
+            self.balancer.reweigh(cx.now, &self.members);
         }
         if cx.now >= self.pool.sweep_due {
             self.pool.sweep(cx.now, &mut self.members, &mut self.upkeep);

@@ -53,7 +53,8 @@ impl Router {
             self.pool.on_unlisted(slot, &mut self.members, &mut self.upkeep);
         }
         cx.emit(Fact::Members { live: self.members.listed.len() as u32 });
-        self.members.deliver(cx, self.config.panic);
+        self.members.deliver_all(cx);
+        self.balancer.refresh(cx, &self.members);
         self.names.failed = false;
         self.names.valid_until = valid_for.map_or(Time::NEVER, |span| cx.now + span);
         self.answer_lookups();
@@ -117,17 +118,25 @@ impl Router {
         }
         if let Some(healthy) = changed {
             cx.emit(Fact::Probed { endpoint, healthy });
-            if !healthy {
+            if healthy {
+                self.members.slots[slot as usize].available_since = Some(cx.now);
+            } else {
                 self.pool.drain_endpoint(slot, &mut self.members, &mut self.upkeep);
             }
         }
-        let returned = match &mut self.outlier {
-            Some(outlier) => healthy && outlier.on_probe_passed(cx, &mut self.members, slot),
-            None => false,
-        };
-        if changed.is_some() || returned {
-            self.members.health_changed(cx, self.config.update_merge_window, self.config.panic);
+        if changed.is_some() {
+            self.members.health_changed(cx, slot);
         }
+        if healthy && let Some(outlier) = &mut self.outlier {
+            outlier.on_probe_passed(cx, &mut self.members, slot);
+        }
+        self.balancer.refresh(cx, &self.members);
+    }
+
+    /// Where the caller is and how many healthy ones of its kind there are in each zone, by zone:
+    /// Envoy's local cluster. Without it zone-aware routing does nothing.
+    pub fn on_local_cluster(&mut self, _cx: &mut Cx<'_>, zone: u8, hosts_per_zone: &[u32]) {
+        self.balancer.set_local_cluster(zone, hosts_per_zone, &self.members);
     }
 
     /// A connection that `Upkeep::Connect` asked for stands.
