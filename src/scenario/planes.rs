@@ -15,6 +15,7 @@ use crate::scenario::Plane;
 use crate::scenario::Protocol;
 use crate::scenario::policy;
 use crate::scenario::policy::Patch;
+use crate::scenario::policy::interplay;
 use crate::scenario::presets::Preset;
 use crate::scenario::services::Topology;
 use crate::scenario::table::Problems;
@@ -391,7 +392,8 @@ fn plane(name: &str, draft: &Draft, shared: &Shared<'_>, problems: &mut Problems
         } else if let Some(edge) = edges.get(&EdgeId(index as u32)) {
             edge.timeout.apply(&mut config);
         }
-        preset::restrict(&mut config, draft.base, callee);
+        let one_call_each = layers.iter().any(|layer| layer.place_exactly("max_connect_attempts").is_some());
+        preset::restrict(&mut config, draft.base, callee, one_call_each);
         let found = config.check().err().unwrap_or_default();
         for problem in &found {
             let exact = layers.iter().rev().find_map(|layer| layer.place_exactly(problem.field));
@@ -399,7 +401,7 @@ fn plane(name: &str, draft: &Draft, shared: &Shared<'_>, problems: &mut Problems
             policy::rejected(problem, place.unwrap_or(&draft.place), problems);
         }
         if shared.compared && found.is_empty() && !callee.external {
-            policy::advise(&config, &layers, callee, problems);
+            interplay::advise(&config, &layers, callee, problems);
         }
         edge_policies.push(config);
     }
@@ -445,6 +447,7 @@ mod tests {
     use crate::policy::config::LocalityRouting;
     use crate::policy::config::PoolProtocol;
     use crate::policy::config::RetryOn;
+    use crate::policy::config::TcpProxy;
     use crate::policy::config::ZoneAware;
     use crate::scenario::LoadOptions;
     use crate::scenario::Mechanism;
@@ -530,6 +533,15 @@ mod tests {
         let policy = "[policy]\ncommon_lb_config.zone_aware_lb_config = { routing_enabled = \"50%\" }\n";
         let half = ZoneAware { routing_enabled: 50, min_cluster_size: 6 };
         assert_eq!(locality(planes(policy)), LocalityRouting::ZoneAware(half));
+    }
+
+    #[test]
+    fn attempts_at_a_connection_make_each_call_one() {
+        let planes = planes("[policy]\nmax_connect_attempts = 3\n");
+        let [cart, db, _] = &planes[4].edge_policies[..] else { panic!("three edges") };
+        assert_eq!(db.pool.protocol, PoolProtocol::Tcp(TcpProxy { max_connect_attempts: 3 }));
+        assert_eq!((&db.retry_policy, db.affinity), (&None, Affinity::Request));
+        assert_eq!(cart.pool.protocol, PoolProtocol::Http2 { max_concurrent_streams: 1024 });
     }
 
     #[test]

@@ -7,11 +7,9 @@
 mod balancing;
 mod connections;
 mod envoy_fields;
-mod interplay;
+pub mod interplay;
 mod parts;
 mod retries;
-
-pub use interplay::advise;
 
 use crate::diagnostic::Severity;
 use crate::diagnostic::nearest;

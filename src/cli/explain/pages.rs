@@ -269,7 +269,7 @@ pub const PAGES: &[Page] = &[
     ),
     field(
         "max_connect_attempts",
-        "tcp_proxy: connections tried before a caller gives up. Default 1. For services with protocol tcp.",
+        "tcp_proxy, for services with protocol tcp: connections tried before a caller gives up. With it each call is a connection of\nits own, as a proxy sees TCP; without it applications keep their connections and use them again.",
     ),
     field(
         "outlier_detection.detect_degraded_hosts",

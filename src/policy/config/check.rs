@@ -175,6 +175,9 @@ impl PolicyConfig {
                 let message = "value must be greater than or equal to 1";
                 found.envoy("max_connect_attempts", message, "1 is the default");
             }
+            PoolProtocol::Tcp(tcp) if tcp.max_connect_attempts > 250 => {
+                found.ours("max_connect_attempts", "scsim counts at most 250 attempts", "250 or less");
+            }
             _ => {}
         }
     }

@@ -9,6 +9,7 @@ use crate::policy::config::LbPolicy;
 use crate::policy::config::LocalityRouting;
 use crate::policy::config::PoolProtocol;
 use crate::policy::config::RetryOn;
+use crate::policy::config::TcpProxy;
 use crate::scenario::Protocol;
 use crate::scenario::Service;
 use crate::scenario::planes::Base;
@@ -54,16 +55,31 @@ pub fn preset(start: &Start, callee: &Service) -> PolicyConfig {
     if multiplexed {
         config.pool.protocol = http2;
     }
+    if proxies_tcp(start.base, callee) {
+        config.pool.protocol = PoolProtocol::Tcp(TcpProxy { max_connect_attempts: 1 });
+    }
     config
 }
 
-/// What a proxy cannot do for a callee that speaks plain TCP.
-pub fn restrict(config: &mut PolicyConfig, base: Base, callee: &Service) {
+/// A proxy beside the caller carries plain TCP to it.
+fn proxies_tcp(base: Base, callee: &Service) -> bool {
     let sidecar = matches!(base, Base::ServiceConnect | Base::Envoy | Base::AppMesh);
-    if !sidecar || callee.external || callee.protocol != Protocol::Tcp {
+    sidecar && !callee.external && callee.protocol == Protocol::Tcp
+}
+
+/// What a proxy cannot do for a callee that speaks plain TCP. Applications keep such connections and
+/// use them again, unless `one_call_each`: then each call is a connection of its own.
+pub fn restrict(config: &mut PolicyConfig, base: Base, callee: &Service, one_call_each: bool) {
+    if !proxies_tcp(base, callee) {
         return;
     }
-    config.affinity = Affinity::Connection { age_max: None };
+    if one_call_each {
+        // Attempts at the connection are all there is (envoy.md 4.4).
+        config.retry_policy = None;
+    } else {
+        config.pool.protocol = PoolProtocol::Http1;
+        config.affinity = Affinity::Connection { age_max: None };
+    }
     if let Some(retry) = &mut config.retry_policy {
         // Only the connection can be tried again (aws.md 1.4).
         retry.retry_on = RetryOn::CONNECT_FAILURE;

@@ -32,7 +32,7 @@ pub fn advise(config: &PolicyConfig, layers: &[&Patch], callee: &Service, proble
         retries(retry, &layers, problems);
     }
     ejection(config, &layers, callee, problems);
-    unused(config, &layers, problems);
+    unused(config, &layers, callee, problems);
     headerless(config, &layers, problems);
 }
 
@@ -113,7 +113,7 @@ fn ejection(config: &PolicyConfig, layers: &Layers<'_>, callee: &Service, proble
 }
 
 /// Tables of a rule that is not in force.
-fn unused(config: &PolicyConfig, layers: &Layers<'_>, problems: &mut Problems<'_>) {
+fn unused(config: &PolicyConfig, layers: &Layers<'_>, callee: &Service, problems: &mut Problems<'_>) {
     let rule = config.lb_policy;
     for (field, name, in_force) in [
         ("ring_hash_lb_config", "RING_HASH", matches!(rule, LbPolicy::RingHash { .. })),
@@ -129,8 +129,8 @@ fn unused(config: &PolicyConfig, layers: &Layers<'_>, problems: &mut Problems<'_
     if !matches!(config.pool.protocol, PoolProtocol::Tcp(_))
         && let Some(place) = layers.place("max_connect_attempts")
     {
-        let message = "max_connect_attempts does nothing: it is for services with protocol = \"tcp\"";
-        problems.warn("policy::no-effect", place, message, "retry_policy is what other protocols have");
+        let message = format!("max_connect_attempts does nothing towards `{}`, which speaks no plain TCP", callee.name);
+        problems.warn("policy::no-effect", place, message, "it is for protocol = \"tcp\"; others have retry_policy");
     }
 }
 
