@@ -86,3 +86,33 @@ fn books_balance_under_every_kind_of_trouble_on_every_plane() {
         }
     }
 }
+
+#[test]
+fn zones_keep_calls_at_home_from_two_endpoints_per_zone_on() {
+    let text = |tasks: u32, fields: &str| {
+        format!(
+            "compare = [\"service-connect\"]\n[service.front]\ntasks = 3\ncalls = [\"back\"]\n[service.back]\n\
+             tasks = {tasks}\nlatency = \"1ms\"\n[load]\nrate = \"100/s\"\nspread = \"round-robin\"\n[run]\n\
+             duration = \"30s\"\n[network]\nsame_zone = \"100us\"\ncross_zone = \"20ms\"\n\
+             [plane.service-connect]\n{fields}\n"
+        )
+    };
+    let mean = |tasks, fields| run(&text(tasks, fields), 0).users(0).mean_ms().unwrap();
+    // Two crossings of 20 ms each for two calls in three, or for none.
+    let (home, away) = (mean(6, ""), mean(6, "zone_aware = false"));
+    assert!(home < 5.0 && (26.0..33.0).contains(&away), "{home} {away}");
+    // Five are fewer than two in each of three zones.
+    assert_eq!(run(&text(5, ""), 0).digest, run(&text(5, "zone_aware = false"), 0).digest);
+}
+
+#[test]
+fn zones_follow_the_callers_own_tasks() {
+    // When two of three zones lose their callers, the third's must not drown its two endpoints.
+    let text = "compare = [\"service-connect\"]\n[service.front]\ntasks = 6\ncalls = [\"back\"]\n[service.back]\ntasks = 6\n\
+        latency = \"1ms\"\n[load]\nrate = \"200/s\"\n[run]\nduration = \"120s\"\n[[scale]]\nat = \"20s\"\nservice = \"front\"\n\
+        tasks = 1\n[network]\nsame_zone = \"100us\"\ncross_zone = \"20ms\"\n";
+    let recording = run(text, 0);
+    // One caller is in no zone's way: its local cluster is one zone, and it uses all of them in turn.
+    let mean = recording.users(0).mean_ms().unwrap();
+    assert!(mean > 10.0, "{mean}");
+}

@@ -222,7 +222,7 @@ pub struct CheckArgs {
 /// `scsim assumptions`.
 #[derive(Args, Debug)]
 pub struct AssumptionsArgs {
-    /// The scenario whose constants to list; without it those of all built-in planes
+    /// The scenario or preset whose constants to list; without it those of all built-in planes
     #[arg(value_name = "SCENARIO")]
     pub scenario: Option<PathBuf>,
     /// Overrides.
@@ -233,7 +233,7 @@ pub struct AssumptionsArgs {
 /// `scsim explain`.
 #[derive(Args, Debug)]
 pub struct ExplainArgs {
-    /// A metric, a fault, a field, or `metrics`, `faults`, `fields`
+    /// A metric, a fault, a field, a preset, or `metrics`, `faults`, `fields`, `presets`
     #[arg(value_name = "WORD")]
     pub word: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! `scsim assumptions`: every constant in use, where it comes from, how to override it.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use super::Exit;
 use super::args::AssumptionsArgs;
@@ -13,24 +14,29 @@ use super::loading;
 use crate::report::json::confidence_name;
 use crate::report::model::unverified;
 use crate::scenario::Assumption;
+use crate::scenario::Preset;
 
-/// Lists the constants of a scenario, or those of all built-in planes.
+/// Lists the constants of a scenario, the values of a preset, or the constants of all built-in planes.
 pub fn list(console: &Console, common: &Common, args: &AssumptionsArgs) -> Exit {
-    let Some(scenario) = loading::for_assumptions(console, args.scenario.as_deref(), &args.shape) else {
-        return Exit::Usage;
+    let assumptions = match preset(args.scenario.as_deref()) {
+        Some(preset) => preset.values(),
+        None => match loading::for_assumptions(console, args.scenario.as_deref(), &args.shape) {
+            Some(scenario) => scenario.assumptions,
+            None => return Exit::Usage,
+        },
     };
     match common.format {
         Format::Human => {
             let mut out = String::new();
-            for assumption in &scenario.assumptions {
+            for assumption in &assumptions {
                 out.push_str(&entry(assumption));
             }
-            let count = scenario.assumptions.len();
-            let _ = writeln!(out, "{count} constants, {} of them unverified", unverified(&scenario));
+            let count = assumptions.len();
+            let _ = writeln!(out, "{count} constants, {} of them unverified", unverified(&assumptions));
             console::print(&out)
         }
         Format::Json => {
-            let records: Vec<serde_json::Value> = scenario.assumptions.iter().map(record).collect();
+            let records: Vec<serde_json::Value> = assumptions.iter().map(record).collect();
             let text = serde_json::to_string_pretty(&records).expect("every key is a string");
             console::print(&format!("{text}\n"))
         }
@@ -39,6 +45,11 @@ pub fn list(console: &Console, common: &Common, args: &AssumptionsArgs) -> Exit 
             Exit::Usage
         }
     }
+}
+
+/// The preset of that name, unless a file has it.
+fn preset(scenario: Option<&Path>) -> Option<Preset> {
+    scenario.filter(|path| !path.exists()).and_then(Path::to_str).and_then(Preset::named)
 }
 
 fn entry(a: &Assumption) -> String {

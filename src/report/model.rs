@@ -17,6 +17,7 @@ use super::format;
 use super::format::Shown;
 use crate::measure::estimate::Estimate;
 use crate::scenario::Arrivals;
+use crate::scenario::Assumption;
 use crate::scenario::Confidence;
 use crate::scenario::Fault;
 use crate::scenario::FaultKind;
@@ -528,9 +529,8 @@ fn interval(e: &Estimate, unit: Unit) -> String {
 }
 
 /// Assumptions that nobody has confirmed.
-pub fn unverified(scenario: &Scenario) -> usize {
-    scenario
-        .assumptions
+pub fn unverified(assumptions: &[Assumption]) -> usize {
+    assumptions
         .iter()
         .filter(|a| {
             matches!(
@@ -550,7 +550,7 @@ fn footer(sheet: &Sheet<'_>, circumstances: &Circumstances) -> Vec<String> {
     let runs = format!("{} × {} runs", study.replications, sheet.applicable().len());
     let wall = study.engine.wall.as_secs_f64();
     parts.push(if wall > 0.0 { format!("{runs} in {} s", format::number(wall, 1)) } else { runs });
-    parts.push(match unverified(sheet.scenario) {
+    parts.push(match unverified(&sheet.scenario.assumptions) {
         0 => "assumptions: none unverified".to_owned(),
         n => format!("assumptions: {n} unverified (scsim assumptions)"),
     });

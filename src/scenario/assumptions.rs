@@ -4,6 +4,7 @@
 //! A value that differs from the default is the user's, and is listed as such.
 
 use crate::policy::PolicyConfig;
+use crate::policy::config::LocalityRouting;
 use crate::scenario::AlbPlane;
 use crate::scenario::Assumption;
 use crate::scenario::Confidence;
@@ -16,11 +17,12 @@ use crate::scenario::SidecarPlane;
 use crate::scenario::distribution::log_normal;
 use crate::scenario::distribution::written;
 use crate::scenario::ecs;
+use crate::scenario::presets;
+use crate::scenario::presets::Preset;
+use crate::scenario::presets::limit;
 use crate::scenario::tree::Table;
 use crate::units::Span;
 
-const SC_DEPLOY: &str = "ECS Developer Guide, service-connect-concepts-deploy";
-const APP_MESH: &str = "App Mesh User Guide, envoy-defaults";
 const ECS_API: &str = "ECS API Reference";
 const ALB_GUIDE: &str = "Elastic Load Balancing User Guide, target-group-health-checks";
 const ALB_ATTRIBUTES: &str = "Elastic Load Balancing User Guide, edit-target-group-attributes";
@@ -74,7 +76,7 @@ pub fn list(scenario: &Scenario, tree: &Table) -> Vec<Assumption> {
         let config = internal.and_then(|index| plane.edge_policies.get(index));
         match &plane.mechanism {
             Mechanism::Direct => {}
-            Mechanism::Sidecar(sidecar) => sidecar_plane(&mut rows, plane, sidecar, config),
+            Mechanism::Sidecar(sidecar) => sidecar_plane(&mut rows, plane, sidecar, config, scenario.zones.len()),
             Mechanism::Dns(dns) => dns_plane(&mut rows, &plane.name, dns, config),
             Mechanism::Alb(alb) => alb_plane(&mut rows, &plane.name, alb),
         }
@@ -144,7 +146,7 @@ fn services(rows: &mut Rows, scenario: &Scenario, tree: &Table) {
 }
 
 /// Service Connect, Envoy, App Mesh.
-fn sidecar_plane(rows: &mut Rows, plane: &Plane, sidecar: &SidecarPlane, config: Option<&PolicyConfig>) {
+fn sidecar_plane(rows: &mut Rows, plane: &Plane, sidecar: &SidecarPlane, config: Option<&PolicyConfig>, zones: usize) {
     let name = plane.name.as_str();
     let constant = |micros| Distribution::Constant(Span::from_micros(micros));
     let managed = !sidecar.drain.is_zero() || sidecar.drains_inbound_first;
@@ -188,8 +190,10 @@ fn sidecar_plane(rows: &mut Rows, plane: &Plane, sidecar: &SidecarPlane, config:
     if let Some(config) = config.filter(|_| managed) {
         // Only App Mesh carries a warning of its own that is no "tuned".
         let ended = plane.warning.as_ref().is_some_and(|warning| warning.starts_with("App Mesh"));
-        let preset = if ended { PolicyConfig::app_mesh() } else { PolicyConfig::service_connect() };
-        managed_policy(rows, name, config, &preset);
+        managed_policy(rows, name, config, if ended { Preset::AppMesh } else { Preset::ServiceConnect });
+        if !ended {
+            zone_aware(rows, name, config, zones);
+        }
     }
 }
 
@@ -312,40 +316,26 @@ fn alb_plane(rows: &mut Rows, name: &str, alb: &AlbPlane) {
     );
 }
 
-fn limit(span: Span) -> String {
-    if span == Span::MAX { "none".to_owned() } else { span.to_string() }
-}
-
-/// The managed policy, field by field, against the preset.
-fn managed_policy(rows: &mut Rows, plane: &str, config: &PolicyConfig, preset: &PolicyConfig) {
-    let mut row = |id: &str, read: &dyn Fn(&PolicyConfig) -> String, source, confidence, key: &str| {
-        let (value, default) = (read(config), read(preset));
+/// The managed policy, field by field, against the preset; the sources are the preset's.
+fn managed_policy(rows: &mut Rows, plane: &str, config: &PolicyConfig, preset: Preset) {
+    let standard = preset.policy();
+    let mut row = |id: &str, field: &str, read: &dyn Fn(&PolicyConfig) -> String, key: &str| {
+        let (source, confidence) = presets::origin(preset, field);
+        let (value, default) = (read(config), read(&standard));
         rows.add(Some(plane), &Row { id, value, default, source, confidence, key });
     };
     let retry = |c: &PolicyConfig| c.retry_policy.as_ref().map_or(0, |retry| retry.num_retries).to_string();
-    row("sc.retries", &retry, SC_DEPLOY, Confidence::Documented, "policy.retry_policy.num_retries");
-    let on = |c: &PolicyConfig| {
-        c.retry_policy
-            .as_ref()
-            .map_or_else(String::new, |retry| conditions(retry.retry_on, &retry.retriable_status_codes))
-    };
-    row("sc.retry_on", &on, APP_MESH, Confidence::Inferred, "policy.retry_policy.retry_on");
+    row("sc.retries", "retry_policy.num_retries", &retry, "policy.retry_policy.num_retries");
+    let on = |c: &PolicyConfig| c.retry_policy.as_ref().map_or_else(String::new, presets::conditions);
+    row("sc.retry_on", "retry_policy.retry_on", &on, "policy.retry_policy.retry_on");
     let back_off = |c: &PolicyConfig| {
         c.retry_policy
             .as_ref()
             .map_or_else(String::new, |r| format!("{} to {}, full jitter", r.base_interval, r.max_interval))
     };
-    row(
-        "sc.backoff",
-        &back_off,
-        "Envoy documentation, router filter",
-        Confidence::Memory,
-        "policy.retry_policy.retry_back_off",
-    );
-    let request = |c: &PolicyConfig| limit(c.timeouts.request);
-    row("sc.request_timeout", &request, ECS_API, Confidence::Documented, "policy.timeout");
-    let idle = |c: &PolicyConfig| limit(c.timeouts.idle);
-    row("sc.idle_timeout", &idle, ECS_API, Confidence::Documented, "policy.idle_timeout");
+    row("sc.backoff", "retry_policy.retry_back_off", &back_off, "policy.retry_policy.retry_back_off");
+    row("sc.request_timeout", "timeout", &|c| limit(c.timeouts.request), "policy.timeout");
+    row("sc.idle_timeout", "idle_timeout", &|c| limit(c.timeouts.idle), "policy.idle_timeout");
     let outlier = |c: &PolicyConfig| {
         c.outlier_detection.map_or_else(
             || "off".to_owned(),
@@ -357,68 +347,35 @@ fn managed_policy(rows: &mut Rows, plane: &str, config: &PolicyConfig, preset: &
             },
         )
     };
-    row("sc.outlier_detection", &outlier, SC_DEPLOY, Confidence::Documented, "policy.outlier_detection");
-    let reading = |c: &PolicyConfig| {
-        c.outlier_detection.map_or_else(String::new, |od| match od.reading {
-            crate::policy::config::OutlierReading::Consecutive => "consecutive".to_owned(),
-            crate::policy::config::OutlierReading::Window(window) => format!("window of {window}"),
-        })
-    };
-    row(
-        "sc.outlier_reading",
-        &reading,
-        "aws/aws-app-mesh-examples, howto-outlier-detection; the wording of the guide differs",
-        Confidence::Inferred,
-        "outlier_reading",
-    );
+    row("sc.outlier_detection", "outlier_detection.consecutive_5xx", &outlier, "policy.outlier_detection");
+    let reading = |c: &PolicyConfig| c.outlier_detection.map_or_else(String::new, |od| presets::reading(od.reading));
+    row("sc.outlier_reading", "outlier_reading", &reading, "outlier_reading");
     let share = |c: &PolicyConfig| {
         c.outlier_detection.map_or_else(String::new, |od| {
             format!("{} %, at least one: {}", od.max_ejection_percent, od.always_eject_one_host)
         })
     };
-    row(
-        "sc.max_ejection_percent",
-        &share,
-        "not published; Envoy's default and the App Mesh API Reference",
-        Confidence::Guess,
-        "policy.outlier_detection.max_ejection_percent",
-    );
+    let field = "outlier_detection.max_ejection_percent";
+    row("sc.max_ejection_percent", field, &share, "policy.outlier_detection.max_ejection_percent");
     let rates = |c: &PolicyConfig| match c.outlier_detection {
         Some(od) if od.enforcing_success_rate > 0 => format!("{} % enforced", od.enforcing_success_rate),
         _ => "off".to_owned(),
     };
-    row(
-        "sc.success_rate_ejection",
-        &rates,
-        "not published; the guide names failures in a row only",
-        Confidence::Guess,
-        "policy.outlier_detection.enforcing_success_rate",
-    );
-    let panic = |c: &PolicyConfig| match c.panic {
-        crate::policy::config::Panic::Never => "never".to_owned(),
-        crate::policy::config::Panic::Below(share) => format!("below {share}"),
-        crate::policy::config::Panic::NoneHealthy => "when nobody is healthy".to_owned(),
-    };
-    row(
-        "sc.panic_threshold",
-        &panic,
-        "aws/aws-app-mesh-examples, howto-outlier-detection",
-        Confidence::Inferred,
-        "policy.healthy_panic_threshold",
-    );
-    let breakers = |c: &PolicyConfig| {
-        let b = &c.circuit_breakers;
-        let all = [b.max_connections, b.max_pending_requests, b.max_requests, b.max_retries];
-        if all.iter().all(|limit| *limit == u32::MAX) { "none".to_owned() } else { format!("{all:?}") }
-    };
-    row("sc.circuit_breakers", &breakers, APP_MESH, Confidence::Inferred, "policy.circuit_breakers");
+    let field = "outlier_detection.enforcing_success_rate";
+    row("sc.success_rate_ejection", field, &rates, "policy.outlier_detection.enforcing_success_rate");
+    let field = "common_lb_config.healthy_panic_threshold";
+    row("sc.panic_threshold", field, &|c| presets::panic(c.panic), "policy.healthy_panic_threshold");
+    row("sc.circuit_breakers", "circuit_breakers", &presets::breakers, "policy.circuit_breakers");
 }
 
-/// Conditions by name, with the statuses.
-fn conditions(set: crate::policy::config::RetryOn, statuses: &[u16]) -> String {
-    let names =
-        crate::policy::config::RetryOn::NAMES.into_iter().filter(|(_, one)| set.any(*one)).map(|(name, _)| name);
-    let mut all: Vec<String> = names.filter(|name| *name != "retriable-status-codes").map(str::to_owned).collect();
-    all.extend(statuses.iter().map(u16::to_string));
-    all.join(", ")
+/// Zones, whose default threshold is the scenario's own: two endpoints per zone.
+fn zone_aware(rows: &mut Rows, plane: &str, config: &PolicyConfig, zones: usize) {
+    let mut standard = Preset::ServiceConnect.policy();
+    if let LocalityRouting::ZoneAware(standard) = &mut standard.locality {
+        standard.min_cluster_size = 2 * zones as u64;
+    }
+    let (source, confidence) = presets::origin(Preset::ServiceConnect, "common_lb_config.zone_aware_lb_config");
+    let (value, default) = (presets::zones(config), presets::zones(&standard));
+    let row = Row { id: "sc.zone_aware", value, default, source, confidence, key: "zone_aware" };
+    rows.add(Some(plane), &row);
 }

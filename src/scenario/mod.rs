@@ -15,6 +15,7 @@ mod load;
 mod lower;
 mod planes;
 mod policy;
+mod presets;
 mod services;
 mod table;
 mod tree;
@@ -34,6 +35,7 @@ pub use load::LoadOptions;
 pub use load::Loaded;
 pub use load::load;
 pub use load::parse;
+pub use presets::Preset;
 
 /// Index of a service in [`Scenario::services`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

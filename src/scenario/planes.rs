@@ -10,12 +10,13 @@ use indexmap::IndexMap;
 
 use crate::scenario::Distribution;
 use crate::scenario::EdgeId;
-use crate::scenario::Mechanism;
 use crate::scenario::Network;
 use crate::scenario::Plane;
 use crate::scenario::Protocol;
 use crate::scenario::policy;
 use crate::scenario::policy::Patch;
+use crate::scenario::policy::interplay;
+use crate::scenario::presets::Preset;
 use crate::scenario::services::Topology;
 use crate::scenario::table::Problems;
 use crate::scenario::table::Reader;
@@ -107,7 +108,8 @@ pub fn read(
     let compared = compared(tree, &drafts, only, problems);
     let mut planes = IndexMap::new();
     for (name, draft) in &drafts {
-        let plane = plane(name, draft, topology, &shared, &edges, network, problems);
+        let shared = Shared { topology, policy: &shared, edges: &edges, network, compared: compared.contains(name) };
+        let plane = plane(name, draft, &shared, problems);
         planes.insert(name.clone(), plane);
     }
     compared.iter().filter_map(|name| planes.get(name).cloned()).collect()
@@ -226,7 +228,7 @@ fn draft(name: &str, own: &Table, problems: &mut Problems<'_>) -> Option<Draft> 
             }
         }
         // One changed field of a group leaves the rest of the group as it was.
-        for group in ["sidecar", "health_check"] {
+        for group in ["sidecar", "health_check", "slow_start"] {
             if let (Some(before), Some(over)) = (table.table(group), layer.table(group)) {
                 let merged = before.overlaid(over);
                 if let Some(entry) = layer.entries.get_mut(group) {
@@ -348,53 +350,38 @@ fn compared(
     narrowed
 }
 
-fn plane(
-    name: &str,
-    draft: &Draft,
-    topology: &Topology,
-    shared: &Patch,
-    edges: &IndexMap<EdgeId, EdgePolicy>,
-    network: &(Network, bool),
-    problems: &mut Problems<'_>,
-) -> Plane {
+/// What all planes have in common.
+struct Shared<'a> {
+    topology: &'a Topology,
+    policy: &'a Patch,
+    edges: &'a IndexMap<EdgeId, EdgePolicy>,
+    network: &'a (Network, bool),
+    /// Somebody will look at this plane.
+    compared: bool,
+}
+
+fn plane(name: &str, draft: &Draft, shared: &Shared<'_>, problems: &mut Problems<'_>) -> Plane {
+    let Shared { topology, edges, network, .. } = *shared;
     let what = format!("[plane.{name}]");
     let mut reader = Reader::new(&draft.table, what.clone(), &draft.place);
     reader.allow(&["extends", "policy"]);
-    let patches: Vec<Patch> =
+    let own: Vec<Patch> =
         draft.patches.iter().map(|(table, place)| policy::read(table, &what, place, problems)).collect();
-    let mut fields = Patch::default();
-    let mechanism = match draft.base {
-        Base::Direct => Mechanism::Direct,
-        Base::ServiceConnect | Base::Envoy | Base::AppMesh => {
-            Mechanism::Sidecar(mechanism::sidecar(draft.base, &mut reader, &mut fields, problems))
-        }
-        Base::CloudMapDns => Mechanism::Dns(mechanism::dns(&mut reader, &mut fields, problems)),
-        Base::InternalAlb => Mechanism::Alb(mechanism::alb(topology, &mut reader, problems)),
-    };
-    if matches!(draft.base, Base::CloudMapDns | Base::InternalAlb) {
-        // ALB nodes have limits of their own; these are the client's.
-        if let Some(span) = reader.span("timeout", problems) {
-            fields.push(move |config| config.timeouts.request = if span.is_zero() { Span::MAX } else { span });
-        }
-        if draft.base == Base::CloudMapDns
-            && let Some(span) = reader.span("connect_timeout", problems)
-        {
-            fields.push(move |config| config.timeouts.connect = span);
-        }
-    }
+    let (mechanism, fields, chosen) = mechanism::read(draft.base, topology, &mut reader, problems);
     reader.finish(problems);
 
     let takes_shared = !matches!(draft.base, Base::CloudMapDns | Base::InternalAlb);
-    let mut edge_policies_of_plane = Vec::with_capacity(topology.edges.len());
+    let start = preset::Start { base: draft.base, chosen, zones: topology.zones.len() };
+    let mut edge_policies = Vec::with_capacity(topology.edges.len());
     for (index, edge) in topology.edges.iter().enumerate() {
         let callee = &topology.services[edge.to.0 as usize];
-        let mut config = preset::preset(draft.base, callee);
+        let mut config = preset::preset(&start, callee);
         fields.apply(&mut config);
         let mut layers: Vec<&Patch> = Vec::new();
         if takes_shared {
-            layers.push(shared);
+            layers.push(shared.policy);
         }
-        layers.extend(&patches);
+        layers.extend(&own);
         if let Some(edge) = edges.get(&EdgeId(index as u32)) {
             layers.push(if takes_shared { &edge.patch } else { &edge.timeout });
         }
@@ -405,23 +392,24 @@ fn plane(
         } else if let Some(edge) = edges.get(&EdgeId(index as u32)) {
             edge.timeout.apply(&mut config);
         }
-        preset::restrict(&mut config, draft.base, callee);
-        for problem in config.check().err().unwrap_or_default() {
+        let one_call_each = layers.iter().any(|layer| layer.place_exactly("max_connect_attempts").is_some());
+        preset::restrict(&mut config, draft.base, callee, one_call_each);
+        let found = config.check().err().unwrap_or_default();
+        for problem in &found {
             let exact = layers.iter().rev().find_map(|layer| layer.place_exactly(problem.field));
             let place = exact.or_else(|| layers.iter().rev().find_map(|layer| layer.place_of(problem.field)));
-            let place = place.unwrap_or(&draft.place);
-            problems.error(
-                "policy::invalid",
-                place,
-                format!("Envoy would not load this `{}`", problem.field),
-                problem.message,
-            );
+            policy::rejected(problem, place.unwrap_or(&draft.place), problems);
         }
-        edge_policies_of_plane.push(config);
+        if shared.compared && found.is_empty() && !callee.external {
+            interplay::advise(&config, &layers, callee, problems);
+        }
+        edge_policies.push(config);
     }
 
-    let tuned = (takes_shared && shared.tunes())
-        || patches.iter().any(Patch::tunes)
+    let foreign = chosen.is_some_and(|preset| preset != Preset::ServiceConnect);
+    let tuned = foreign
+        || (takes_shared && shared.policy.tunes())
+        || own.iter().any(Patch::tunes)
         || edges.values().any(|edge| edge.patch.tunes());
     let warning = match draft.base {
         Base::ServiceConnect if tuned => Some(
@@ -445,7 +433,7 @@ fn plane(
         Base::Direct if !network.1 => Network { same_zone: still.clone(), cross_zone: still, tls_round_trips: 0 },
         _ => network.0.clone(),
     };
-    Plane { name: name.to_owned(), mechanism, edge_policies: edge_policies_of_plane, network, warning, not_applicable }
+    Plane { name: name.to_owned(), mechanism, edge_policies, network, warning, not_applicable }
 }
 
 #[cfg(test)]
@@ -455,9 +443,14 @@ mod tests {
     use super::*;
     use crate::policy::config::Affinity;
     use crate::policy::config::LbPolicy;
+    use crate::policy::config::LeastRequest;
+    use crate::policy::config::LocalityRouting;
     use crate::policy::config::PoolProtocol;
     use crate::policy::config::RetryOn;
+    use crate::policy::config::TcpProxy;
+    use crate::policy::config::ZoneAware;
     use crate::scenario::LoadOptions;
+    use crate::scenario::Mechanism;
     use crate::scenario::parse;
 
     const SHOP: &str = "compare = [\"service-connect\", \"cloud-map-dns\", \"internal-alb\", \"direct\", \"envoy\", \"app-mesh\"]\n\
@@ -517,5 +510,91 @@ mod tests {
         assert_eq!((client.lb_policy, client.timeouts.idle), (LbPolicy::Random, Span::from_secs(5)));
         assert_eq!(client.retry_policy.as_ref().map(|retry| retry.num_retries), Some(2));
         assert_eq!(planes[3].network.same_zone, Distribution::Constant(Span::from_millis(1)));
+    }
+
+    #[test]
+    fn zones_matter_on_service_connect_from_two_endpoints_per_zone_on() {
+        let zone_aware =
+            |min_cluster_size| LocalityRouting::ZoneAware(ZoneAware { routing_enabled: 100, min_cluster_size });
+        let locality = |planes: Vec<Plane>| planes[0].edge_policies[0].locality;
+        let plain = planes("");
+        assert_eq!(plain[0].edge_policies[0].locality, zone_aware(6));
+        for other in &plain[1..] {
+            assert_eq!(other.edge_policies[0].locality, LocalityRouting::None, "{}", other.name);
+        }
+        let off = planes("[plane.service-connect]\nzone_aware = false\n");
+        assert_eq!((locality(off.clone()), &off[0].warning), (LocalityRouting::None, &None));
+        let text = SHOP.replace("[service.cart]\n", "[service.cart]\nzones = [\"x\", \"y\", \"z\", \"u\"]\n");
+        let text = text.replace("[service.web]\n", "[service.web]\nzones = [\"x\"]\n");
+        let text = text.replace("[service.db]\n", "[service.db]\nzones = [\"x\"]\n");
+        let text = text.replace("[service.bank]\n", "[service.bank]\nzones = [\"x\"]\n");
+        let loaded = parse("t", &text, Path::new("."), &LoadOptions::default());
+        assert_eq!(locality(loaded.unwrap_or_else(|found| panic!("{found:#?}")).scenario.planes), zone_aware(8));
+        let policy = "[policy]\ncommon_lb_config.zone_aware_lb_config = { routing_enabled = \"50%\" }\n";
+        let half = ZoneAware { routing_enabled: 50, min_cluster_size: 6 };
+        assert_eq!(locality(planes(policy)), LocalityRouting::ZoneAware(half));
+    }
+
+    #[test]
+    fn attempts_at_a_connection_make_each_call_one() {
+        let planes = planes("[policy]\nmax_connect_attempts = 3\n");
+        let [cart, db, _] = &planes[4].edge_policies[..] else { panic!("three edges") };
+        assert_eq!(db.pool.protocol, PoolProtocol::Tcp(TcpProxy { max_connect_attempts: 3 }));
+        assert_eq!((&db.retry_policy, db.affinity), (&None, Affinity::Request));
+        assert_eq!(cart.pool.protocol, PoolProtocol::Http2 { max_concurrent_streams: 1024 });
+    }
+
+    #[test]
+    fn presets_are_chosen_by_name() {
+        let planes = planes(
+            "[plane.service-connect]\npreset = \"envoy-default\"\n[plane.envoy]\npreset = \"service-connect@2026-01\"\n\
+             [edge.\"web->bank\"]\npreset = \"app-mesh\"\n",
+        );
+        let envoy = Preset::EnvoyDefault.policy();
+        assert_eq!(planes[0].edge_policies[0].retry_policy, envoy.retry_policy);
+        assert!(planes[0].warning.as_ref().is_some_and(|warning| warning.starts_with("tuned")));
+        assert_eq!(planes[4].edge_policies[0].retry_policy, Preset::ServiceConnect.policy().retry_policy);
+        let all = self::planes("[policy]\npreset = \"service-connect@2026-01\"\n");
+        assert_eq!(all[4].edge_policies[0].outlier_detection, Preset::ServiceConnect.policy().outlier_detection);
+        assert_eq!(all[4].edge_policies[0].pool.protocol, PoolProtocol::Http2 { max_concurrent_streams: 1024 });
+    }
+
+    #[test]
+    fn an_alb_has_rules_of_its_own() {
+        let alb = |fields: &str| {
+            let text = format!("{SHOP}[plane.internal-alb]\n{fields}\n");
+            parse("t", &text, Path::new("."), &LoadOptions::default())
+        };
+        let node = |fields: &str| {
+            let mut planes = alb(fields).unwrap_or_else(|found| panic!("{found:#?}")).scenario.planes;
+            let Mechanism::Alb(alb) = planes.swap_remove(2).mechanism else { panic!("the third is the ALB") };
+            alb.node_policy
+        };
+        let rule = |fields: &str| node(fields).lb_policy;
+        assert_eq!(rule("algorithm = \"weighted_random\""), LbPolicy::WeightedRandom { anomaly_mitigation: false });
+        assert_eq!(
+            rule("algorithm = \"weighted_random\"\nanomaly_mitigation = \"on\""),
+            LbPolicy::WeightedRandom { anomaly_mitigation: true }
+        );
+        assert_eq!(
+            rule("algorithm = \"least_outstanding_requests\"\nanomaly_mitigation = false"),
+            LbPolicy::LeastRequest(LeastRequest::FullScan)
+        );
+        for fields in ["slow_start = \"45s\"", "slow_start.duration_seconds = 45"] {
+            assert_eq!(node(fields).slow_start.map(|slow| slow.window), Some(Span::from_secs(45)), "{fields}");
+        }
+        assert_eq!(node("slow_start.duration_seconds = 0").slow_start, None);
+        for (fields, message) in [
+            ("anomaly_mitigation = true", "weighted_random only"),
+            ("algorithm = \"round_robin\"\nanomaly_mitigation = \"on\"", "weighted_random only"),
+            ("slow_start = \"29s\"", "no slow start of 29s"),
+            ("slow_start.duration_seconds = 901", "no slow start of 15m1s"),
+            ("algorithm = \"weighted_random\"\nslow_start = \"60s\"", "round_robin only"),
+            ("algorithm = \"least_request\"", "cannot be"),
+            ("preset = \"envoy-default\"", "does not fit"),
+        ] {
+            let found = alb(fields).expect_err(fields);
+            assert!(found.iter().any(|found| found.message.contains(message)), "{fields}: {found:#?}");
+        }
     }
 }

@@ -4,18 +4,21 @@
 //! *Does not know* to which planes a table applies.
 //! Invariant: no field of Envoy is passed over in silence; it is applied, harmless, or an error.
 
+mod balancing;
+mod connections;
+mod envoy_fields;
+pub mod interplay;
 mod parts;
+mod retries;
 
 use crate::diagnostic::Severity;
+use crate::diagnostic::nearest;
 use crate::policy::PolicyConfig;
 use crate::policy::config::CircuitBreakers;
-use crate::policy::config::LbPolicy;
-use crate::policy::config::LeastRequest;
+use crate::policy::config::ConfigProblem;
 use crate::policy::config::OutlierReading;
-use crate::policy::config::Panic;
-use crate::policy::config::PoolProtocol;
-use crate::policy::config::RetryOn;
-use crate::policy::config::RetryPolicy;
+use crate::scenario::policy::envoy_fields::Message;
+use crate::scenario::presets;
 use crate::scenario::table::Problems;
 use crate::scenario::table::Reader;
 use crate::scenario::table::at;
@@ -53,9 +56,11 @@ impl Patch {
     pub fn tunes(&self) -> bool {
         self.places.iter().any(|(name, _)| name != "timeout" && name != "idle_timeout" && !name.starts_with("x_"))
     }
-    /// Where a field of Envoy's is set.
+    /// Where a field of Envoy's is set, be it in Envoy's nesting or flat.
     pub fn place_exactly(&self, field: &str) -> Option<&Place> {
-        self.places.iter().rev().find(|(name, _)| name == field).map(|(_, place)| place)
+        let ends = |long: &str, short: &str| long.strip_suffix(short).is_some_and(|rest| rest.ends_with('.'));
+        let same = |name: &str| name == field || ends(name, field) || ends(field, name);
+        self.places.iter().rev().find(|(name, _)| same(name)).map(|(_, place)| place)
     }
     /// Where a field of Envoy's is set, the nearest table around it otherwise.
     pub fn place_of(&self, field: &str) -> Option<&Place> {
@@ -78,6 +83,14 @@ pub fn read(table: &Table, what: &str, place: &Place, problems: &mut Problems<'_
     let mut patch = Patch::default();
     record_places(table, "", &mut patch.places);
     let mut reader = Reader::new(table, what, place);
+    if let Some(preset) = presets::read(&mut reader, &presets::PROXIES, problems) {
+        // What a callee speaks is no matter of taste.
+        patch.push(move |config| {
+            let protocol = config.pool.protocol;
+            *config = preset.policy();
+            config.pool.protocol = protocol;
+        });
+    }
     if let Some(span) = reader.span("timeout", problems) {
         patch.push(move |config| config.timeouts.request = unlimited(span));
     }
@@ -85,8 +98,20 @@ pub fn read(table: &Table, what: &str, place: &Place, problems: &mut Problems<'_
         patch.push(move |config| config.timeouts.idle = unlimited(span));
     }
     if let Some(span) = reader.span("connect_timeout", problems) {
-        patch.push(move |config| config.timeouts.connect = unlimited(span));
+        patch.push(move |config| config.timeouts.connect = span);
     }
+    // scsim's own: Envoy has no switch for its mistakes.
+    if let Some(strict) = reader.truth("strict_envoy", problems) {
+        patch.push(move |config| config.strict_envoy = strict);
+    }
+    balancing::read(&mut reader, &mut patch, problems);
+    connections::read(&mut reader, &mut patch, problems);
+    retries::hedging(&mut reader, &mut patch, problems);
+    section(&mut reader, &RETRIES, &mut patch, problems);
+    section(&mut reader, &OUTLIERS, &mut patch, problems);
+    section(&mut reader, &BREAKERS, &mut patch, problems);
+    section(&mut reader, &PROBES, &mut patch, problems);
+    // After the detector that it belongs to.
     if let Some(reading) = outlier_reading(&mut reader, problems) {
         patch.push(move |config| {
             if let Some(od) = &mut config.outlier_detection {
@@ -94,36 +119,7 @@ pub fn read(table: &Table, what: &str, place: &Place, problems: &mut Problems<'_
             }
         });
     }
-    balancing(&mut reader, &mut patch, problems);
-    if let Some(node) = reader.get("common_lb_config")
-        && let Some(mut inner) = Reader::of(node, "common_lb_config", problems)
-    {
-        common(&mut inner, &mut patch, problems);
-        finish(&inner, "common_lb_config.", problems);
-    }
-    common(&mut reader, &mut patch, problems);
-    if let Some(n) = reader.count("max_requests_per_connection", 0..=u64::from(u32::MAX), problems) {
-        patch.push(move |config| config.pool.max_requests_per_connection = n as u32);
-    }
-    if let Some(n) = reader.count("max_concurrent_streams", 1..=u64::from(u32::MAX), problems) {
-        patch.push(move |config| {
-            if let PoolProtocol::Http2 { max_concurrent_streams } = &mut config.pool.protocol {
-                *max_concurrent_streams = n as u32;
-            }
-        });
-    }
-    section(&mut reader, "retry_policy", |c| c.retry_policy = None, retries, &mut patch, problems);
-    section(&mut reader, "outlier_detection", |c| c.outlier_detection = None, parts::outliers, &mut patch, problems);
-    section(
-        &mut reader,
-        "circuit_breakers",
-        |c| c.circuit_breakers = CircuitBreakers::UNLIMITED,
-        parts::breakers,
-        &mut patch,
-        problems,
-    );
-    section(&mut reader, "health_check", |c| c.health_check = None, parts::probes, &mut patch, problems);
-    finish(&reader, "", problems);
+    finish(&reader, envoy_fields::POLICY, "", problems);
     patch
 }
 
@@ -133,23 +129,53 @@ pub fn outlier_reading(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> 
     reader.word("outlier_reading", &words, problems)
 }
 
-/// A table of fields, or `false` to switch the whole off.
-fn section(
-    reader: &mut Reader<'_>,
+/// A table of a policy that `false` switches off as a whole.
+struct Section {
     key: &'static str,
+    messages: &'static [&'static Message],
     off: fn(&mut PolicyConfig),
     read: fn(&mut Reader<'_>, &mut Patch, &mut Problems<'_>),
-    patch: &mut Patch,
-    problems: &mut Problems<'_>,
-) {
-    let Some(node) = reader.get(key) else { return };
+}
+
+const RETRIES: Section = Section {
+    key: "retry_policy",
+    messages: &[&envoy_fields::RETRY],
+    off: |config| {
+        config.retry_policy = None;
+        // Envoy keeps the limits of an attempt in the retry policy.
+        config.timeouts.per_try = Span::MAX;
+        config.timeouts.per_try_idle = Span::MAX;
+    },
+    read: retries::read,
+};
+const OUTLIERS: Section = Section {
+    key: "outlier_detection",
+    messages: &[&envoy_fields::OUTLIER],
+    off: |config| config.outlier_detection = None,
+    read: parts::outliers,
+};
+const BREAKERS: Section = Section {
+    key: "circuit_breakers",
+    messages: &[&envoy_fields::BREAKERS, &envoy_fields::THRESHOLDS],
+    off: |config| config.circuit_breakers = CircuitBreakers::UNLIMITED,
+    read: parts::breakers,
+};
+const PROBES: Section = Section {
+    key: "health_check",
+    messages: &[&envoy_fields::HEALTH_CHECK],
+    off: |config| config.health_check = None,
+    read: parts::probes,
+};
+
+fn section(reader: &mut Reader<'_>, section: &Section, patch: &mut Patch, problems: &mut Problems<'_>) {
+    let Some(node) = reader.get(section.key) else { return };
     if node.value == Value::Bool(false) {
-        patch.push(off);
+        patch.push(section.off);
         return;
     }
-    let Some(mut inner) = Reader::of(node, key, problems) else { return };
-    read(&mut inner, patch, problems);
-    finish(&inner, &format!("{key}."), problems);
+    let Some(mut inner) = Reader::of(node, section.key, problems) else { return };
+    (section.read)(&mut inner, patch, problems);
+    finish(&inner, section.messages, &format!("{}.", section.key), problems);
 }
 
 /// In Envoy a time limit of zero is none.
@@ -170,229 +196,90 @@ fn record_places(table: &Table, prefix: &str, places: &mut Vec<(String, Place)>)
     }
 }
 
-fn common(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<'_>) {
-    if let Some(share) = reader.get("healthy_panic_threshold").and_then(|node| percent(node, problems)) {
-        let panic = if share == Ratio::ZERO { Panic::Never } else { Panic::Below(share) };
-        patch.push(move |config| config.panic = panic);
-    }
-    if let Some(span) = reader.span("update_merge_window", problems) {
-        patch.push(move |config| config.update_merge_window = span);
-    }
-}
-
-fn balancing(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<'_>) {
-    if let Some(node) = reader.get("lb_policy")
-        && let Some(name) = value::text(node, problems)
-    {
-        let policy = match name {
-            "ROUND_ROBIN" => Some(LbPolicy::RoundRobin),
-            "RANDOM" => Some(LbPolicy::Random),
-            // Two choices is Envoy's default.
-            "LEAST_REQUEST" => Some(LbPolicy::LeastRequest(LeastRequest::Choices(2))),
-            "RING_HASH" | "MAGLEV" | "CLUSTER_PROVIDED" | "LOAD_BALANCING_POLICY_CONFIG" => {
-                not_modelled(&node.place, &format!("lb_policy {name}"), problems);
-                None
-            }
-            _ => {
-                let names = ["ROUND_ROBIN", "RANDOM", "LEAST_REQUEST"];
-                let label = format!("one of {}", names.join(", "));
-                problems.error("policy::lb-policy", &node.place, format!("Envoy has no lb_policy `{name}`"), label);
-                None
-            }
-        };
-        if let Some(policy) = policy {
-            patch.push(move |config| config.lb_policy = policy);
-        }
-    }
-    let Some(node) = reader.get("least_request_lb_config") else { return };
-    let Some(mut inner) = Reader::of(node, "least_request_lb_config", problems) else { return };
-    let choices = inner.count("choice_count", 0..=1_000, problems).map(|n| n as u32);
-    let full = inner.word("selection_method", &[("N_CHOICES", false), ("FULL_SCAN", true)], problems).unwrap_or(false);
-    // scsim's own: what the literature calls power of d choices draws without replacement.
-    let distinct = inner.truth("distinct", problems).unwrap_or(false);
-    finish(&inner, "least_request_lb_config.", problems);
-    patch.push(move |config| {
-        if let LbPolicy::LeastRequest(how) = &mut config.lb_policy {
-            let n = choices.unwrap_or(2);
-            *how = match (full, distinct) {
-                (true, _) => LeastRequest::FullScan,
-                (false, true) => LeastRequest::DistinctChoices(n),
-                (false, false) => LeastRequest::Choices(n),
-            };
-        }
-    });
-}
-
-fn retries(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<'_>) {
-    patch.push(|config| {
-        config.retry_policy.get_or_insert_with(RetryPolicy::envoy_default);
-    });
-    let mut set = |change: Box<dyn Fn(&mut RetryPolicy)>| {
-        patch.push(move |config| change(config.retry_policy.get_or_insert_with(RetryPolicy::envoy_default)));
-    };
-    if let Some(on) = reader.get("retry_on").and_then(|node| retry_on(node, problems)) {
-        set(Box::new(move |retry| retry.retry_on = on));
-    }
-    if let Some(node) = reader.get("retriable_status_codes") {
-        let items = value::list(node, problems).unwrap_or(&[]);
-        let codes: Vec<u16> =
-            items.iter().filter_map(|item| value::count(item, 100..=599, problems)).map(|code| code as u16).collect();
-        set(Box::new(move |retry| retry.retriable_status_codes.clone_from(&codes)));
-    }
-    if let Some(n) = reader.count("num_retries", 0..=u64::from(u32::MAX), problems) {
-        set(Box::new(move |retry| retry.num_retries = n as u32));
-    }
-    if let Some(n) = reader.count("host_selection_retry_max_attempts", 0..=1_000, problems) {
-        set(Box::new(move |retry| retry.host_selection_retry_max_attempts = n as u32));
-    }
-    if let Some(avoids) = reader.get("retry_host_predicate").and_then(|node| host_predicate(node, problems)) {
-        set(Box::new(move |retry| retry.previous_hosts = avoids));
-    }
-    if let Some(node) = reader.get("retry_back_off")
-        && let Some(mut inner) = Reader::of(node, "retry_back_off", problems)
-    {
-        let base = inner.span("base_interval", problems);
-        let most = inner.span("max_interval", problems);
-        finish(&inner, "retry_policy.retry_back_off.", problems);
-        set(Box::new(move |retry| {
-            if let Some(base) = base {
-                retry.base_interval = base;
-                // Envoy's default is ten times the base.
-                retry.max_interval = base.times(10);
-            }
-            retry.max_interval = most.unwrap_or(retry.max_interval);
-        }));
-    }
-    if let Some(span) = reader.span("per_try_timeout", problems) {
-        patch.push(move |config| config.timeouts.per_try = unlimited(span));
-    }
-    if let Some(span) = reader.span("per_try_idle_timeout", problems)
-        && !span.is_zero()
-    {
-        not_modelled(reader.key_place("per_try_idle_timeout"), "per_try_idle_timeout", problems);
-    }
-}
-
-/// `retry_on`: a list of conditions, or Envoy's own comma-separated string.
-fn retry_on(node: &Node, problems: &mut Problems<'_>) -> Option<RetryOn> {
-    let mut names: Vec<(&str, &Place)> = Vec::new();
-    match &node.value {
-        Value::Text(text) => names.extend(text.split(',').map(|name| (name.trim(), &node.place))),
-        _ => {
-            for item in value::list(node, problems)? {
-                names.push((value::text(item, problems)?.trim(), &item.place));
-            }
-        }
-    }
-    let mut set = RetryOn::NONE;
-    for (name, place) in names {
-        let elsewhere = [
-            "envoy-ratelimited",
-            "retriable-headers",
-            "http3-post-connect-failure",
-            "cancelled",
-            "deadline-exceeded",
-            "internal",
-            "resource-exhausted",
-            "unavailable",
-        ];
-        match RetryOn::named(name) {
-            Some(condition) => set = set.with(condition),
-            None if name.is_empty() => {}
-            None if elsewhere.contains(&name) => not_modelled(place, &format!("retry_on {name}"), problems),
-            None => {
-                let known = RetryOn::NAMES.map(|(name, _)| name);
-                let label = match crate::diagnostic::nearest(name, known) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("one of {}", known.join(", ")),
-                };
-                problems.error("policy::retry-on", place, format!("Envoy has no retry condition `{name}`"), label);
-            }
-        }
-    }
-    Some(set)
-}
-
-fn host_predicate(node: &Node, problems: &mut Problems<'_>) -> Option<bool> {
-    let items = match &node.value {
-        Value::List(items) => items.as_slice(),
-        _ => std::slice::from_ref(node),
-    };
-    let mut avoids = false;
-    for item in items {
-        let name = match &item.value {
-            Value::Table(table) => table.get("name").and_then(|name| value::text(name, problems))?,
-            _ => value::text(item, problems)?,
-        };
-        match name.trim_start_matches("envoy.retry_host_predicates.") {
-            "previous_hosts" => avoids = true,
-            other => not_modelled(&item.place, &format!("retry_host_predicate {other}"), problems),
-        }
-    }
-    Some(avoids)
-}
-
 /// A percentage: "50%", Envoy's whole number 50, or Envoy's `{ value = 50 }`.
 fn percent(node: &Node, problems: &mut Problems<'_>) -> Option<Ratio> {
     let number = match &node.value {
-        Value::Table(table) => table.get("value")?,
+        Value::Table(table) => {
+            let inner = Reader::of(node, "a percentage", problems)?;
+            if let Some((key, entry)) = inner.leftovers().into_iter().find(|(key, _)| *key != "value") {
+                let message = format!("a percentage has no `{key}`");
+                problems.error("policy::unknown-field", &entry.key, message, "write { value = 50 }, or \"50%\"");
+            }
+            table.get("value")?
+        }
         _ => node,
     };
-    match &number.value {
-        Value::Whole(_) | Value::Float(_) => {
-            let share = value::number(number, 0.0..=100.0, problems)?;
-            Some(Ratio::from_ppm((share * 10_000.0 + 0.5) as u32))
-        }
+    let given = match &number.value {
+        Value::Whole(whole) => whole.map(|n| n as f64),
+        Value::Float(float) => Some(*float),
+        Value::Text(text) => text.trim().strip_suffix('%').and_then(|digits| digits.trim().parse::<f64>().ok()),
+        _ => None,
+    };
+    if given.is_some_and(|share| !(0.0..=100.0).contains(&share)) {
+        invalid(&number.place, "value must be inside range [0, 100]", "a percentage", problems);
+        return None;
+    }
+    match (&number.value, given) {
+        (Value::Whole(_) | Value::Float(_), Some(share)) => Some(Ratio::from_ppm((share * 10_000.0 + 0.5) as u32)),
         _ => value::ratio(number, problems),
     }
 }
 
-/// Fields that exist in Envoy and that scsim has no model for.
-const ELSEWHERE: [&str; 27] = [
-    "detect_degraded_hosts",
-    "hedge_policy",
-    "retry_priority",
-    "rate_limited_retry_back_off",
-    "retriable_headers",
-    "retriable_request_headers",
-    "retry_options_predicates",
-    "ring_hash_lb_config",
-    "maglev_lb_config",
-    "round_robin_lb_config",
-    "slow_start_config",
-    "zone_aware_lb_config",
-    "locality_weighted_lb_config",
-    "consistent_hashing_lb_config",
-    "ignore_new_hosts_until_first_hc",
-    "close_connections_on_host_set_change",
-    "override_host_status",
-    "lb_subset_config",
-    "max_stream_duration",
-    "stream_idle_timeout",
-    "max_connection_duration",
-    "max_connection_pools",
-    "per_host_thresholds",
-    "preconnect_policy",
-    "monitors",
-    "active_request_bias",
-    "budget_interval",
-];
+/// A percentage that Envoy holds as a whole number.
+fn whole_percent(node: &Node, problems: &mut Problems<'_>) -> Option<u32> {
+    let share = percent(node, problems)?;
+    if !share.as_ppm().is_multiple_of(10_000) {
+        invalid(&node.place, "invalid value for type uint32", "Envoy takes whole percents here", problems);
+        return None;
+    }
+    Some(share.as_ppm() / 10_000)
+}
 
-/// Reports the keys that are left: unknown to Envoy, or known and not modelled.
-fn finish(reader: &Reader<'_>, prefix: &str, problems: &mut Problems<'_>) {
+/// A number that Envoy may change at run time: itself, or `{ default_value, runtime_key }`.
+fn runtime_number(node: &Node, problems: &mut Problems<'_>) -> Option<f64> {
+    let Value::Table(_) = &node.value else { return value::number(node, -1e9..=1e9, problems) };
+    let mut inner = Reader::of(node, "a number that may change at run time", problems)?;
+    // Nothing changes a configuration while a scenario runs.
+    inner.allow(&["runtime_key"]);
+    let found = inner.need("default_value", problems).and_then(|n| value::number(n, -1e9..=1e9, problems));
+    inner.finish(problems);
+    found
+}
+
+/// What Envoy would not load, at its place.
+fn invalid(place: &Place, reason: &str, remedy: impl Into<String>, problems: &mut Problems<'_>) {
+    problems.error("policy::invalid", place, format!("Envoy would not load this: {reason}"), remedy);
+}
+
+/// A problem of a whole configuration, at the place of its field.
+pub fn rejected(problem: &ConfigProblem, place: &Place, problems: &mut Problems<'_>) {
+    let ConfigProblem { field, message, remedy, by_envoy } = problem;
+    let judge = if *by_envoy { "Envoy" } else { "scsim" };
+    problems.error("policy::invalid", place, format!("{judge} would not load this `{field}`: {message}"), remedy);
+}
+
+/// Reports the keys that are left: unknown to Envoy, at home elsewhere, or known and not modelled.
+fn finish(reader: &Reader<'_>, messages: &[&Message], prefix: &str, problems: &mut Problems<'_>) {
     for (key, entry) in reader.leftovers() {
         let field = format!("{prefix}{key}");
-        if ELSEWHERE.contains(&key) {
+        if messages.iter().any(|message| message.fields.contains(&key)) {
             if !harmless(&entry.node.value) {
                 not_modelled(&entry.key, &field, problems);
             }
             continue;
         }
-        let label = match key {
-            "consecutive_errors" => "use `consecutive_5xx` or `consecutive_gateway_failure`".to_owned(),
-            "max_retries" | "retries" if prefix == "retry_policy." => "use `num_retries`".to_owned(),
-            _ => reader.advice(key, problems),
+        let hint = match key {
+            "consecutive_errors" => Some("use `consecutive_5xx` or `consecutive_gateway_failure`".to_owned()),
+            "max_retries" | "retries" if prefix == "retry_policy." => Some("use `num_retries`".to_owned()),
+            "strict_envoy" | "outlier_reading" => {
+                Some("this is scsim's own and stands at the top of the policy".to_owned())
+            }
+            _ => envoy_fields::elsewhere(key, messages).map(|home| match home.path {
+                "" => "Envoy has it outside: move it to the top of the policy".to_owned(),
+                path => format!("Envoy has it in {}: write {path}.{key}", home.name),
+            }),
         };
+        let label = hint.unwrap_or_else(|| advice(reader, messages, key, problems));
         let mut found = at(Severity::Error, "policy::unknown-field", &entry.key, format!("Envoy has no `{field}`"))
             .with_label(label);
         if prefix == "outlier_detection." || prefix == "retry_policy." {
@@ -403,6 +290,18 @@ fn finish(reader: &Reader<'_>, prefix: &str, problems: &mut Problems<'_>) {
             );
         }
         problems.push(found);
+    }
+}
+
+/// The field most like `key`: one that scsim reads, or else one that Envoy has.
+fn advice(reader: &Reader<'_>, messages: &[&Message], key: &str, problems: &Problems<'_>) -> String {
+    let label = reader.advice(key, problems);
+    let fields = messages.iter().flat_map(|message| message.fields.iter().copied());
+    match nearest(key, fields) {
+        Some(near) if problems.wants_advice() && !label.starts_with("did you mean") => {
+            format!("did you mean `{near}`?")
+        }
+        _ => label,
     }
 }
 
@@ -420,7 +319,7 @@ fn harmless(value: &Value) -> bool {
 
 fn not_modelled(place: &Place, what: &str, problems: &mut Problems<'_>) {
     problems.push(
-        at(Severity::Error, "policy::not-modelled", place, format!("scsim does not model `{what}` yet"))
+        at(Severity::Error, "policy::not-modelled", place, format!("Envoy has `{what}`, scsim does not model it"))
             .with_label("Envoy would act on this; a result without it would mislead")
             .with_help("take it out, or rename the key to x_... to keep it as a note"),
     );

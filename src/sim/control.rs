@@ -16,18 +16,26 @@ use crate::measure::HappeningKind;
 use crate::policy::Member;
 use crate::policy::MemberKey;
 use crate::policy::Router;
+use crate::policy::config::LocalityRouting;
 use crate::scenario::Mechanism;
 use crate::scenario::ResolverCache;
 use crate::units::Span;
 use crate::units::Time;
 use std::sync::Arc;
 
+/// A list of one service's tasks, and how many of them each zone has.
+struct Listing {
+    members: Arc<[Member]>,
+    /// Indexed by zone.
+    per_zone: Arc<[u32]>,
+}
+
 /// The registrations of one service.
 #[derive(Default)]
 pub(super) struct Registry {
     /// Registered tasks, oldest first.
     tasks: Vec<u32>,
-    versions: Vec<Arc<[Member]>>,
+    versions: Vec<Listing>,
     /// The version DNS shows.
     shown: u32,
 }
@@ -49,18 +57,19 @@ impl World<'_> {
     /// The first version, before anything runs: everybody knows it.
     pub(super) fn set_up_registry(&mut self, service: u32, tasks: &[u32]) {
         self.services[service as usize].registry.tasks = tasks.to_vec();
-        let members = self.members(service);
-        let registry = &mut self.services[service as usize].registry;
-        registry.versions.push(members);
+        let listing = self.listing(service);
+        self.services[service as usize].registry.versions.push(listing);
     }
 
-    fn members(&self, service: u32) -> Arc<[Member]> {
+    fn listing(&self, service: u32) -> Listing {
         let registry = &self.services[service as usize].registry;
-        registry
-            .tasks
-            .iter()
-            .map(|&task| Member { zone: self.tasks[task as usize].zone, ..Member::of(MemberKey(u64::from(task))) })
-            .collect()
+        let zone = |task: u32| self.tasks[task as usize].zone;
+        let mut per_zone = vec![0; self.scenario.zones.len().max(1)];
+        for &task in &registry.tasks {
+            per_zone[zone(task) as usize] += 1;
+        }
+        let member = |&task: &u32| Member { zone: zone(task), ..Member::of(MemberKey(u64::from(task))) };
+        Listing { members: registry.tasks.iter().map(member).collect(), per_zone: per_zone.into() }
     }
 
     /// A task's endpoint becomes known to its mechanism.
@@ -86,9 +95,9 @@ impl World<'_> {
     }
 
     fn publish(&mut self, service: u32) {
-        let members = self.members(service);
+        let listing = self.listing(service);
         let registry = &mut self.services[service as usize].registry;
-        registry.versions.push(members);
+        registry.versions.push(listing);
         let version = registry.latest();
         let routers = self.services[service as usize].routers_in.clone();
         for router in routers {
@@ -105,6 +114,7 @@ impl World<'_> {
                 Feed::Dns | Feed::Nodes => {}
             }
         }
+        self.tell_neighbours(service, version);
         if let Mechanism::Dns(dns) = &self.plane.mechanism {
             let mut draw = self.seed.key(Purpose::Answer, u64::from(service)).draw(Purpose::Push, u64::from(version));
             let lag = Sampler::new(&dns.record_lag).sample(&mut draw);
@@ -126,15 +136,61 @@ impl World<'_> {
         }
         host.version = Some(version);
         let service = host.service;
-        let list = self.services[service as usize].registry.versions[version as usize].clone();
+        let list = self.services[service as usize].registry.versions[version as usize].members.clone();
         self.tell_router(router, |router, cx| router.on_members(cx, &list, None));
         self.forget_missing(router);
+    }
+
+    /// A service's own routers hear how its tasks spread over the zones: Envoy's local cluster. They
+    /// hear of it as they hear of endpoints, each with a delay of its own.
+    fn tell_neighbours(&mut self, service: u32, version: u32) {
+        for index in 0..self.services[service as usize].tasks.len() {
+            let task = self.services[service as usize].tasks[index];
+            for edge in 0..self.scenario.edges.len() {
+                let router = self.tasks[task as usize].routers[edge];
+                if router == NOBODY || self.routers[router as usize].dead || !self.heeds_zones(router) {
+                    continue;
+                }
+                if self.routers[router as usize].feed == Feed::Pushed {
+                    let Some(sidecar) = self.sidecar() else { continue };
+                    let mut draw =
+                        self.seed.key(Purpose::Push, u64::from(router)).draw(Purpose::Neighbours, u64::from(version));
+                    let delay = Sampler::new(&sidecar.endpoint_push).sample(&mut draw);
+                    self.engine.after(delay, Ev::Neighbours { router, version });
+                } else {
+                    self.on_neighbours(router, version);
+                }
+            }
+        }
+    }
+
+    /// True if zones matter to what a task's router chooses.
+    fn heeds_zones(&self, router: u32) -> bool {
+        matches!(self.routers[router as usize].router.config().locality, LocalityRouting::ZoneAware(_))
+    }
+
+    /// A router hears how the tasks of its own service spread over the zones.
+    pub(super) fn on_neighbours(&mut self, router: u32, version: u32) {
+        let host = &mut self.routers[router as usize];
+        if host.dead || host.neighbours.is_some_and(|has| has >= version) {
+            return;
+        }
+        host.neighbours = Some(version);
+        let (zone, own) = (host.zone, self.tasks[host.task as usize].service);
+        let per_zone = self.services[own as usize].registry.versions[version as usize].per_zone.clone();
+        self.tell_router(router, |router, cx| router.on_local_cluster(cx, zone, &per_zone));
     }
 
     /// Gives a new router the list of the moment.
     pub(super) fn introduce(&mut self, router: u32) {
         let host = &self.routers[router as usize];
         let service = host.service;
+        if host.task != NOBODY && self.heeds_zones(router) {
+            let own = self.tasks[self.routers[router as usize].task as usize].service;
+            let version = self.services[own as usize].registry.latest();
+            self.on_neighbours(router, version);
+        }
+        let host = &self.routers[router as usize];
         match host.feed {
             Feed::Now | Feed::Pushed => {
                 let version = self.services[service as usize].registry.latest();
@@ -191,7 +247,8 @@ impl World<'_> {
         }
         let (service, nth, by, known_absent) = (host.service, host.lookups, host.task, now < host.negative_until);
         let registry = &self.services[service as usize].registry;
-        let mut list = if known_absent { Vec::new() } else { registry.versions[registry.shown as usize].to_vec() };
+        let mut list =
+            if known_absent { Vec::new() } else { registry.versions[registry.shown as usize].members.to_vec() };
         if list.is_empty() {
             if !known_absent {
                 self.routers[router as usize].negative_until = now + dns.negative_ttl;

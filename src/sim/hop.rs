@@ -53,6 +53,8 @@ pub(super) struct RouterHost {
     pub(super) feed: Feed,
     /// The version of the list it has.
     pub(super) version: Option<u32>,
+    /// The version of its own service's list that its zones come from.
+    pub(super) neighbours: Option<u32>,
     pub(super) lookups: u64,
     /// No lookup before this: the name is known not to exist.
     pub(super) negative_until: Time,
@@ -75,6 +77,7 @@ impl RouterHost {
             service,
             feed,
             version: None,
+            neighbours: None,
             lookups: 0,
             negative_until: Time::ZERO,
             scheduled: Time::NEVER,

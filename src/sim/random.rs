@@ -57,6 +57,8 @@ pub enum Purpose {
     Child = 18,
     /// A request of a load.
     Request = 19,
+    /// Delay with which a router hears of its own service's tasks.
+    Neighbours = 20,
 }
 
 /// The root of all randomness of one replication.

@@ -5,6 +5,7 @@ use super::run;
 use crate::measure::Recording;
 use crate::policy::PolicyConfig;
 use crate::policy::config::LbPolicy;
+use crate::policy::config::LocalityRouting;
 use crate::scenario::*;
 use crate::units::*;
 use std::sync::atomic::AtomicBool;
@@ -213,11 +214,20 @@ fn mm1_has_the_mean_of_theory() {
 
 #[test]
 fn service_connect_retries_and_ejects_the_wedged_task() {
-    let recording = run_once(&wedged(sidecar()));
-    let users = recording.users(0);
-    assert_eq!(users.failed, 0, "{:?}", users.flags);
-    assert!(recording.ejections >= 3, "{}", recording.ejections);
-    assert!(recording.time_to_eject.unwrap() < Span::from_secs(2));
+    // With six endpoints in three zones, only the caller of its own zone asks the wedged task at all.
+    for (heeds_zones, ejections) in [(true, 1), (false, 3)] {
+        let mut scenario = wedged(sidecar());
+        for policy in scenario.planes.iter_mut().flat_map(|plane| &mut plane.edge_policies) {
+            if !heeds_zones {
+                policy.locality = LocalityRouting::None;
+            }
+        }
+        let recording = run_once(&scenario);
+        let users = recording.users(0);
+        assert_eq!(users.failed, 0, "{:?}", users.flags);
+        assert!((ejections..=2 * ejections).contains(&recording.ejections), "{}", recording.ejections);
+        assert!(recording.time_to_eject.unwrap() < Span::from_secs(2));
+    }
 }
 
 #[test]

@@ -81,6 +81,8 @@ pub(super) enum Ev {
     Probed { router: u32, endpoint: EndpointId, healthy: bool },
     /// A list arrives at a router.
     Push { router: u32, version: u32 },
+    /// A router hears how its own service's tasks spread over the zones.
+    Neighbours { router: u32, version: u32 },
     /// DNS shows a list.
     DnsShows { service: u32, version: u32 },
     /// The warm-up is over.
@@ -338,6 +340,7 @@ impl<'a> World<'a> {
             Ev::Upkeep { router } => self.on_upkeep(router),
             Ev::Probed { router, endpoint, healthy } => self.on_probed(router, endpoint, healthy),
             Ev::Push { router, version } => self.on_push(router, version),
+            Ev::Neighbours { router, version } => self.on_neighbours(router, version),
             Ev::DnsShows { service, version } => self.services[service as usize].registry.show(version),
             Ev::WarmupOver => self.on_warmup_over(),
             Ev::MeasureOver => self.on_measure_over(),

@@ -18,6 +18,7 @@ use super::RetryPolicy;
 use super::Span;
 use super::Stale;
 use super::Timeouts;
+use super::ZoneAware;
 
 impl PolicyConfig {
     /// Envoy 1.40 with nothing configured: no retries, no ejection, round robin, 15 s.
@@ -56,6 +57,9 @@ impl PolicyConfig {
     /// Source: aws.md 1.1, 1.2 and 8; what AWS does not publish is listed by `scsim assumptions`.
     pub fn service_connect() -> PolicyConfig {
         PolicyConfig {
+            // On by default since 2026, from two endpoints per zone on: six in three zones, which a scenario
+            // corrects by its own zones (aws.md 1.3).
+            locality: LocalityRouting::ZoneAware(ZoneAware { routing_enabled: 100, min_cluster_size: 6 }),
             outlier_detection: Some(OutlierDetection {
                 // AWS documents 5 failures, 30 s and 30 to 300 s (aws.md 1.1).
                 interval: Span::from_secs(30),
@@ -93,7 +97,7 @@ impl PolicyConfig {
 
     /// App Mesh's documented default policy (aws.md 1.1); the service ended on 2026-09-30.
     pub fn app_mesh() -> PolicyConfig {
-        PolicyConfig { outlier_detection: None, ..PolicyConfig::service_connect() }
+        PolicyConfig { outlier_detection: None, locality: LocalityRouting::None, ..PolicyConfig::service_connect() }
     }
 
     /// One node of an internal ALB (aws.md 3): active checks, no retry, fail-open.

@@ -7,11 +7,15 @@ use crate::policy::PolicyConfig;
 use crate::policy::config::HealthCheck;
 use crate::policy::config::LbPolicy;
 use crate::policy::config::LeastRequest;
+use crate::policy::config::LocalityRouting;
 use crate::policy::config::RetryOn;
 use crate::policy::config::RetryPolicy;
+use crate::policy::config::SlowStart;
+use crate::policy::config::ZoneAware;
 use crate::scenario::AlbPlane;
 use crate::scenario::Distribution;
 use crate::scenario::DnsPlane;
+use crate::scenario::Mechanism;
 use crate::scenario::ReadyWhen;
 use crate::scenario::ResolverCache;
 use crate::scenario::SidecarPlane;
@@ -19,6 +23,8 @@ use crate::scenario::distribution::log_normal;
 use crate::scenario::planes::Base;
 use crate::scenario::policy;
 use crate::scenario::policy::Patch;
+use crate::scenario::presets;
+use crate::scenario::presets::Preset;
 use crate::scenario::services::Topology;
 use crate::scenario::table::Problems;
 use crate::scenario::table::Reader;
@@ -29,14 +35,52 @@ use crate::units::Bytes;
 use crate::units::Cpu;
 use crate::units::Span;
 
-pub fn sidecar(base: Base, reader: &mut Reader<'_>, fields: &mut Patch, problems: &mut Problems<'_>) -> SidecarPlane {
-    let managed = base != Base::Envoy;
-    let presets: &[(&str, ())] = match base {
-        Base::Envoy => &[("envoy@1.40", ())],
-        Base::AppMesh => &[("app-mesh@2026-01", ())],
-        _ => &[("service-connect@2026-01", ())],
+/// What carries a call on a plane, what the plane's own fields change in every policy, and the preset
+/// that the file asks for.
+pub fn read(
+    base: Base,
+    topology: &Topology,
+    reader: &mut Reader<'_>,
+    problems: &mut Problems<'_>,
+) -> (Mechanism, Patch, Option<Preset>) {
+    let mut fields = Patch::default();
+    let fit: &[Preset] = match base {
+        Base::Direct => return (Mechanism::Direct, fields, None),
+        Base::ServiceConnect | Base::Envoy | Base::AppMesh => &presets::PROXIES,
+        Base::CloudMapDns => &[Preset::DnsClient],
+        Base::InternalAlb => &[Preset::AlbDefault],
     };
-    reader.word("preset", presets, problems);
+    let chosen = presets::read(reader, fit, problems);
+    let mechanism = match base {
+        Base::Direct => Mechanism::Direct,
+        Base::ServiceConnect | Base::Envoy | Base::AppMesh => {
+            Mechanism::Sidecar(sidecar(base, topology, reader, &mut fields, problems))
+        }
+        Base::CloudMapDns => Mechanism::Dns(dns(reader, &mut fields, problems)),
+        Base::InternalAlb => Mechanism::Alb(alb(topology, reader, problems)),
+    };
+    if matches!(base, Base::CloudMapDns | Base::InternalAlb) {
+        // ALB nodes have limits of their own; these are the client's.
+        if let Some(span) = reader.span("timeout", problems) {
+            fields.push(move |config| config.timeouts.request = if span.is_zero() { Span::MAX } else { span });
+        }
+        if base == Base::CloudMapDns
+            && let Some(span) = reader.span("connect_timeout", problems)
+        {
+            fields.push(move |config| config.timeouts.connect = span);
+        }
+    }
+    (mechanism, fields, chosen)
+}
+
+fn sidecar(
+    base: Base,
+    topology: &Topology,
+    reader: &mut Reader<'_>,
+    fields: &mut Patch,
+    problems: &mut Problems<'_>,
+) -> SidecarPlane {
+    let managed = base != Base::Envoy;
     // Names cannot change while a scenario runs, so this is what happens anyway.
     reader.word("names", &[("snapshot-at-start", ())], problems);
     if let Some(reading) = policy::outlier_reading(reader, problems) {
@@ -45,6 +89,14 @@ pub fn sidecar(base: Base, reader: &mut Reader<'_>, fields: &mut Patch, problems
                 od.reading = reading;
             }
         });
+    }
+    if base == Base::ServiceConnect
+        && let Some(on) = reader.truth("zone_aware", problems)
+    {
+        // Services that were not redeployed since it came, client and server, do without (aws.md 1.3).
+        let zones = ZoneAware { routing_enabled: 100, min_cluster_size: 2 * topology.zones.len() as u64 };
+        let locality = if on { LocalityRouting::ZoneAware(zones) } else { LocalityRouting::None };
+        fields.push(move |config| config.locality = locality);
     }
     let push = reader.distribution("endpoint_push", problems);
     let ready = [("healthy", ReadyWhen::Healthy), ("task-running", ReadyWhen::TaskRunning)];
@@ -86,7 +138,7 @@ pub fn sidecar(base: Base, reader: &mut Reader<'_>, fields: &mut Patch, problems
     plane
 }
 
-pub fn dns(reader: &mut Reader<'_>, fields: &mut Patch, problems: &mut Problems<'_>) -> DnsPlane {
+fn dns(reader: &mut Reader<'_>, fields: &mut Patch, problems: &mut Problems<'_>) -> DnsPlane {
     let picks = [("first", LbPolicy::FirstListed), ("random", LbPolicy::Random), ("round-robin", LbPolicy::RoundRobin)];
     if let Some(pick) = reader.word("pick", &picks, problems) {
         fields.push(move |config| config.lb_policy = pick);
@@ -130,28 +182,9 @@ pub fn dns(reader: &mut Reader<'_>, fields: &mut Patch, problems: &mut Problems<
     }
 }
 
-pub fn alb(topology: &Topology, reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> AlbPlane {
+fn alb(topology: &Topology, reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> AlbPlane {
     let mut node_policy = PolicyConfig::alb_node();
-    if let Some(node) = reader.get("algorithm") {
-        match value::text(node, problems) {
-            Some("round_robin") | None => node_policy.lb_policy = LbPolicy::RoundRobin,
-            Some("least_outstanding_requests") => {
-                node_policy.lb_policy = LbPolicy::LeastRequest(LeastRequest::FullScan);
-            }
-            Some("weighted_random") => problems.error(
-                "scenario::not-modelled",
-                &node.place,
-                "scsim does not model `weighted_random` yet",
-                "use \"round_robin\" or \"least_outstanding_requests\"",
-            ),
-            Some(other) => problems.error(
-                "scenario::word",
-                &node.place,
-                format!("an ALB has no algorithm `{other}`"),
-                "one of: round_robin, least_outstanding_requests",
-            ),
-        }
-    }
+    algorithm(&mut node_policy, reader, problems);
     if let Some(node) = reader.get("health_check")
         && let Some(mut inner) = Reader::of(node, "health_check", problems)
     {
@@ -187,11 +220,7 @@ pub fn alb(topology: &Topology, reader: &mut Reader<'_>, problems: &mut Problems
     if let Some(connect) = reader.span("connect_timeout", problems) {
         node_policy.timeouts.connect = connect;
     }
-    if let Some(ramp) = reader.span("slow_start", problems)
-        && !ramp.is_zero()
-    {
-        problems.unmodelled(reader.key_place("slow_start"), "slow start of an ALB");
-    }
+    slow_start(&mut node_policy, reader, problems);
     let mut zones: Vec<u8> = topology.services.iter().flat_map(|service| service.zones.iter().copied()).collect();
     zones.sort_unstable();
     zones.dedup();
@@ -204,5 +233,59 @@ pub fn alb(topology: &Topology, reader: &mut Reader<'_>, problems: &mut Problems
             .distribution("hop", problems)
             .unwrap_or_else(|| log_normal(Span::from_micros(700), Span::from_millis(2))),
         cross_zone: reader.truth("cross_zone", problems).unwrap_or(true),
+    }
+}
+
+/// `algorithm` and `anomaly_mitigation`, with an ALB's own rules (aws.md 3.2).
+fn algorithm(node_policy: &mut PolicyConfig, reader: &mut Reader<'_>, problems: &mut Problems<'_>) {
+    let algorithms = [
+        ("round_robin", LbPolicy::RoundRobin),
+        ("least_outstanding_requests", LbPolicy::LeastRequest(LeastRequest::FullScan)),
+        ("weighted_random", LbPolicy::WeightedRandom { anomaly_mitigation: false }),
+    ];
+    if let Some(rule) = reader.word("algorithm", &algorithms, problems) {
+        node_policy.lb_policy = rule;
+    }
+    let Some(node) = reader.get("anomaly_mitigation") else { return };
+    let on = match &node.value {
+        // The attribute's own words.
+        Value::Text(_) => value::word(node, "anomaly_mitigation", &[("on", true), ("off", false)], problems),
+        _ => value::truth(node, problems),
+    };
+    match (&mut node_policy.lb_policy, on) {
+        (LbPolicy::WeightedRandom { anomaly_mitigation }, Some(on)) => *anomaly_mitigation = on,
+        (_, Some(true)) => problems.error(
+            "scenario::alb",
+            &node.place,
+            "an ALB mitigates anomalies with weighted_random only",
+            "set algorithm = \"weighted_random\", or take this out",
+        ),
+        _ => {}
+    }
+}
+
+/// `slow_start`, a duration, or the attribute `slow_start.duration_seconds`, a count (aws.md 3.2).
+fn slow_start(node_policy: &mut PolicyConfig, reader: &mut Reader<'_>, problems: &mut Problems<'_>) {
+    let Some(node) = reader.get("slow_start") else { return };
+    let (window, place) = match &node.value {
+        Value::Table(_) => {
+            let Some(mut inner) = Reader::of(node, "slow_start", problems) else { return };
+            let seconds = inner.count("duration_seconds", 0..=u64::from(u32::MAX), problems);
+            let place = inner.key_place("duration_seconds").clone();
+            inner.finish(problems);
+            (seconds.map(Span::from_secs), place)
+        }
+        _ => (value::span(node, problems), node.place.clone()),
+    };
+    let Some(window) = window.filter(|window| !window.is_zero()) else { return };
+    if !(Span::from_secs(30)..=Span::from_secs(900)).contains(&window) {
+        let message = format!("an ALB takes no slow start of {window}");
+        problems.error("scenario::alb", &place, message, "30 s to 900 s, or 0 for none");
+    } else if node_policy.lb_policy != LbPolicy::RoundRobin {
+        let message = "an ALB has slow start with round_robin only";
+        problems.error("scenario::alb", &place, message, "set algorithm = \"round_robin\", or take this out");
+    } else {
+        // A straight ramp from nothing; AWS names no lower bound.
+        node_policy.slow_start = Some(SlowStart { window, aggression_milli: 1000, min_weight_percent: 0 });
     }
 }

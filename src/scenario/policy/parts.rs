@@ -9,9 +9,12 @@ use crate::policy::config::OutlierDetection;
 use crate::policy::config::RetryBudget;
 use crate::scenario::policy::Number;
 use crate::scenario::policy::Patch;
+use crate::scenario::policy::envoy_fields;
 use crate::scenario::policy::finish;
+use crate::scenario::policy::invalid;
 use crate::scenario::policy::not_modelled;
 use crate::scenario::policy::percent;
+use crate::scenario::policy::whole_percent;
 use crate::scenario::table::Problems;
 use crate::scenario::table::Reader;
 use crate::scenario::tree::Value;
@@ -56,8 +59,8 @@ pub fn outliers(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Probl
         ("max_ejection_percent", |od, n| od.max_ejection_percent = n),
     ];
     for (key, change) in percents {
-        if let Some(share) = reader.get(key).and_then(|node| percent(node, problems)) {
-            set(Box::new(move |od| change(od, share.as_ppm() / 10_000)));
+        if let Some(share) = reader.get(key).and_then(|node| whole_percent(node, problems)) {
+            set(Box::new(move |od| change(od, share)));
         }
     }
     if let Some(span) = reader.span("interval", problems) {
@@ -78,9 +81,10 @@ pub fn outliers(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Probl
     if let Some(span) = reader.span("max_ejection_time_jitter", problems) {
         set(Box::new(move |od| od.max_ejection_time_jitter = span));
     }
-    let switches: [(&'static str, Switch); 3] = [
+    let switches: [(&'static str, Switch); 4] = [
         ("split_external_local_origin_errors", |od, on| od.split_external_local_origin_errors = on),
         ("always_eject_one_host", |od, on| od.always_eject_one_host = on),
+        ("detect_degraded_hosts", |od, on| od.detect_degraded_hosts = on),
         ("successful_active_health_check_uneject_host", |od, on| od.successful_active_health_check_uneject_host = on),
     ];
     for (key, change) in switches {
@@ -91,21 +95,41 @@ pub fn outliers(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Probl
 }
 
 pub fn breakers(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<'_>) {
-    if let Some(node) = reader.get("thresholds") {
-        let items = value::list(node, problems).unwrap_or(&[]);
-        if items.len() > 1 {
-            not_modelled(&node.place, "circuit_breakers.thresholds for several priorities", problems);
+    if let Some(mut inner) = first_of(reader, "thresholds", problems) {
+        thresholds(&mut inner, patch, problems);
+        finish(&inner, &[&envoy_fields::THRESHOLDS], "circuit_breakers.thresholds.", problems);
+    }
+    if let Some(mut inner) = first_of(reader, "per_host_thresholds", problems) {
+        if let Some(n) = inner.count("max_connections", 0..=u64::from(u32::MAX), problems) {
+            patch.push(move |config| config.circuit_breakers.per_host_max_connections = n as u32);
         }
-        if let Some(mut inner) = items.first().and_then(|item| Reader::of(item, "thresholds", problems)) {
-            let priority = inner.get("priority").cloned();
-            if let Some(node) = priority.filter(|node| node.value != Value::Text("DEFAULT".to_owned())) {
-                not_modelled(&node.place, "a priority other than DEFAULT", problems);
+        for (key, entry) in inner.leftovers() {
+            if envoy_fields::THRESHOLDS.fields.contains(&key) {
+                // Envoy 1.40 has the fields and refuses them here.
+                let reason = format!("Unsupported field in per_host_thresholds: {key}");
+                invalid(&entry.key, &reason, "max_connections is all there is per host", problems);
+                inner.allow(&["max_pending_requests", "max_requests", "max_retries", "retry_budget"]);
+                inner.allow(&["track_remaining", "max_connection_pools"]);
             }
-            thresholds(&mut inner, patch, problems);
-            finish(&inner, "circuit_breakers.thresholds.", problems);
         }
+        finish(&inner, &[&envoy_fields::THRESHOLDS], "circuit_breakers.per_host_thresholds.", problems);
     }
     thresholds(reader, patch, problems);
+}
+
+/// The thresholds of the default priority, the only one that requests have here.
+fn first_of<'t>(reader: &mut Reader<'t>, key: &'static str, problems: &mut Problems<'_>) -> Option<Reader<'t>> {
+    let node = reader.get(key)?;
+    let items = value::list(node, problems)?;
+    if items.len() > 1 {
+        not_modelled(&node.place, &format!("circuit_breakers.{key} for several priorities"), problems);
+    }
+    let mut inner = Reader::of(items.first()?, key, problems)?;
+    let priority = inner.get("priority").filter(|node| node.value != Value::Text("DEFAULT".to_owned()));
+    if let Some(node) = priority {
+        not_modelled(&node.place, "a priority other than DEFAULT", problems);
+    }
+    Some(inner)
 }
 
 fn thresholds(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<'_>) {
@@ -127,7 +151,7 @@ fn thresholds(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problem
     let Some(mut inner) = Reader::of(node, "retry_budget", problems) else { return };
     let share = inner.get("budget_percent").and_then(|node| percent(node, problems));
     let least = inner.count("min_retry_concurrency", 0..=u64::from(u32::MAX), problems);
-    finish(&inner, "circuit_breakers.retry_budget.", problems);
+    finish(&inner, &[&envoy_fields::BUDGET], "circuit_breakers.retry_budget.", problems);
     let budget = RetryBudget {
         budget_percent: share.unwrap_or(Ratio::from_percent(20)),
         min_retry_concurrency: least.unwrap_or(3) as u32,
@@ -139,8 +163,12 @@ fn thresholds(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problem
 pub fn probes(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<'_>) {
     let interval = reader.need("interval", problems).and_then(|node| value::span(node, problems));
     let limit = reader.need("timeout", problems).and_then(|node| value::span(node, problems));
-    let mut threshold =
-        |key| reader.need(key, problems).and_then(|node| value::count(node, 1..=1_000, problems)).map(|n| n as u32);
+    let mut threshold = |key| {
+        reader
+            .need(key, problems)
+            .and_then(|node| value::count(node, 0..=u64::from(u32::MAX), problems))
+            .map(|n| n as u32)
+    };
     let (healthy, unhealthy) = (threshold("healthy_threshold"), threshold("unhealthy_threshold"));
     // Which path is asked makes no difference to a model.
     reader.allow(&["path", "http_health_check"]);

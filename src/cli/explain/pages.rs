@@ -1,0 +1,282 @@
+//! The texts of `scsim explain`: one page per metric, fault and field.
+//!
+//! *Knows* words and their meaning. *Does not know* how a page is found or printed.
+
+/// A page.
+pub struct Page {
+    /// What one asks for.
+    pub word: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// The page; its first line stands in the index.
+    pub text: &'static str,
+}
+
+/// What a page is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A metric of expectations and reports.
+    Metric,
+    /// A kind of fault.
+    Fault,
+    /// A field of a scenario.
+    Field,
+}
+
+const fn metric(word: &'static str, text: &'static str) -> Page {
+    Page { word, kind: Kind::Metric, text }
+}
+const fn fault(word: &'static str, text: &'static str) -> Page {
+    Page { word, kind: Kind::Fault, text }
+}
+const fn field(word: &'static str, text: &'static str) -> Page {
+    Page { word, kind: Kind::Field, text }
+}
+
+/// Every page.
+pub const PAGES: &[Page] = &[
+    metric("requests", "Requests from outside that came to an end, per replication.\nIn result files: requests."),
+    metric(
+        "error_rate",
+        "Failed requests over all requests. A request fails if it gets no answer or a status of 500 or above.\nWritten with a percent sign: error_rate < 0.1%. In result files a fraction.",
+    ),
+    metric(
+        "failed_requests",
+        "Requests that failed, per replication. `failed_requests == 0` must hold in every replication, not just on average.",
+    ),
+    metric("success_rate", "One less the error rate."),
+    metric("goodput", "Successful requests per second of the window: goodput > 190/s. In result files: goodput_rps."),
+    metric(
+        "mean",
+        "Mean latency of successful requests, from the intended arrival to the last byte. Failures are kept apart.\nIn result files: mean_ms.",
+    ),
+    metric(
+        "max",
+        "Largest latency of a successful request. Grows with the number of requests: compare it only at equal load.",
+    ),
+    metric(
+        "p99",
+        "A percentile of successful requests' latency: p50, p90, p95, p99, p99.9, any pNN.\nThe figure comes from the pooled histogram of all replications (three significant digits), its\ninterval from the spread between replications. In result files: p99_ms, p999_ms.",
+    ),
+    metric("attempts_per_request", "Attempts over calls, on all edges or on the one in scope: 1 without retries."),
+    metric("retries_per_request", "Attempts after the first, over calls, on all edges or on the one in scope."),
+    metric(
+        "ejections",
+        "Ejections by outlier detection that took effect, whole run. Does not exist on planes without outlier detection.",
+    ),
+    metric(
+        "time_to_eject",
+        "Seconds from the beginning of the first fault to the first ejection after it. If nothing is ever ejected\nno limit is met. In result files: time_to_eject_s, over the replications that had one.",
+    ),
+    metric(
+        "time_to_contain",
+        "Seconds from the beginning of the first fault until the error rate is under twice its normal again.\nNormal is the rate between warm-up and fault, at least 0.1%; five buckets of the timeline are judged together.\nZero if errors never rose.",
+    ),
+    metric(
+        "time_to_recover",
+        "Seconds from the end of the first fault until the error rate is under twice its normal. Needs a fault with `for`.",
+    ),
+    metric("stale_window", "Longest time after a task had stopped at which somebody still dialled it, seconds."),
+    metric("stale_dials", "Dials of, and sends to, tasks that had stopped."),
+    metric("overflow", "Calls refused because a circuit breaker was full (response flag UO)."),
+    metric(
+        "panic_time",
+        "Seconds during which balancers ignored health because too few endpoints were healthy, summed over routers.",
+    ),
+    metric("queue_max", "Longest queue in front of one task."),
+    metric("cpu_max", "Highest share of a service's capacity in use over one bucket of the timeline."),
+    metric("tasks_max", "Most tasks running at once, all services that are not external."),
+    metric("cost_per_month", "Dollars per month. Not measured by a run."),
+    metric("in_flight_mean", "Mean number of requests in a service, waiting and in work (Little's L)."),
+    metric("queue_mean", "Mean number of requests that wait for a server."),
+    metric("wait_share", "Share of arriving requests that had to wait for a server."),
+    metric("wait_mean", "Mean time in the queue over all requests served, those that did not wait included."),
+    metric("utilization", "Busy share of servers. Needs `concurrency`."),
+    fault("crash", "The process is gone without notice: connections are reset, ECS replaces the task."),
+    fault("stop", "StopTask: SIGTERM, drain, SIGKILL after stop_timeout; ECS replaces the task."),
+    fault(
+        "wedge",
+        "Health checks pass, real requests are answered `status` at once (default 503).\nThe status decides the story: 503 is in Service Connect's retry set, a plain 500 is not.",
+    ),
+    fault("grey", "`wedge` for a share (`rate`) of the requests."),
+    fault(
+        "errors",
+        "A share (`rate`) of requests is answered `status` after its work. Deep health checks fail with the same probability.",
+    ),
+    fault("hang", "Accepts connections and never answers, probes included. Only time-outs end it."),
+    fault("slow", "Service time times `factor`, or plus `latency`."),
+    fault("reset", "Accepts connections and resets them."),
+    fault("refuse", "The port is closed: connections are refused at once."),
+    field(
+        "expect.that",
+        "[plane.]metric op value, or plane.metric op plane.metric.\nHolds if the whole confidence interval satisfies it, fails if the whole interval violates it, is inconclusive\notherwise. Plane against plane is judged on the paired difference: all planes see the same arrivals,\nservice times and faults.",
+    ),
+    field(
+        "expect.during",
+        "all (default), warm, fault, after, deploy, the name of a fault, or [\"60s\", \"90s\"]: by the time of arrival.",
+    ),
+    field(
+        "expect.over",
+        "mean (default): judged by the interval of the mean. every-replication: each one must satisfy it.",
+    ),
+    field("expect.severity", "error (default) fails the command; warn is only shown (see --fail-on)."),
+    field("run.replications", "Runs per plane. Each replication has its own random numbers, shared by all planes."),
+    field(
+        "run.precision",
+        "Instead of replications: run until the intervals of mean latency and error rate are this narrow, up to\nmax_replications.",
+    ),
+    field("run.warmup", "Requests that arrive this early are left out of every metric."),
+    field(
+        "service.calls",
+        "What a service calls: [\"a\", [\"b\", \"c\"]] means a, then b and c at once. Each name needs its [service.NAME].",
+    ),
+    field(
+        "outlier_detection.consecutive_5xx",
+        "Answers of 500 and above in a row that eject an endpoint. Envoy's default is 5; 0 switches it off.",
+    ),
+    field(
+        "outlier_detection.interval",
+        "Time between sweeps. Ejection is immediate; an ejected endpoint returns only at a sweep.",
+    ),
+    field(
+        "outlier_detection.max_ejection_percent",
+        "Largest share of endpoints out at once. With Envoy's default of 10 nobody is ejected below ten endpoints,\nunless always_eject_one_host is set.",
+    ),
+    field(
+        "retry_policy.num_retries",
+        "Attempts after the first. Bounded further by circuit_breakers.max_retries and the request time-out.",
+    ),
+    field(
+        "plane.preset",
+        "What the policies of a plane start from: service-connect@2026-01, app-mesh or envoy-default for planes with\nsidecars, alb-default for an ALB, dns-client for DNS. `scsim explain envoy-default` lists its values with their sources.\n[policy] preset = ... does the same for every plane with sidecars.",
+    ),
+    field(
+        "plane.zone_aware",
+        "service-connect: prefer tasks of the caller's own zone. On by default since 2026, from two endpoints per zone on;\nfalse is a service that was not redeployed since.",
+    ),
+    field(
+        "plane.outlier_reading",
+        "The two readings of \"5 failures in 30 s\": consecutive (default; Envoy's, no window) or window (within 30 s).",
+    ),
+    field("plane.algorithm", "internal-alb: round_robin (default), least_outstanding_requests or weighted_random."),
+    field(
+        "plane.anomaly_mitigation",
+        "internal-alb, weighted_random only: targets that fail more than their peers get a trickle. Default off.\nNeeds three healthy targets.",
+    ),
+    field(
+        "plane.slow_start",
+        "internal-alb, round_robin only: \"30s\" to \"900s\", or slow_start.duration_seconds = 30. A new target's share grows\nin a straight line. Default off.",
+    ),
+    field(
+        "lb_policy",
+        "ROUND_ROBIN (default), LEAST_REQUEST, RANDOM, RING_HASH or MAGLEV, each with a table of its own (maglev_lb_config ...).\nHash rules choose at random without a hash, and simulated requests have none.",
+    ),
+    field(
+        "ring_hash_lb_config",
+        "minimum_ring_size (default 1024) and maximum_ring_size (default and most 8388608). hash_function XX_HASH only.",
+    ),
+    field("maglev_lb_config", "table_size: a prime, at most 5000011. Default 65537."),
+    field(
+        "least_request_lb_config",
+        "choice_count (default 2, not less), selection_method N_CHOICES or FULL_SCAN, slow_start_config.\ndistinct = true is scsim's own: draws without replacement.",
+    ),
+    field(
+        "slow_start_config",
+        "slow_start_window, aggression (default 1.0), min_weight_percent (default 10): a new endpoint's share grows over the\nwindow. ROUND_ROBIN and LEAST_REQUEST only. An endpoint that returns from ejection does not start slowly.",
+    ),
+    field(
+        "common_lb_config.zone_aware_lb_config",
+        "routing_enabled (default 100 %), min_cluster_size (default 6), fail_traffic_on_panic: the caller's zone first.\nfalse switches it off. Not together with locality_weighted_lb_config.",
+    ),
+    field(
+        "common_lb_config.locality_weighted_lb_config",
+        "Zones by weight and by how much of each is healthy. An empty table switches it on.",
+    ),
+    field(
+        "common_lb_config.update_merge_window",
+        "Health changes within this time of a delivered one are held back and delivered together. Default 1 s; 0s is at once.",
+    ),
+    field(
+        "common_lb_config.healthy_panic_threshold",
+        "With less than this share healthy, health is ignored. Default 50 %; 0 is never.",
+    ),
+    field(
+        "overprovisioning_factor",
+        "Percent by which the healthy endpoints of a priority may be overloaded before the next gets a part. Default 140.",
+    ),
+    field(
+        "fail_traffic_on_panic",
+        "In panic nobody is chosen and the request fails (UH). Default false. Envoy has it in zone_aware_lb_config.",
+    ),
+    field(
+        "retry_policy.retry_on",
+        "Conditions, as a list or Envoy's comma-separated string: 5xx, gateway-error, reset, connect-failure, refused-stream,\nretriable-4xx, retriable-status-codes, reset-before-request, retriable-headers, envoy-ratelimited, and gRPC's cancelled,\ndeadline-exceeded, internal, resource-exhausted, unavailable. Empty retries nothing.",
+    ),
+    field("retry_policy.retriable_status_codes", "The statuses behind retriable-status-codes in retry_on."),
+    field(
+        "retry_policy.retriable_headers",
+        "Answer headers behind retriable-headers: names, or { name, string_match = { exact } }.",
+    ),
+    field(
+        "retry_policy.retriable_request_headers",
+        "Without one of these in the request nothing is retried. Simulated requests carry no headers.",
+    ),
+    field(
+        "retry_policy.retry_back_off",
+        "base_interval (25 ms) and max_interval (ten times the base, and never less than it). Each wait is drawn uniformly from\nzero to a range that starts at the base and doubles.",
+    ),
+    field(
+        "retry_policy.rate_limited_retry_back_off",
+        "reset_headers = [{ name, format = SECONDS or UNIX_TIMESTAMP }] and max_interval (300 s): the answer says how long to wait.",
+    ),
+    field(
+        "retry_policy.retry_host_predicate",
+        "previous_hosts: pick again, host_selection_retry_max_attempts times, while the pick was tried before.",
+    ),
+    field(
+        "retry_policy.host_selection_retry_max_attempts",
+        "Extra picks while retry_host_predicate rejects. Default 1.",
+    ),
+    field(
+        "retry_policy.retry_priority",
+        "previous_priorities: priorities that were tried are left out, every update_frequency attempts.",
+    ),
+    field(
+        "retry_policy.per_try_timeout",
+        "Limit of one attempt, from its connection on. Default none; ignored if it is not shorter than timeout.",
+    ),
+    field("retry_policy.per_try_idle_timeout", "Limit of one attempt without a sign of life. Default none."),
+    field(
+        "hedge_policy.hedge_on_per_try_timeout",
+        "An attempt that passes per_try_timeout is charged but goes on beside its retry; the first good answer wins. Default false.",
+    ),
+    field(
+        "per_request_buffer_limit_bytes",
+        "A request with a larger body is not kept, so it is not retried. Default 1 MiB. Newer name: request_body_buffer_limit.",
+    ),
+    field(
+        "circuit_breakers",
+        "max_connections, max_pending_requests, max_requests (1024 each), max_retries (3), retry_budget, per router.\nper_host_thresholds = [{ max_connections }] holds for each endpoint. false is no limit at all.",
+    ),
+    field(
+        "circuit_breakers.retry_budget",
+        "budget_percent (20 %) and min_retry_concurrency (3): replaces max_retries by a share of what is under way.",
+    ),
+    field("circuit_breakers.per_host_thresholds", "max_connections to one endpoint; Envoy refuses anything else here."),
+    field(
+        "preconnect_policy.per_upstream_preconnect_ratio",
+        "Connections are made for this many times what is under way and waiting. 1.0 (default) to 3.0.",
+    ),
+    field(
+        "max_connect_attempts",
+        "tcp_proxy, for services with protocol tcp: connections tried before a caller gives up. With it each call is a connection of\nits own, as a proxy sees TCP; without it applications keep their connections and use them again.",
+    ),
+    field(
+        "outlier_detection.detect_degraded_hosts",
+        "An answer below 500 with x-envoy-degraded makes its endpoint second choice for a while. Default false.",
+    ),
+    field(
+        "strict_envoy",
+        "scsim's own: copies what look like mistakes in Envoy 1.40 (ejected twice in one sweep, URX on a hedged 200). Default false.",
+    ),
+];
