@@ -7,6 +7,7 @@
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 #![expect(clippy::print_stdout, reason = "the table is what a bench is for")]
 
+use scsim::policy::Answer;
 use scsim::policy::Ask;
 use scsim::policy::Cx;
 use scsim::policy::Entropy;
@@ -59,7 +60,7 @@ fn one_request(rule: LbPolicy, endpoints: u64) -> f64 {
     let mut router = Router::new(Arc::new(config));
     let mut driver = Driver { words: Words(1), facts: NoFacts };
     let mut now = Time::ZERO;
-    let members: Vec<Member> = (0..endpoints).map(|key| Member { key: MemberKey(key), weight: 1, zone: 0 }).collect();
+    let members: Vec<Member> = (0..endpoints).map(|key| Member::of(MemberKey(key))).collect();
     router.on_members(&mut driver.cx(now), &members, None);
     // As many requests at once as there are endpoints, a few times over, open the connections.
     for _ in 0..8 {
@@ -74,8 +75,7 @@ fn one_request(rule: LbPolicy, endpoints: u64) -> f64 {
     let before = Instant::now();
     for request in 0..REQUESTS {
         now = now + Span::from_micros(100);
-        let mut flight =
-            router.begin(&mut driver.cx(now), Ask { request: RequestKey(request), timeout: None, idempotent: true });
+        let mut flight = router.begin(&mut driver.cx(now), Ask::of(RequestKey(request)));
         let status = if request % 10 == 0 { 503 } else { 200 };
         let mut at = now;
         loop {
@@ -102,7 +102,7 @@ fn one_request(rule: LbPolicy, endpoints: u64) -> f64 {
 
 /// Begins a request and takes it to its connection.
 fn start(router: &mut Router, now: Time, driver: &mut Driver, request: u64) -> scsim::policy::Flight {
-    let ask = Ask { request: RequestKey(request), timeout: None, idempotent: true };
+    let ask = Ask::of(RequestKey(request));
     let mut flight = router.begin(&mut driver.cx(now), ask);
     if matches!(router.step(&mut driver.cx(now), &mut flight), Step::Wait { .. }) {
         drain(router, now, driver);
@@ -123,7 +123,7 @@ fn drain(router: &mut Router, now: Time, driver: &mut Driver) -> bool {
 }
 
 fn answer(status: u16) -> Outcome {
-    Outcome::Answered { status, body_follows: false }
+    Outcome::Answered(Answer::of(status))
 }
 
 /// What a driver brings along: random words and an ear for facts.

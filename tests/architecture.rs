@@ -82,13 +82,7 @@ const FUNCTION_MAX: usize = 100;
 
 /// Longer files: path, lines at the most, why it is one file.
 const LONG_FILES: &[(&str, usize, &str)] = &[
-    ("src/policy/config.rs", 720, "one struct per knob with its default and source; half of it is documentation"),
     ("src/policy/pool.rs", 680, "one pool: who waits, who is served, who is drained; every method touches both sides"),
-    (
-        "src/policy/router.rs",
-        720,
-        "the calls of the contract in order; splitting it would hide the order of a decision",
-    ),
     ("src/scenario/mod.rs", 900, "the vocabulary: type declarations with their documentation and no algorithm"),
     ("src/sim/life.rs", 720, "one task's life from start to end, deployments included; to be split when it grows"),
 ];

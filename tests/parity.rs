@@ -121,7 +121,7 @@ impl Script {
     }
 
     fn all_members(&self) -> Vec<Member> {
-        (0..self.tasks).map(|i| Member { key: MemberKey(FIRST + i), weight: 1, zone: 0 }).collect()
+        (0..self.tasks).map(|i| Member::of(MemberKey(FIRST + i))).collect()
     }
 
     fn resolves(&self) -> bool {
@@ -396,7 +396,7 @@ impl Bare<'_> {
         }
         match ev {
             Ev::Arrive(n) => {
-                let ask = Ask { request: RequestKey(n), timeout: None, idempotent: true };
+                let ask = Ask::of(RequestKey(n));
                 let occasion = Occasion::Step { request: RequestKey(n), attempts: 0 };
                 let flight = self.call(occasion, |router, cx| router.begin(cx, ask));
                 self.flights.insert(n, (flight, Time::NEVER));
@@ -408,7 +408,7 @@ impl Bare<'_> {
                     Meets::Silence => return,
                     Meets::Break => ends(ONE_WAY, Outcome::Failed(Trouble::Reset { sent: true })),
                     Meets::Answer(work, status) => {
-                        ends(work + ONE_WAY, Outcome::Answered { status, body_follows: status >= 400 })
+                        ends(work + ONE_WAY, Outcome::Answered(Answer::of(status).with_body(status >= 400)))
                     }
                 };
                 self.at(self.now + after, ev);
@@ -609,7 +609,7 @@ impl Backend for Scripted {
             }
             Meets::Answer(work, status) => {
                 self.after(work + ONE_WAY).await;
-                let outcome = Outcome::Answered { status, body_follows: status >= 400 };
+                let outcome = Outcome::Answered(Answer::of(status).with_body(status >= 400));
                 Exchange { outcome, answer: Some(status), reusable: true }
             }
         }

@@ -1,5 +1,6 @@
 //! Lists of calls on a bare router, and the steps that must come of them.
 
+use scsim::policy::Answer;
 use scsim::policy::Ask;
 use scsim::policy::ConnKey;
 use scsim::policy::Cx;
@@ -46,7 +47,7 @@ impl Bench {
     }
 
     fn list(&mut self, members: &[u64], valid_for: Option<Span>) {
-        let list: Vec<Member> = members.iter().map(|&key| Member { key: MemberKey(key), weight: 1, zone: 0 }).collect();
+        let list: Vec<Member> = members.iter().map(|&key| Member::of(MemberKey(key))).collect();
         self.tell(|router, cx| router.on_members(cx, &list, valid_for));
     }
 
@@ -63,7 +64,7 @@ impl Bench {
 
     /// Begins a request and brings it as far as it goes.
     fn begin(&mut self, request: u64) -> (Flight, Step) {
-        let ask = Ask { request: RequestKey(request), timeout: None, idempotent: true };
+        let ask = Ask::of(RequestKey(request));
         let mut flight = self.tell(|router, cx| router.begin(cx, ask));
         let step = self.step(&mut flight);
         (flight, step)
@@ -79,7 +80,7 @@ impl Bench {
     }
 
     fn answer(&mut self, flight: &mut Flight, attempt: Try, status: u16) -> Step {
-        let outcome = Outcome::Answered { status, body_follows: false };
+        let outcome = Outcome::Answered(Answer::of(status));
         self.tell(|router, cx| router.report(cx, flight, attempt.attempt, outcome));
         self.step(flight)
     }

@@ -106,9 +106,11 @@ fn any_config(b: &Knobs) -> PolicyConfig {
             max_interval: ms(20),
             previous_hosts: b[17] & 8 == 0,
             host_selection_retry_max_attempts: u32::from(b[17] / 16 % 4),
+            ..RetryPolicy::envoy_default()
         }),
         circuit_breakers: CircuitBreakers {
             max_connections: pick(18, &[none, 1, 2, 3]),
+            per_host_max_connections: none,
             max_pending_requests: pick(19, &[none, none, 1, 2, 3, 0]),
             max_requests: pick(20, &[none, none, 1, 2]),
             max_retries: pick(21, &[none, 1, 2, 0]),
@@ -119,6 +121,7 @@ fn any_config(b: &Knobs) -> PolicyConfig {
         },
         timeouts: Timeouts {
             connect: span(22, &[0, 25]),
+            per_try_idle: Span::MAX,
             per_try: span(22, &[0, 0, 15, 40]),
             request: span(23, &[0, 90, 300]),
             idle: span(23, &[0, 0, 0, 50, 50]),
@@ -132,6 +135,7 @@ fn any_config(b: &Knobs) -> PolicyConfig {
                 PoolProtocol::Http2 { max_concurrent_streams: 2 }
             },
             max_requests_per_connection: pick(1, &[0, 0, 0, 1, 3]),
+            ..Pool::envoy_default()
         },
         ..PolicyConfig::envoy_default()
     }
@@ -292,7 +296,7 @@ impl Harness {
     fn begin(&mut self, timeout: Option<Span>, idempotent: bool) {
         let request = self.requests;
         self.requests += 1;
-        let ask = Ask { request: RequestKey(request), timeout, idempotent };
+        let ask = Ask { timeout, idempotent, ..Ask::of(RequestKey(request)) };
         let flight = self.call(|router, cx| router.begin(cx, ask));
         let state = InFlight { flight, doing: Doing::Resolving, tries: 0, listed_then: self.listed.clone() };
         self.flights.insert(request, state);
@@ -363,7 +367,7 @@ impl Harness {
                 *streams += 1;
                 *served += 1;
                 match self.config.pool.protocol {
-                    PoolProtocol::Http1 => assert!(*streams <= 1),
+                    PoolProtocol::Http1 | PoolProtocol::Tcp(_) => assert!(*streams <= 1),
                     PoolProtocol::Http2 { max_concurrent_streams } => assert!(*streams <= max_concurrent_streams),
                 }
                 let served_max = self.config.pool.max_requests_per_connection;
@@ -412,7 +416,7 @@ impl Harness {
     fn members(&mut self, mask: u8, valid_for: Option<Span>) {
         // The order matters to a DNS client; an entry may come twice.
         let keys = (0..7).filter(|i| mask >> i & 1 == 1).map(|i| (i + u64::from(mask >> 6)) % 6);
-        let list: Vec<Member> = keys.map(|i| Member { key: MemberKey(i), weight: 1, zone: 0 }).collect();
+        let list: Vec<Member> = keys.map(|i| Member::of(MemberKey(i))).collect();
         self.listed = list.iter().map(|member| member.key).collect();
         let before: BTreeMap<_, _> = self.router.endpoints().map(|(id, member)| (member, id)).collect();
         for (member, id) in &before {
@@ -552,7 +556,7 @@ impl Harness {
             8..=13 => {
                 if let Some(request) = self.nth(a, open) {
                     let status = [200, 503, 500, 200, 503, 502, 503, 404][b as usize % 8];
-                    self.report(request, Outcome::Answered { status, body_follows: b & 16 != 0 });
+                    self.report(request, Outcome::Answered(Answer::of(status).with_body(b & 16 != 0)));
                 }
             }
             14 | 15 => {
@@ -654,7 +658,7 @@ impl Harness {
             } else if let Some((&conn, _)) = self.dials.first_key_value() {
                 self.connected(conn, None);
             } else if let Some(request) = self.nth(0, |doing| matches!(doing, Doing::Open(_))) {
-                self.report(request, Outcome::Answered { status: 200, body_follows: false });
+                self.report(request, Outcome::Answered(Answer::of(200)));
             } else {
                 // Only back-offs are left.
                 let next = self.flights.values().filter_map(|state| match state.doing {
@@ -724,7 +728,7 @@ proptest! {
         let mut harness = Harness::new(config);
         harness.words = Words(start);
         let list: Vec<Member> =
-            (0..members).map(|i| Member { key: MemberKey(i), weight: 1, zone: 0 }).collect();
+            (0..members).map(|i| Member::of(MemberKey(i))).collect();
         harness.listed = list.iter().map(|member| member.key).collect();
         harness.call(|router, cx| router.on_members(cx, &list, None));
         let mut counts = vec![0_u32; members as usize];
@@ -736,7 +740,7 @@ proptest! {
             let (&request, state) = harness.flights.first_key_value().expect("it waits for its answer");
             let Doing::Open(attempt) = state.doing else { panic!("{:?}", state.doing) };
             counts[attempt.member.0 as usize] += 1;
-            harness.report(request, Outcome::Answered { status: 200, body_follows: false });
+            harness.report(request, Outcome::Answered(Answer::of(200)));
         }
         let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
         prop_assert!(most - least <= 1, "{counts:?}");

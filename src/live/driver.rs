@@ -245,7 +245,7 @@ impl<'a, B: Backend> Held<'a, B> {
         let request = RequestKey(state.requests);
         state.requests += 1;
         state.bells.insert(request, bell.clone());
-        let ask = Ask { request, timeout, idempotent };
+        let ask = Ask { timeout, idempotent, ..Ask::of(request) };
         let occasion = Occasion::Step { request, attempts: 0 };
         let flight = shared.call_locked(&mut state, occasion, |router, cx| router.begin(cx, ask));
         Held { shared, bell, request, flight: Some(flight) }

@@ -5,6 +5,7 @@
 //! chosen, for how long anything is waited for, or what a failure leads to.
 //! Start reading at [`Backend`]; [`TcpBackend`] is the one on real sockets.
 
+use crate::policy::Answer as Headers;
 use crate::policy::ConnKey;
 use crate::policy::Member;
 use crate::policy::MemberKey;
@@ -171,7 +172,7 @@ impl TcpBackend {
             sockets.addresses.push(address);
             sockets.addresses.len() - 1
         });
-        Member { key: MemberKey(index as u64), weight: 1, zone: 0 }
+        Member { address, ..Member::of(MemberKey(index as u64)) }
     }
 
     /// The address of a member.
@@ -233,7 +234,7 @@ impl Backend for TcpBackend {
                     self.lock().idle.insert(attempt.conn, stream);
                 }
                 // It was read to its end, so that a retry does not cost the connection.
-                let outcome = Outcome::Answered { status: answer.status, body_follows: false };
+                let outcome = Outcome::Answered(Headers::of(answer.status));
                 Exchange { outcome, answer: Some(answer), reusable }
             }
             Err(_) => Exchange::failed(Trouble::Reset { sent: true }),

@@ -23,6 +23,17 @@ pub struct Ask {
     pub timeout: Option<Span>,
     /// It may be repeated although it may have been acted on.
     pub idempotent: bool,
+    /// What `hash_policy` made of the request; `None` where there is none, and the choice is random.
+    pub hash: Option<u64>,
+    /// Bytes of its body, which a retry needs kept.
+    pub body: u64,
+}
+
+impl Ask {
+    /// A repeatable request without a body, a hash or a time-out of its own.
+    pub const fn of(request: RequestKey) -> Ask {
+        Ask { request, timeout: None, idempotent: true, hash: None, body: 0 }
+    }
 }
 
 /// One request's progress. Owned by the driver; every call about it goes to the router that began it.

@@ -29,7 +29,9 @@ pub mod balance;
 pub mod config;
 pub mod fact;
 pub mod flight;
+pub mod member;
 pub mod members;
+pub mod outcome;
 pub mod outlier;
 pub mod pool;
 pub mod rates;
@@ -47,7 +49,12 @@ pub use flight::Flight;
 pub use flight::Step;
 pub use flight::Try;
 pub use flight::Verdict;
+pub use member::EdsHealth;
+pub use member::Member;
 pub use members::Standing;
+pub use outcome::Answer;
+pub use outcome::Outcome;
+pub use outcome::Trouble;
 pub use rates::SuccessRates;
 pub use router::Router;
 pub use router::Upkeep;
@@ -107,47 +114,3 @@ pub struct ConnKey(pub u64);
 /// The number of an attempt, 0 for the first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct AttemptNo(pub u8);
-
-/// One entry of a membership list.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Member {
-    /// The driver's name for it.
-    pub key: MemberKey,
-    /// Load balancing weight.
-    pub weight: u16,
-    /// Zone.
-    pub zone: u8,
-}
-
-/// How an attempt ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Outcome {
-    /// With an answer.
-    Answered {
-        /// Its status.
-        status: u16,
-        /// The answer has a body that is still to come when the status is known: retrying it
-        /// resets the stream, and on HTTP/1 costs the connection (envoy.md 2.7).
-        body_follows: bool,
-    },
-    /// Without one.
-    Failed(Trouble),
-}
-
-/// How an attempt failed without an answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Trouble {
-    /// The connection was refused.
-    ConnectRefused,
-    /// The connection could not be made in time.
-    ConnectTimeout,
-    /// The connection broke.
-    Reset {
-        /// Some of the request had been sent.
-        sent: bool,
-    },
-    /// HTTP/2 `REFUSED_STREAM`: the endpoint did not touch the request.
-    RefusedStream,
-    /// `give_up_at` passed.
-    Timeout,
-}

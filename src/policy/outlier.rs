@@ -53,6 +53,7 @@ pub(super) enum Reported {
 #[derive(Clone, Debug)]
 pub(super) struct Outlier {
     config: OutlierDetection,
+    strict_envoy: bool,
     /// Endpoints out now; those that left the list are not counted.
     active: u32,
     pub(super) tick_due: Time,
@@ -82,9 +83,10 @@ enum Origin {
 }
 
 impl Outlier {
-    pub(super) fn new(config: OutlierDetection) -> Outlier {
+    pub(super) fn new(config: OutlierDetection, strict_envoy: bool) -> Outlier {
         Outlier {
             config,
+            strict_envoy,
             active: 0,
             tick_due: Time::NEVER,
             tallies: Vec::new(),
@@ -346,7 +348,7 @@ impl Outlier {
             let limit = config.failure_percentage_threshold;
             for slot in (0..ranking.len()).filter_map(|i| ranking.failing(i, volume, limit)) {
                 // Envoy 1.40 ejects an endpoint twice that both rules find (envoy.md 1.6).
-                if config.strict_envoy || !members.slots[slot as usize].ejected {
+                if self.strict_envoy || !members.slots[slot as usize].ejected {
                     self.take_out(cx, members, slot, by_percentage);
                 }
             }

@@ -176,14 +176,14 @@ impl Pool {
 
     fn streams_max(&self) -> u32 {
         match self.config.protocol {
-            PoolProtocol::Http1 => 1,
+            PoolProtocol::Http1 | PoolProtocol::Tcp(_) => 1,
             PoolProtocol::Http2 { max_concurrent_streams } => max_concurrent_streams,
         }
     }
 
     /// True where a failed request costs its connection.
     pub(super) fn one_request_per_connection(&self) -> bool {
-        self.config.protocol == PoolProtocol::Http1
+        matches!(self.config.protocol, PoolProtocol::Http1 | PoolProtocol::Tcp(_))
     }
 
     /// A connection of the shared group that has room, whatever endpoint it leads to.

@@ -3,6 +3,7 @@
 //! *Knows* Envoy's condition matrix (envoy.md 2.1), the back-off and the mapping of failures to
 //! statuses and flags. All of it is pure. *Does not know* slots and budgets; the router counts.
 
+use super::Answer;
 use super::Cx;
 use super::Outcome;
 use super::Trouble;
@@ -19,7 +20,7 @@ pub(super) fn retriable(policy: &RetryPolicy, outcome: Outcome) -> bool {
     let on = policy.retry_on;
     let any_reset = RetryOn::FIVE_XX.with(RetryOn::GATEWAY_ERROR).with(RetryOn::RESET);
     match outcome {
-        Outcome::Answered { status, .. } => {
+        Outcome::Answered(Answer { status, .. }) => {
             (on.any(RetryOn::FIVE_XX) && (500..600).contains(&status))
                 || (on.any(RetryOn::GATEWAY_ERROR) && (502..=504).contains(&status))
                 || (on.any(RetryOn::RETRIABLE_4XX) && status == 409)
@@ -40,7 +41,7 @@ pub(super) fn retriable(policy: &RetryPolicy, outcome: Outcome) -> bool {
 /// True if the endpoint may have acted on the request.
 pub(super) fn may_have_acted(outcome: Outcome) -> bool {
     match outcome {
-        Outcome::Answered { .. } | Outcome::Failed(Trouble::Timeout | Trouble::Reset { sent: true }) => true,
+        Outcome::Answered(_) | Outcome::Failed(Trouble::Timeout | Trouble::Reset { sent: true }) => true,
         Outcome::Failed(
             Trouble::ConnectRefused | Trouble::ConnectTimeout | Trouble::Reset { sent: false } | Trouble::RefusedStream,
         ) => false,
@@ -64,7 +65,7 @@ pub(super) fn backoff(cx: &mut Cx<'_>, policy: &RetryPolicy, retry: u32) -> Span
 /// What the detectors are told.
 pub(super) fn reported(outcome: Outcome) -> Reported {
     match outcome {
-        Outcome::Answered { status, .. } => Reported::Status(status),
+        Outcome::Answered(Answer { status, .. }) => Reported::Status(status),
         // A connect time-out over HTTP is a failed connect, 503, not 504 (envoy.md 1.2).
         Outcome::Failed(
             Trouble::ConnectRefused | Trouble::ConnectTimeout | Trouble::Reset { .. } | Trouble::RefusedStream,
@@ -77,7 +78,7 @@ pub(super) fn reported(outcome: Outcome) -> Reported {
 pub(super) fn reply(replies: &Replies, outcome: Outcome) -> (u16, Flags) {
     let flagged = |status, flag| (status, Flags::NONE.with(flag));
     match outcome {
-        Outcome::Answered { status, .. } => (status, Flags::NONE),
+        Outcome::Answered(Answer { status, .. }) => (status, Flags::NONE),
         Outcome::Failed(Trouble::ConnectRefused) => flagged(replies.connect_failed, Flag::Uf),
         Outcome::Failed(Trouble::ConnectTimeout) => flagged(replies.connect_timeout, Flag::Uf),
         Outcome::Failed(Trouble::Reset { .. }) => flagged(replies.reset, Flag::Uc),
@@ -106,7 +107,7 @@ mod tests {
 
     #[test]
     fn the_condition_matrix_is_envoys() {
-        let answered = |status| Outcome::Answered { status, body_follows: false };
+        let answered = |status| Outcome::Answered(Answer::of(status));
         let failed = Outcome::Failed;
         let outcomes = [
             answered(200),

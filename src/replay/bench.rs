@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::policy::Answer;
 use crate::policy::Ask;
 use crate::policy::Cx;
 use crate::policy::EndpointId;
@@ -58,7 +59,7 @@ const LONG_AGO: Span = Span::from_secs(100_000);
 pub fn boundless() -> PolicyConfig {
     PolicyConfig {
         circuit_breakers: CircuitBreakers::UNLIMITED,
-        timeouts: Timeouts { connect: Span::MAX, per_try: Span::MAX, request: Span::MAX, idle: Span::MAX },
+        timeouts: Timeouts::NONE,
         update_merge_window: Span::ZERO,
         ..PolicyConfig::envoy_default()
     }
@@ -109,7 +110,7 @@ impl Bench {
 
     /// Gives the router a new list.
     pub fn list(&mut self, members: Vec<u64>) {
-        let list: Vec<Member> = members.iter().map(|&key| Member { key: MemberKey(key), weight: 1, zone: 0 }).collect();
+        let list: Vec<Member> = members.iter().map(|&key| Member::of(MemberKey(key))).collect();
         self.listed = members;
         self.tell(|router, cx| router.on_members(cx, &list, None));
         for (id, key) in self.router.endpoints() {
@@ -168,7 +169,7 @@ impl Bench {
     /// Begins a request and brings it as far as it goes.
     pub fn begin(&mut self) -> (Flight, Step) {
         self.requests += 1;
-        let ask = Ask { request: RequestKey(self.requests), timeout: None, idempotent: true };
+        let ask = Ask::of(RequestKey(self.requests));
         let mut flight = self.tell(|router, cx| router.begin(cx, ask));
         let step = self.step(&mut flight);
         (flight, step)
@@ -209,5 +210,5 @@ impl Bench {
 
 /// An answer without a body.
 pub fn answered(status: u16) -> Outcome {
-    Outcome::Answered { status, body_follows: false }
+    Outcome::Answered(Answer::of(status))
 }

@@ -24,7 +24,6 @@ use crate::policy::Try;
 use crate::policy::config::LbPolicy;
 use crate::policy::config::OutlierDetection;
 use crate::policy::config::Pool;
-use crate::policy::config::PoolProtocol;
 use crate::policy::fact::Detector;
 use crate::policy::fact::NotEjected;
 use crate::units::Span;
@@ -65,11 +64,10 @@ const LENGTHS: [(&str, Length); 4] = [
     ("interval", |od, span| od.interval = span),
 ];
 
-const SWITCHES: [(&str, Switch); 4] = [
+const SWITCHES: [(&str, Switch); 3] = [
     ("split_external_local_origin_errors", |od, on| od.split_external_local_origin_errors = on),
     ("always_eject_one_host", |od, on| od.always_eject_one_host = on),
     ("successful_active_health_check_uneject_host", |od, on| od.successful_active_health_check_uneject_host = on),
-    ("strict_envoy", |od, on| od.strict_envoy = on),
 ];
 
 fn read(vector: &Node) -> Result<OutlierDetection, Halt> {
@@ -80,6 +78,7 @@ fn read(vector: &Node) -> Result<OutlierDetection, Halt> {
         .map(|(name, _)| *name)
         .chain(LENGTHS.iter().map(|(name, _)| *name))
         .chain(SWITCHES.iter().map(|(name, _)| *name))
+        .chain(["strict_envoy"])
         .collect();
     only(Some(config), "outlier_detection", &known)?;
     for (name, set) in NUMBERS {
@@ -98,6 +97,11 @@ fn read(vector: &Node) -> Result<OutlierDetection, Halt> {
         }
     }
     Ok(od)
+}
+
+/// Whether the configuration asks for 1.40's mistakes as well.
+fn strict_envoy(vector: &Node) -> Result<bool, Halt> {
+    Ok(vector.get("config").and_then(|config| config.get("strict_envoy")).map_or(Ok(false), Node::truth)?)
 }
 
 /// `config_error`: Envoy refuses the configuration, naming a field.
@@ -140,10 +144,11 @@ pub fn timeline(vector: &Node) -> Compared {
     let timeline = vector.get("timeline").ok_or_else(|| vector.wrong("it needs `timeline`"))?;
     let steps = steps(timeline, &hosts)?;
     let mut config = PolicyConfig {
+        strict_envoy: strict_envoy(vector)?,
         outlier_detection: Some(od),
         lb_policy: LbPolicy::Random,
         // Every attempt makes its own connection, so that each may fail to.
-        pool: Pool { protocol: PoolProtocol::Http1, max_requests_per_connection: 1 },
+        pool: Pool { max_requests_per_connection: 1, ..Pool::envoy_default() },
         ..boundless()
     };
     if let Err(problems) = config.check() {
@@ -335,7 +340,7 @@ impl Stage<'_> {
             };
         }
         // A status says that a connection was got just before; other results end one that was got.
-        if self.split && matches!(outcome, Outcome::Answered { .. }) {
+        if self.split && matches!(outcome, Outcome::Answered(_)) {
             self.begin(host)?;
         }
         let (mut flight, attempt) = self.take(host)?;

@@ -23,6 +23,13 @@ pub fn lines(policy: &PolicyConfig) -> Vec<String> {
         match policy.lb_policy {
             LbPolicy::RoundRobin => "lb_policy = \"ROUND_ROBIN\"".to_owned(),
             LbPolicy::Random => "lb_policy = \"RANDOM\"".to_owned(),
+            LbPolicy::RingHash { minimum_ring_size, maximum_ring_size } => format!(
+                "lb_policy = \"RING_HASH\"  # minimum_ring_size = {minimum_ring_size}, maximum_ring_size = {maximum_ring_size}"
+            ),
+            LbPolicy::Maglev { table_size } => format!("lb_policy = \"MAGLEV\"  # table_size = {table_size}"),
+            LbPolicy::WeightedRandom { anomaly_mitigation } => {
+                format!("# weighted_random, anomaly_mitigation = {anomaly_mitigation}")
+            }
             LbPolicy::FirstListed => "# takes the first address of an answer".to_owned(),
             LbPolicy::LeastRequest(how) => {
                 let how = match how {
@@ -152,9 +159,6 @@ fn ejection(outlier: &OutlierDetection) -> String {
     }
     if !outlier.successful_active_health_check_uneject_host {
         fields.push("successful_active_health_check_uneject_host = false".to_owned());
-    }
-    if outlier.strict_envoy {
-        fields.push("strict_envoy = true".to_owned());
     }
     let reading = match outlier.reading {
         OutlierReading::Consecutive => String::new(),

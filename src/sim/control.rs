@@ -59,7 +59,7 @@ impl World<'_> {
         registry
             .tasks
             .iter()
-            .map(|&task| Member { key: MemberKey(u64::from(task)), weight: 1, zone: self.tasks[task as usize].zone })
+            .map(|&task| Member { zone: self.tasks[task as usize].zone, ..Member::of(MemberKey(u64::from(task))) })
             .collect()
     }
 
@@ -145,9 +145,8 @@ impl World<'_> {
                     .nodes
                     .iter()
                     .map(|&node| Member {
-                        key: MemberKey(1 << 32 | u64::from(node)),
-                        weight: 1,
                         zone: self.nodes[node as usize].zone,
+                        ..Member::of(MemberKey(1 << 32 | u64::from(node)))
                     })
                     .collect();
                 self.tell_router(router, |router, cx| router.on_members(cx, &list, None));

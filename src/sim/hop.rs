@@ -14,6 +14,7 @@ use super::world::Ev;
 use super::world::World;
 use crate::measure::Ending;
 use crate::measure::HappeningKind;
+use crate::policy::Answer;
 use crate::policy::Ask;
 use crate::policy::AttemptNo;
 use crate::policy::ConnKey;
@@ -199,7 +200,7 @@ impl World<'_> {
         let timeout = timeout.filter(|&own| own < configured);
         let (calls, routers) = (&mut self.calls, &mut self.routers);
         let call = calls.insert_with(|at| {
-            let ask = Ask { request: RequestKey(at.word()), timeout, idempotent };
+            let ask = Ask { timeout, idempotent, ..Ask::of(RequestKey(at.word())) };
             let mut draw = key.draw(Purpose::Upkeep, 0);
             let cx = &mut Cx { now, rng: &mut draw, facts: &mut crate::policy::NoFacts };
             Call {
@@ -342,7 +343,7 @@ impl World<'_> {
                 seen = 200;
             }
         }
-        self.report(at, attempt, Outcome::Answered { status: seen, body_follows: seen >= 400 });
+        self.report(at, attempt, Outcome::Answered(Answer::of(seen).with_body(seen >= 400)));
     }
 
     pub(super) fn on_trouble(&mut self, at: Ref<Call>, attempt: u8, trouble: Trouble) {

@@ -78,12 +78,10 @@ pub fn outliers(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Probl
     if let Some(span) = reader.span("max_ejection_time_jitter", problems) {
         set(Box::new(move |od| od.max_ejection_time_jitter = span));
     }
-    let switches: [(&'static str, Switch); 4] = [
+    let switches: [(&'static str, Switch); 3] = [
         ("split_external_local_origin_errors", |od, on| od.split_external_local_origin_errors = on),
         ("always_eject_one_host", |od, on| od.always_eject_one_host = on),
         ("successful_active_health_check_uneject_host", |od, on| od.successful_active_health_check_uneject_host = on),
-        // scsim's own: Envoy 1.40's mistakes copied as they are.
-        ("strict_envoy", |od, on| od.strict_envoy = on),
     ];
     for (key, change) in switches {
         if let Some(on) = reader.truth(key, problems) {

@@ -56,6 +56,9 @@ impl Balancer {
                 *index = index.wrapping_add(1);
                 pick
             }
+            LbPolicy::RingHash { .. } | LbPolicy::Maglev { .. } | LbPolicy::WeightedRandom { .. } => {
+                unreachable!("refused by PolicyConfig::check")
+            }
             LbPolicy::Random => candidates[cx.below(candidates.len())],
             LbPolicy::FirstListed => candidates.iter().copied().find(|&slot| !tried(slot)).unwrap_or(candidates[0]),
             LbPolicy::LeastRequest(how) => least(cx, how, candidates, slots),

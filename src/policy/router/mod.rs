@@ -1,0 +1,193 @@
+//! The memory of one vantage point, and the calls a driver makes on it.
+//!
+//! *Knows* in which order members, balancer, pool, detectors and retry rules are asked. *Does
+//! not know* any rule itself; each lives in the room of its name.
+//! Invariant: whatever a flight took (a connection, a place in the queue, a retry slot) is
+//! returned when the flight is done or abandoned.
+//!
+//! The methods come in four kinds: the world changed (`on_*`), housekeeping (`poll_upkeep`,
+//! `upkeep_due`), one request (`begin`, `step`, `report`, `abandon`), and plain nouns.
+
+mod request;
+mod upkeep;
+mod world;
+
+use super::AttemptNo;
+use super::ConnKey;
+use super::Cx;
+use super::EndpointId;
+use super::Member;
+use super::MemberKey;
+use super::Outcome;
+use super::PolicyConfig;
+use super::RequestKey;
+use super::Trouble;
+use super::balance::Balancer;
+use super::config::Discovery;
+use super::config::Stale;
+use super::fact::Denial;
+use super::fact::Fact;
+use super::fact::Flag;
+use super::fact::Flags;
+use super::fact::Limit;
+use super::flight::Ask;
+use super::flight::Flight;
+use super::flight::State;
+use super::flight::Step;
+use super::flight::Tried;
+use super::flight::Try;
+use super::flight::Verdict;
+use super::members::Members;
+use super::members::Probe;
+use super::members::ProbeHealth;
+use super::members::Standing;
+use super::outlier::Outlier;
+use super::outlier::Reported;
+use super::pool::Acquired;
+use super::pool::Pool;
+use super::pool::TicketState;
+use super::rates::SuccessRates;
+use super::retry;
+use crate::units::Span;
+use crate::units::Time;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Something the driver has to do, apart from answering steps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Upkeep {
+    /// Step that flight again.
+    Wake {
+        /// Its name.
+        request: RequestKey,
+    },
+    /// Open a connection; answer with `on_connected` or `on_connect_failed`.
+    Connect {
+        /// To whom.
+        endpoint: EndpointId,
+        /// The driver's name for it.
+        member: MemberKey,
+        /// The connection's name from now on.
+        conn: ConnKey,
+        /// Then it has failed with `ConnectTimeout`.
+        give_up_at: Time,
+    },
+    /// Close a connection; its name means nothing afterwards.
+    Close {
+        /// Which.
+        conn: ConnKey,
+    },
+    /// Send a probe; answer with `on_probe`.
+    Probe {
+        /// To whom.
+        endpoint: EndpointId,
+        /// The driver's name for it.
+        member: MemberKey,
+        /// Then it has failed.
+        give_up_at: Time,
+    },
+}
+
+/// The shared memory of one vantage point.
+#[derive(Clone, Debug)]
+pub struct Router {
+    config: Arc<PolicyConfig>,
+    members: Members,
+    balancer: Balancer,
+    outlier: Option<Outlier>,
+    pool: Pool,
+    /// Slots of the retry breaker in use.
+    retries: u32,
+    names: Names,
+    upkeep: VecDeque<Upkeep>,
+    probe_due: Time,
+}
+
+/// What a resolving router knows of its names.
+#[derive(Clone, Debug)]
+struct Names {
+    valid_until: Time,
+    resolving: bool,
+    failed: bool,
+    waiting: Vec<RequestKey>,
+}
+
+impl Router {
+    /// A router that knows nobody yet. Many may share one configuration.
+    ///
+    /// # Panics
+    /// If the configuration does not pass [`PolicyConfig::check`].
+    pub fn new(config: Arc<PolicyConfig>) -> Router {
+        assert!(config.check().is_ok(), "a router is built from a checked configuration");
+        Router {
+            members: Members::new(),
+            balancer: Balancer::new(config.lb_policy),
+            outlier: config.outlier_detection.map(|knobs| Outlier::new(knobs, config.strict_envoy)),
+            pool: Pool::new(&config),
+            retries: 0,
+            names: Names { valid_until: Time::ZERO, resolving: false, failed: false, waiting: Vec::new() },
+            upkeep: VecDeque::new(),
+            probe_due: Time::NEVER,
+            config,
+        }
+    }
+
+    /// Its configuration.
+    pub fn config(&self) -> &PolicyConfig {
+        &self.config
+    }
+
+    /// The driver's name for an endpoint, while the router still knows it.
+    pub fn member_of(&self, endpoint: EndpointId) -> Option<MemberKey> {
+        self.members.live(endpoint).map(|slot| self.members.slots[slot as usize].member.key)
+    }
+    /// The listed endpoints, in list order.
+    pub fn endpoints(&self) -> impl Iterator<Item = (EndpointId, MemberKey)> {
+        self.members.listed.iter().map(|&slot| (self.members.id(slot), self.members.slots[slot as usize].member.key))
+    }
+    /// True if that member is listed.
+    pub fn lists(&self, member: MemberKey) -> bool {
+        self.members.find(member).is_some()
+    }
+    /// Requests on connections to that member, also if it has left the list.
+    pub fn active_on(&self, member: MemberKey) -> u32 {
+        self.members
+            .slots
+            .iter()
+            .filter(|slot| slot.occupied && slot.member.key == member)
+            .map(|slot| slot.active)
+            .sum()
+    }
+    /// Endpoints out now.
+    pub fn ejected(&self) -> u32 {
+        self.outlier.as_ref().map_or(0, Outlier::active)
+    }
+    /// The health of a listed endpoint.
+    pub fn standing_of(&self, member: MemberKey) -> Option<Standing> {
+        self.members.find(member).map(|slot| self.members.standing(slot))
+    }
+    /// Mean and threshold of the last sweep's success rates, if it compared any.
+    pub fn success_rates(&self) -> Option<SuccessRates> {
+        self.outlier.as_ref().and_then(|outlier| outlier.rates)
+    }
+    /// Requests on a connection.
+    pub fn active(&self) -> u32 {
+        self.pool.active
+    }
+    /// Requests waiting for a connection.
+    pub fn pending(&self) -> u32 {
+        self.pool.pending
+    }
+    /// Connections, open and being opened.
+    pub fn connections(&self) -> u32 {
+        self.pool.conn_count
+    }
+    /// Slots of the retry breaker in use.
+    pub fn retries(&self) -> u32 {
+        self.retries
+    }
+    /// Health is being ignored.
+    pub fn in_panic(&self) -> bool {
+        self.members.view.panic
+    }
+}

@@ -1,0 +1,157 @@
+//! The world changed: lists, answers to lookups, probes, connections.
+
+use super::ConnKey;
+use super::Cx;
+use super::Discovery;
+use super::EndpointId;
+use super::Fact;
+use super::Member;
+use super::MemberKey;
+use super::Probe;
+use super::ProbeHealth;
+use super::Router;
+use super::Span;
+use super::Stale;
+use super::Time;
+use super::Trouble;
+use super::Upkeep;
+
+impl Router {
+    /// A new list is in force, in place of the old one; `valid_for` says for how long when it was
+    /// asked for. Endpoints that are missing are chosen no more; requests under way may finish. A
+    /// pushed list also ends their connections; an answer of DNS leaves those that stand in use.
+    pub fn on_members(&mut self, cx: &mut Cx<'_>, list: &[Member], valid_for: Option<Span>) {
+        self.balancer.seed(cx);
+        if let Some(outlier) = &mut self.outlier {
+            outlier.start(cx.now);
+        }
+        let probing = self.config.health_check;
+        let mut added = Vec::new();
+        let probe = Probe {
+            health: if probing.is_some() { ProbeHealth::Unknown } else { ProbeHealth::Unprobed },
+            streak: 0,
+            next: Time::NEVER,
+        };
+        let gone = self.members.replace(list, probe, |slot| added.push(slot));
+        if let Some(outlier) = &mut self.outlier {
+            for &slot in &added {
+                outlier.on_added(slot);
+            }
+        }
+        if let Some(probing) = probing {
+            for slot in added {
+                // Probes of different endpoints are spread over the interval.
+                let phase = Span::from_nanos(cx.below(probing.interval.as_nanos() as usize) as u64);
+                self.members.slots[slot as usize].probe.next = cx.now + phase;
+            }
+            self.find_next_probe();
+        }
+        for slot in gone {
+            if let Some(outlier) = &mut self.outlier {
+                outlier.on_removed(&mut self.members, slot);
+            }
+            self.pool.on_unlisted(slot, &mut self.members, &mut self.upkeep);
+        }
+        cx.emit(Fact::Members { live: self.members.listed.len() as u32 });
+        self.members.deliver(cx, self.config.panic);
+        self.names.failed = false;
+        self.names.valid_until = valid_for.map_or(Time::NEVER, |span| cx.now + span);
+        self.answer_lookups();
+    }
+
+    /// The lookup that a `Step::Resolve` asked for gave no answer.
+    pub fn on_lookup_failed(&mut self, cx: &mut Cx<'_>) {
+        let serves = match self.config.discovery {
+            Discovery::Pushed => true,
+            Discovery::Resolved { on_failure: Stale::Refuse } => false,
+            Discovery::Resolved { on_failure: Stale::Serve { at_most } } => {
+                !self.members.listed.is_empty() && cx.now <= self.names.valid_until + at_most
+            }
+        };
+        self.names.failed = !serves;
+        self.answer_lookups();
+    }
+
+    pub(super) fn answer_lookups(&mut self) {
+        self.names.resolving = false;
+        for request in self.names.waiting.drain(..) {
+            self.upkeep.push_back(Upkeep::Wake { request });
+        }
+    }
+
+    /// A probe ended. Results for endpoints that are gone are ignored.
+    pub fn on_probe(&mut self, cx: &mut Cx<'_>, endpoint: EndpointId, healthy: bool) {
+        let (Some(slot), Some(probing)) = (self.members.live(endpoint), self.config.health_check) else { return };
+        let state = &mut self.members.slots[slot as usize];
+        let contradicts = match state.probe.health {
+            ProbeHealth::Unprobed => return,
+            ProbeHealth::Unknown => true,
+            ProbeHealth::Passing => !healthy,
+            ProbeHealth::Failing => healthy,
+        };
+        let mut changed = None;
+        if contradicts {
+            state.probe.streak += 1;
+            let needed = match (state.probe.health, healthy) {
+                (ProbeHealth::Unknown, true) if probing.first_pass_suffices => 1,
+                // A first failure makes a new endpoint unhealthy: it never was healthy.
+                (ProbeHealth::Unknown, false) => 1,
+                (_, true) => probing.healthy_threshold,
+                (_, false) => probing.unhealthy_threshold,
+            };
+            if state.probe.streak >= needed {
+                let was_new = state.probe.health == ProbeHealth::Unknown;
+                state.probe.health = match (healthy, was_new) {
+                    (true, _) => ProbeHealth::Passing,
+                    // A new endpoint that failed still needs only one pass.
+                    (false, true) if probing.first_pass_suffices => ProbeHealth::Unknown,
+                    (false, _) => ProbeHealth::Failing,
+                };
+                state.probe.streak = 0;
+                if healthy || !was_new {
+                    changed = Some(healthy);
+                }
+            }
+        } else {
+            state.probe.streak = 0;
+        }
+        if let Some(healthy) = changed {
+            cx.emit(Fact::Probed { endpoint, healthy });
+            if !healthy {
+                self.pool.drain_endpoint(slot, &mut self.members, &mut self.upkeep);
+            }
+        }
+        let returned = match &mut self.outlier {
+            Some(outlier) => healthy && outlier.on_probe_passed(cx, &mut self.members, slot),
+            None => false,
+        };
+        if changed.is_some() || returned {
+            self.members.health_changed(cx, self.config.update_merge_window, self.config.panic);
+        }
+    }
+
+    /// A connection that `Upkeep::Connect` asked for stands.
+    pub fn on_connected(&mut self, cx: &mut Cx<'_>, conn: ConnKey) {
+        self.pool.on_connected(conn, cx.now, &mut self.members, &mut self.upkeep);
+    }
+
+    /// A connection that `Upkeep::Connect` asked for could not be made.
+    pub fn on_connect_failed(&mut self, cx: &mut Cx<'_>, conn: ConnKey, trouble: Trouble) {
+        self.pool.on_connect_failed(conn, trouble, cx.now, &mut self.members, &mut self.upkeep);
+    }
+
+    /// The peer closed a connection. Attempts on it are reported one by one, as ever.
+    pub fn on_conn_closed(&mut self, _cx: &mut Cx<'_>, conn: ConnKey) {
+        self.pool.on_closed(conn, &mut self.members, &mut self.upkeep);
+    }
+
+    /// The peer of that name closed all its connections.
+    pub fn on_peer_gone(&mut self, _cx: &mut Cx<'_>, member: MemberKey) {
+        for slot in 0..self.members.slots.len() as u32 {
+            let state = &self.members.slots[slot as usize];
+            if state.occupied && state.member.key == member {
+                self.pool.on_peer_gone(slot, &mut self.members, &mut self.upkeep);
+            }
+        }
+    }
+}
