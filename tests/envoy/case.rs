@@ -158,12 +158,23 @@ fn short(act: &Act) -> String {
 }
 
 /// A part of a case's time.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stretch {
     /// At a sweep, 0 being the case's beginning.
     Sweep(u64),
     /// During or after a burst, by the number of bursts begun.
     Burst(usize),
+}
+
+impl Stretch {
+    /// Its place in time.
+    pub fn begin(self, case: &Case) -> Span {
+        match self {
+            Stretch::Sweep(nth) => case.interval.times(nth),
+            Stretch::Burst(0) => Span::ZERO,
+            Stretch::Burst(begun) => case.bursts[begun - 1].at,
+        }
+    }
 }
 
 /// What a side saw of one request.
@@ -172,12 +183,14 @@ pub struct Seen {
     pub status: u16,
     /// Envoy's response flags, sorted.
     pub flags: Vec<String>,
+    /// As Envoy counts: one that no endpoint or no connection was left for is one, too.
     pub attempts: u32,
+    /// Who was asked, in order. Attempts whose connection was refused are not in it: nobody saw them.
     pub hosts: Vec<usize>,
 }
 
 /// What a side saw of one ejection or return.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Event {
     pub stretch: Stretch,
     pub host: usize,
@@ -193,6 +206,8 @@ pub struct Event {
 pub struct Played {
     pub requests: std::collections::BTreeMap<Name, Seen>,
     pub events: Vec<Event>,
+    /// Connections refused, by host.
+    pub refusals: Vec<u64>,
     /// By Envoy's names of statistics.
     pub counts: std::collections::BTreeMap<&'static str, u64>,
 }

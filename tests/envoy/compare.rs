@@ -5,8 +5,10 @@
 
 use super::case::COUNTS;
 use super::case::Case;
+use super::case::Event;
 use super::case::Family;
 use super::case::Name;
+use super::case::Played;
 use super::case::Seen;
 use super::case::Stretch;
 use super::module;
@@ -60,7 +62,9 @@ fn starts(case: &Case, observed: &Observed) -> Vec<u64> {
     }
     let n = case.hosts.len() as u64;
     let all = (1..=n).fold(1, |all, n| all / gcd(all, n) * n);
-    let first = observed.played.requests.values().find_map(|seen| seen.hosts.first());
+    // Known if the first attempt of all is one that a host saw.
+    let first = observed.played.requests.values().next();
+    let first = first.filter(|seen| seen.hosts.len() as u32 == seen.attempts).and_then(|seen| seen.hosts.first());
     (0..all).filter(|start| first.is_none_or(|&first| start % n == first as u64)).collect()
 }
 
@@ -83,21 +87,21 @@ fn compare(case: &Case, observed: &Observed, start: u64) -> Comparison {
             differences.push(format!("{}: Envoy {}, scsim {}", name.path(), line(theirs), line(ours)));
         }
     }
-    let stretch = if until == Time::NEVER { Stretch::Burst(usize::MAX) } else { case.stretch(until.since(Time::ZERO)) };
-    let before = |at: &Stretch| until == Time::NEVER || position(case, *at) < position(case, stretch);
-    let events = |played: &super::case::Played| {
-        let mut events = played.events.clone();
-        events.retain(|event| before(&event.stretch));
-        module::ordered(events)
-    };
-    let (theirs, ours) = (events(&observed.played), events(&outcomes.played));
+    // The last burst's own events are the last that both sides had time for.
+    let end = case.bursts.last().map_or(Span::ZERO, |burst| burst.at + Span::from_nanos(1));
+    let before = if until == Time::NEVER { end } else { case.stretch(until.since(Time::ZERO)).begin(case).min(end) };
+    let (theirs, ours) = (events(case, &observed.played, before), events(case, &outcomes.played, before));
     if theirs != ours {
         let at = theirs.iter().zip(&ours).take_while(|(a, b)| a == b).count();
         differences.push(format!("event {at}: Envoy {:?}, scsim {:?}", theirs.get(at), ours.get(at)));
     }
     if outcomes.uncertain.is_none() {
+        let (theirs, ours) = (&observed.played.refusals, &outcomes.played.refusals);
+        if theirs != ours {
+            differences.push(format!("connections refused: Envoy {theirs:?}, scsim {ours:?}"));
+        }
         for name in COUNTS {
-            let count = |played: &super::case::Played| played.counts.get(name).copied().unwrap_or(0);
+            let count = |played: &Played| played.counts.get(name).copied().unwrap_or(0);
             let (theirs, ours) = (count(&observed.played), count(&outcomes.played));
             if theirs != ours {
                 differences.push(format!("{name}: Envoy {theirs}, scsim {ours}"));
@@ -107,13 +111,17 @@ fn compare(case: &Case, observed: &Observed, start: u64) -> Comparison {
     Comparison { outcomes, start, compared, agreed, differences }
 }
 
-/// A stretch's place in time.
-fn position(case: &Case, stretch: Stretch) -> Span {
-    match stretch {
-        Stretch::Sweep(nth) => case.interval.times(nth),
-        Stretch::Burst(0) => Span::ZERO,
-        Stretch::Burst(begun) => case.bursts[begun - 1].at,
-    }
+/// The events before that instant, in order; those of one sweep sorted, as Envoy finds them in the
+/// order of a hash map.
+fn events(case: &Case, played: &Played, before: Span) -> Vec<Event> {
+    let mut events = played.events.clone();
+    events.retain(|event| event.stretch.begin(case) < before);
+    let key = |event: &Event| match event.stretch {
+        Stretch::Sweep(_) => (event.stretch.begin(case), event.host, event.kind.clone()),
+        Stretch::Burst(_) => (event.stretch.begin(case), 0, String::new()),
+    };
+    events.sort_by_key(key);
+    events
 }
 
 fn line(seen: Option<&Seen>) -> String {
@@ -148,7 +156,7 @@ fn report(case: &Case, observed: &Observed, best: &Comparison) -> String {
             line(ours)
         );
     }
-    let event = |event: &super::case::Event| format!("{event:?}");
+    let event = |event: &Event| format!("{event:?}");
     let _ = writeln!(text, "  Envoy's events:");
     for (it, at) in observed.played.events.iter().zip(&observed.event_times) {
         let _ = writeln!(text, "    {:>6} {}", at.as_nanos() / 1_000_000, event(it));
@@ -164,11 +172,13 @@ fn report(case: &Case, observed: &Observed, best: &Comparison) -> String {
 /// What was measured that could have led Envoy astray: asked too late, or held up between two steps.
 fn disturbance(case: &Case, observed: &Observed, outcomes: &Outcomes) -> Option<String> {
     let margin = match case.family {
-        // Requests pile up every 8 ms, and the next must not overtake.
-        Family::Breaker | Family::RetryBreaker => Span::from_millis(6),
-        Family::Merge | Family::Timeout => Span::from_millis(40),
+        Family::Breaker | Family::RetryBreaker | Family::Merge | Family::Timeout => Span::from_millis(40),
         _ => Span::from_nanos(case.interval.as_nanos() / 10),
     };
+    let begins: Vec<Time> = observed.times.values().map(|(began, _)| *began).collect();
+    if begins.windows(2).any(|pair| pair[1].since(pair[0]) < Span::from_millis(2)) {
+        return Some("two requests began together that should have come one after the other".to_owned());
+    }
     for (name, (began, ended)) in &observed.times {
         let Some((planned, planned_end)) = outcomes.times.get(name) else { continue };
         let late = began.since(*planned);
@@ -187,8 +197,8 @@ fn disturbance(case: &Case, observed: &Observed, outcomes: &Outcomes) -> Option<
         let hits = observed.hits.get(name).map_or(&[][..], |hits| hits);
         let close = hits.windows(2).any(|pair| pair[1].since(pair[0]) < Span::from_millis(6));
         let refused = observed.played.requests.get(name).is_some_and(|seen| {
-            let unseen = seen.hosts.len().saturating_sub(hits.len()) as u64;
-            unseen > 0 && ended.since(*began) < Span::from_millis(6 * unseen)
+            let unseen = u64::from(seen.attempts).saturating_sub(hits.len() as u64);
+            unseen > 0 && seen.attempts > 1 && ended.since(*began) < Span::from_millis(6 * unseen)
         });
         let events = observed.event_times.iter().any(|at| began.as_nanos() <= at.as_nanos() + 1_000_000 && at <= ended);
         if (close || refused) && events {

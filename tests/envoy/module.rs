@@ -81,6 +81,8 @@ struct Running {
     attempt: Option<(Try, Outcome)>,
     hosts: Vec<usize>,
     began: Time,
+    /// A breaker was full when it wanted a connection.
+    turned_away: bool,
     done: bool,
 }
 
@@ -124,7 +126,11 @@ pub fn play(case: &Case, start: u64) -> Outcomes {
         conns: BTreeMap::new(),
         ids: BTreeMap::new(),
         returns: vec![None; case.hosts.len()],
-        out: Outcomes { played: Played::default(), uncertain: None, times: BTreeMap::new() },
+        out: Outcomes {
+            played: Played { refusals: vec![0; case.hosts.len()], ..Played::default() },
+            uncertain: None,
+            times: BTreeMap::new(),
+        },
     };
     play.begin();
     play.run();
@@ -196,7 +202,15 @@ impl Play<'_> {
             self.schedule(flight.deadline(), Due::Step(nth));
         }
         let began = self.now;
-        self.running.push(Running { flight, name, attempt: None, hosts: Vec::new(), began, done: false });
+        self.running.push(Running {
+            flight,
+            name,
+            attempt: None,
+            hosts: Vec::new(),
+            began,
+            turned_away: false,
+            done: false,
+        });
         self.step(nth);
     }
 
@@ -218,15 +232,17 @@ impl Play<'_> {
         self.drain();
     }
 
-    /// Whom the flight tried in one step: an attempt got its connection, or failed to get one.
+    /// Whom the flight tried in one step.
     fn attempts_since(&mut self, nth: usize, before: usize) {
         for (_, fact) in &self.facts[before..] {
-            let endpoint = match fact {
-                Fact::Sent { endpoint, .. } => endpoint,
-                Fact::Failed { endpoint, trouble: Trouble::ConnectRefused | Trouble::ConnectTimeout } => endpoint,
-                _ => continue,
-            };
-            self.running[nth].hosts.push(self.ids[endpoint]);
+            match fact {
+                Fact::Sent { endpoint, .. } => self.running[nth].hosts.push(self.ids[endpoint]),
+                Fact::Failed { endpoint, trouble: Trouble::ConnectRefused } => {
+                    self.out.played.refusals[self.ids[endpoint]] += 1;
+                }
+                Fact::LimitHit(_) => self.running[nth].turned_away = true,
+                _ => {}
+            }
         }
     }
 
@@ -278,7 +294,9 @@ impl Play<'_> {
         let mut flags: Vec<String> =
             Flag::ALL.iter().filter(|flag| verdict.flags.has(**flag)).map(|flag| flag.name().to_owned()).collect();
         flags.sort();
-        let attempts = u32::from(verdict.attempts);
+        // Envoy counts an attempt that found no endpoint or no connection; the router does not.
+        let futile = running.turned_away || verdict.flags.has(Flag::Uh);
+        let attempts = u32::from(verdict.attempts) + u32::from(futile);
         let seen = Seen { status: verdict.status, flags, attempts, hosts: running.hosts.clone() };
         let (name, began) = (running.name, running.began);
         self.out.played.requests.insert(name, seen);
@@ -432,15 +450,4 @@ fn kind(detector: Detector) -> &'static str {
         Detector::LocalOriginFailurePercentage => "FAILURE_PERCENTAGE_LOCAL_ORIGIN",
         _ => "none of Envoy's",
     }
-}
-
-/// For a sweep's stretch: the order in which Envoy finds hosts is that of a hash map.
-pub fn ordered(mut events: Vec<Event>) -> Vec<Event> {
-    events.sort_by(|a, b| {
-        a.stretch.cmp(&b.stretch).then_with(|| match a.stretch {
-            Stretch::Sweep(_) => a.cmp(b),
-            Stretch::Burst(_) => std::cmp::Ordering::Equal,
-        })
-    });
-    events
 }

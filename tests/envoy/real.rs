@@ -22,6 +22,7 @@ use super::setup::case_virtual_host;
 use scsim::units::Span;
 use scsim::units::Time;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -126,14 +127,19 @@ pub async fn play(binary: &Path, cases: Arc<Vec<Case>>) -> Vec<Observed> {
     for hit in upstreams.hits() {
         if let (Some(&i), Some(name)) = (by_name.get(&hit.authority), Name::of(&hit.path)) {
             all[i].hits.entry(name).or_default().push(zeros[i].time(hit.at));
+            if let Some(seen) = all[i].played.requests.get_mut(&name) {
+                seen.hosts.push(hit.host);
+            }
         }
     }
     let statistics = envoy.statistics();
+    let failed = envoy.admin("GET", "/clusters").unwrap_or_default();
     for (case, observed) in cases.iter().zip(&mut all) {
         for name in COUNTS {
             let count = statistics.get(&format!("{}.{name}", case.name())).copied().unwrap_or(0);
             observed.played.counts.insert(name, count);
         }
+        observed.played.refusals = refusals(&failed, &addresses(case), &case.name());
     }
     all
 }
@@ -191,6 +197,15 @@ async fn ask(case: Arc<Case>, client: Arc<Client>, zero: Zero) -> BTreeMap<Name,
     times
 }
 
+/// Connections that each host refused: the only trace of an attempt that no host saw.
+fn refusals(clusters: &str, hosts: &[SocketAddr], name: &str) -> Vec<u64> {
+    let count = |host: &SocketAddr| {
+        let start = format!("{name}::{host}::cx_connect_fail::");
+        clusters.lines().find_map(|line| line.strip_prefix(&start)?.trim().parse().ok()).unwrap_or(0)
+    };
+    hosts.iter().map(count).collect()
+}
+
 fn host_of(address: &str) -> usize {
     let octet =
         address.split(':').next().and_then(|ip| ip.rsplit('.').next()).and_then(|text| text.parse::<usize>().ok());
@@ -198,12 +213,7 @@ fn host_of(address: &str) -> usize {
 }
 
 fn seen(access: &Access) -> Seen {
-    Seen {
-        status: access.status,
-        flags: access.flags.clone(),
-        attempts: access.attempts,
-        hosts: access.hosts.iter().map(|host| host_of(host)).collect(),
-    }
+    Seen { status: access.status, flags: access.flags.clone(), attempts: access.attempts, hosts: Vec::new() }
 }
 
 fn add_event(observed: &mut Observed, case: &Case, event: &OutlierEvent, zero: Zero) {
