@@ -437,7 +437,7 @@ impl Maker {
             ..CircuitBreakers::UNLIMITED
         };
         // A back-off that is never over before the request is, or none.
-        let back_off = if self.chance(50) { ms(300_000) } else { ms(1) };
+        let back_off = if self.chance(50) { ms(1_000_000_000) } else { ms(1) };
         case.config.retry_policy = Some(RetryPolicy {
             retry_on: RetryOn::FIVE_XX,
             num_retries: self.from(1, 3) as u32,

@@ -192,6 +192,12 @@ impl Envoy {
         text.lines().filter_map(birth).collect()
     }
 
+    /// Sends the process a signal, `STOP` or `CONT`.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        assert!(status.is_ok_and(|status| status.success()), "kill -s {name}");
+    }
+
     /// What it wrote to its own log, for a message about something strange.
     pub fn last_words(&self) -> String {
         tail(&self.dir.join("envoy.log"))
@@ -206,10 +212,11 @@ impl Envoy {
     /// The outlier event log so far.
     pub fn outlier_events(&self) -> Vec<OutlierEvent> {
         let text = fs::read_to_string(self.dir.join("outlier.log")).unwrap_or_default();
-        text.lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .filter_map(|line| outlier_event(&line))
-            .collect()
+        let event = |line: &str| {
+            let value = serde_json::from_str(line).ok();
+            value.and_then(|value| outlier_event(&value)).unwrap_or_else(|| panic!("no outlier event: {line}"))
+        };
+        text.lines().map(event).collect()
     }
 }
 
@@ -274,7 +281,7 @@ fn outlier_event(line: &Value) -> Option<OutlierEvent> {
     })
 }
 
-/// `2026-01-31T12:34:56.789Z`.
+/// `2026-01-31T12:34:56.789Z`; the fraction is missing where it is nothing.
 fn instant(text: &str) -> Option<SystemTime> {
     let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u64>().ok();
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
@@ -283,7 +290,8 @@ fn instant(text: &str) -> Option<SystemTime> {
     let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
     let days = shifted_year * 365 + shifted_year / 4 - shifted_year / 100 + shifted_year / 400 + day_of_year - 719_468;
     let secs = days * 86_400 + number(11..13)? * 3600 + number(14..16)? * 60 + number(17..19)?;
-    Some(SystemTime::UNIX_EPOCH + Duration::from_millis(secs * 1000 + number(20..23)?))
+    let ms = if text.get(19..20) == Some(".") { number(20..23)? } else { 0 };
+    Some(SystemTime::UNIX_EPOCH + Duration::from_millis(secs * 1000 + ms))
 }
 
 fn bootstrap(dir: &Path, setup: &Setup) -> Value {
