@@ -175,6 +175,14 @@ fn disturbance(case: &Case, observed: &Observed, outcomes: &Outcomes) -> Option<
         Family::Breaker | Family::RetryBreaker | Family::Merge | Family::Timeout => Span::from_millis(40),
         _ => Span::from_nanos(case.interval.as_nanos() / 10),
     };
+    // Attempts of requests that overlap, in the order of their hosts.
+    let overlapping = |name: &Name| case.bursts[name.burst].apart.is_some();
+    let mut hits: Vec<Time> =
+        observed.hits.iter().filter(|(name, _)| overlapping(name)).flat_map(|(_, hits)| hits.clone()).collect();
+    hits.sort();
+    if hits.windows(2).any(|pair| pair[1].since(pair[0]) < Span::from_millis(3)) {
+        return Some("two attempts began together that should have come one after the other".to_owned());
+    }
     let begins: Vec<Time> = observed.times.values().map(|(began, _)| *began).collect();
     if begins.windows(2).any(|pair| pair[1].since(pair[0]) < Span::from_millis(2)) {
         return Some("two requests began together that should have come one after the other".to_owned());
@@ -189,10 +197,6 @@ fn disturbance(case: &Case, observed: &Observed, outcomes: &Outcomes) -> Option<
         if longer > margin {
             return Some(format!("{} took {longer:?} longer than planned", name.path()));
         }
-        let hiccup = observed.hiccups.iter().find(|(at, by)| *by > margin && *at < *ended && *began < *at + *by);
-        if let Some((_, by)) = hiccup {
-            return Some(format!("everything stood still for {by:?} during {}", name.path()));
-        }
         // A retry that was chosen before the ejection by the attempt before it had come through.
         let hits = observed.hits.get(name).map_or(&[][..], |hits| hits);
         let close = hits.windows(2).any(|pair| pair[1].since(pair[0]) < Span::from_millis(6));
@@ -206,12 +210,17 @@ fn disturbance(case: &Case, observed: &Observed, outcomes: &Outcomes) -> Option<
         }
     }
     for (event, at) in observed.played.events.iter().zip(&observed.event_times) {
-        if let Stretch::Sweep(nth) = event.stretch {
-            let due = Time::ZERO + case.interval.times(nth);
-            if at.since(due) > margin {
-                return Some(format!("sweep {nth} came {:?} late", at.since(due)));
+        match event.stretch {
+            Stretch::Sweep(nth) => {
+                let late = at.since(Time::ZERO + case.interval.times(nth));
+                if late > margin {
+                    return Some(format!("sweep {nth} came {late:?} late"));
+                }
             }
+            Stretch::Burst(_) if !event.ejected => return Some(format!("a sweep came as late as {at:?}")),
+            Stretch::Burst(_) => {}
         }
     }
-    None
+    let hiccup = observed.hiccups.iter().find(|(at, by)| *by > margin && *at > Time::ZERO);
+    hiccup.map(|(at, by)| format!("everything stood still for {by:?} at {at:?}"))
 }

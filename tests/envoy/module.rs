@@ -336,7 +336,7 @@ impl Play<'_> {
                 Fact::Ejected { endpoint, detector, until } => {
                     self.event(at, endpoint, kind(detector), true);
                     self.count("outlier_detection.ejections_enforced_total");
-                    self.was_ejected(at, self.ids[&endpoint], until);
+                    self.was_ejected(at, self.ids[&endpoint], until, detector);
                 }
                 Fact::NotEjected { endpoint, detector, because: NotEjected::NotEnforced } => {
                     self.event(at, endpoint, kind(detector), false);
@@ -393,10 +393,12 @@ impl Play<'_> {
 
     /// Exactly one interval after a return Envoy's sweep sees that interval as over or not,
     /// by a microsecond (envoy.md 1.5). If it does not, the multiplier is larger by one.
-    fn was_ejected(&mut self, at: Time, host: usize, until: Time) {
+    fn was_ejected(&mut self, at: Time, host: usize, until: Time, detector: Detector) {
         let Some(back) = self.returns[host] else { return };
-        let interval = self.case.interval;
-        let sweeps = (at.as_nanos() / interval.as_nanos() - back.at.as_nanos() / interval.as_nanos()) as u32;
+        let interval = self.case.interval.as_nanos();
+        let sweeps = (at.as_nanos() / interval - back.at.as_nanos() / interval) as u32;
+        // A sweep that ejects has not come to the multipliers yet.
+        let sweeps = if consecutive(detector) { sweeps } else { sweeps.saturating_sub(1) };
         let here = back.multiplier.saturating_sub(sweeps);
         let there = if sweeps == 0 { back.multiplier } else { back.multiplier.saturating_sub(sweeps - 1) };
         if here != there {

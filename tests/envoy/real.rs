@@ -101,7 +101,7 @@ pub async fn play(binary: &Path, cases: Arc<Vec<Case>>) -> Vec<Observed> {
     for task in tasks {
         times.push(task.await.expect("asking does not panic"));
     }
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    settle(&envoy).await;
     let hiccups = metronome.hiccups();
     let mut all: Vec<Observed> = times
         .into_iter()
@@ -142,6 +142,22 @@ pub async fn play(binary: &Path, cases: Arc<Vec<Case>>) -> Vec<Observed> {
         observed.played.refusals = refusals(&failed, &addresses(case), &case.name());
     }
     all
+}
+
+/// Waits until Envoy's main thread and its logs have caught up.
+async fn settle(envoy: &Envoy) {
+    let mut before = None;
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        let ejections = |name: &str| name.contains("ejections_");
+        let counts: Vec<u64> =
+            envoy.statistics().into_iter().filter(|(name, _)| ejections(name)).map(|(_, count)| count).collect();
+        let now = Some((counts, envoy.outlier_events().len(), envoy.accesses().len()));
+        if now == before {
+            return;
+        }
+        before = now;
+    }
 }
 
 /// Each case begins at a sweep of its own cluster, soon after Envoy serves.
