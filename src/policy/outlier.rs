@@ -278,27 +278,35 @@ impl Outlier {
         true
     }
 
-    /// One sweep (envoy.md 1.5, order matters): returns, buckets, rates, then decay. True if
-    /// somebody returned or was taken out; those are in `taken_out`.
-    pub(super) fn sweep(&mut self, cx: &mut Cx<'_>, members: &mut Members) -> bool {
+    /// One sweep (envoy.md 1.5, order matters): returns, buckets, rates, then decay. Those
+    /// who were taken out are in `taken_out`.
+    ///
+    /// `changed` hears of each return and each ejection when it happens: Envoy tells of them one by
+    /// one, so that the merge window holds back all but the first of a sweep (envoy.md 1.7; measured,
+    /// `docs/envoy-differences.md`).
+    pub(super) fn sweep(
+        &mut self,
+        cx: &mut Cx<'_>,
+        members: &mut Members,
+        mut changed: impl FnMut(&mut Cx<'_>, &mut Members),
+    ) {
         self.tick_due = cx.now + self.config.interval;
         self.taken_out.clear();
-        let mut changed = false;
         for i in 0..members.listed.len() {
             let slot = members.listed[i];
             let state = &members.slots[slot as usize];
             if state.ejected && cx.now.since(state.outlier.ejected_at) >= out_for(&self.config, &state.outlier) {
                 self.uneject(cx, members, slot);
-                changed = true;
+                changed(cx, members);
             }
             let tallies = &mut self.tallies[slot as usize];
             tallies.external.close();
             tallies.local.close();
         }
         self.rates = None;
-        self.compare(cx, members, Origin::External);
+        self.compare(cx, members, Origin::External, &mut changed);
         if self.config.split_external_local_origin_errors {
-            self.compare(cx, members, Origin::Local);
+            self.compare(cx, members, Origin::Local, &mut changed);
         }
         for &slot in &members.listed {
             let state = &mut members.slots[slot as usize];
@@ -309,11 +317,16 @@ impl Outlier {
                 host.multiplier -= 1;
             }
         }
-        changed || !self.taken_out.is_empty()
     }
 
     /// Takes out those that stand out by their rate over the last full interval (envoy.md 1.6).
-    fn compare(&mut self, cx: &mut Cx<'_>, members: &mut Members, origin: Origin) {
+    fn compare(
+        &mut self,
+        cx: &mut Cx<'_>,
+        members: &mut Members,
+        origin: Origin,
+        changed: &mut impl FnMut(&mut Cx<'_>, &mut Members),
+    ) {
         let config = self.config;
         let listed = members.listed.len();
         if listed < config.success_rate_minimum_hosts as usize
@@ -340,7 +353,7 @@ impl Outlier {
         }
         if let Some(rates) = rates {
             for slot in (0..ranking.len()).filter_map(|i| ranking.below(i, volume, rates)) {
-                self.take_out(cx, members, slot, by_rate);
+                self.take_out(cx, members, slot, by_rate, changed);
             }
         }
         let volume = config.failure_percentage_request_volume;
@@ -349,17 +362,25 @@ impl Outlier {
             for slot in (0..ranking.len()).filter_map(|i| ranking.failing(i, volume, limit)) {
                 // Envoy 1.40 ejects an endpoint twice that both rules find (envoy.md 1.6).
                 if self.strict_envoy || !members.slots[slot as usize].ejected {
-                    self.take_out(cx, members, slot, by_percentage);
+                    self.take_out(cx, members, slot, by_percentage, changed);
                 }
             }
         }
         self.ranking = ranking;
     }
 
-    fn take_out(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32, detector: Detector) {
+    fn take_out(
+        &mut self,
+        cx: &mut Cx<'_>,
+        members: &mut Members,
+        slot: u32,
+        detector: Detector,
+        changed: &mut impl FnMut(&mut Cx<'_>, &mut Members),
+    ) {
         let out_before = members.slots[slot as usize].ejected;
         if self.try_eject(cx, members, slot, detector) && !out_before {
             self.taken_out.push(slot);
+            changed(cx, members);
         }
     }
 

@@ -151,7 +151,7 @@ fn short(act: &Act) -> String {
             }
             text
         }
-        Act::Reset => "RST".to_owned(),
+        Act::Reset(after) => format!("RST after {after:?}"),
         Act::Close => "FIN".to_owned(),
         Act::Hang => "nothing".to_owned(),
     }

@@ -272,7 +272,11 @@ impl Play<'_> {
                 let retry = self.case.config.retry_policy.as_ref();
                 (Some(after), Outcome::Answered(marks(answer, retry)))
             }
-            Act::Reset | Act::Close => (Some(PROMPT), Outcome::Failed(Trouble::Reset { sent: true })),
+            Act::Reset(after) => {
+                let after = Span::from_nanos(after.as_nanos() as u64) + PROMPT;
+                (Some(after), Outcome::Failed(Trouble::Reset { sent: true }))
+            }
+            Act::Close => (Some(PROMPT), Outcome::Failed(Trouble::Reset { sent: true })),
             Act::Hang => (None, Outcome::Failed(Trouble::Timeout)),
         }
     }

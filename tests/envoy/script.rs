@@ -151,7 +151,7 @@ impl Maker {
 
     fn failure(&mut self) -> Act {
         match self.from(0, 9) {
-            0 => Act::Reset,
+            0 => Act::Reset(Duration::ZERO),
             1 => Act::Close,
             2..=4 => answer(500),
             5 => answer(502),
@@ -404,7 +404,12 @@ impl Maker {
         let hosts = case.hosts.len();
         for i in 0..6 {
             let status = self.one(statuses);
-            let slow = Act::Answer(Answer { after: Duration::from_millis(200), ..Answer::of(status) });
+            let after = Duration::from_millis(200);
+            let slow = match status {
+                0 => Act::Hang,
+                1 => Act::Reset(after),
+                status => Act::Answer(Answer { after, body: self.chance(30), ..Answer::of(status) }),
+            };
             let requests = self.from(3, 14) as usize;
             case.bursts.push(Burst {
                 at: ms(200 + 2000 * i),
@@ -440,12 +445,14 @@ impl Maker {
         let back_off = if self.chance(50) { ms(1_000_000_000) } else { ms(1) };
         case.config.retry_policy = Some(RetryPolicy {
             retry_on: RetryOn::FIVE_XX,
-            num_retries: self.from(1, 3) as u32,
+            num_retries: self.from(1, 2) as u32,
             base_interval: back_off,
             max_interval: back_off,
             ..RetryPolicy::envoy_default()
         });
         case.config.timeouts.request = ms(1200);
-        self.pile(case, &[200, 503, 503, 503], ms(8));
+        // 0 is a hang, ended by the attempt's time-out, and 1 a reset.
+        case.config.timeouts.per_try = ms(230);
+        self.pile(case, &[200, 503, 503, 503, 0, 1], ms(8));
     }
 }

@@ -31,12 +31,12 @@ impl Router {
     pub(super) fn run_timers(&mut self, cx: &mut Cx<'_>) {
         if let Some(outlier) = &mut self.outlier
             && cx.now >= outlier.tick_due
-            && outlier.sweep(cx, &mut self.members)
         {
+            let (window, panic) = (self.config.update_merge_window, self.config.panic);
+            outlier.sweep(cx, &mut self.members, |cx, members| members.health_changed(cx, window, panic));
             for &slot in &outlier.taken_out {
                 self.pool.drain_endpoint(slot, &mut self.members, &mut self.upkeep);
             }
-            self.members.health_changed(cx, self.config.update_merge_window, self.config.panic);
         }
         if self.members.merge_due().is_some_and(|due| cx.now >= due) {
             self.members.deliver(cx, self.config.panic);

@@ -23,8 +23,8 @@ use tokio::net::TcpStream;
 pub enum Act {
     /// Answers.
     Answer(Answer),
-    /// Sends RST.
-    Reset,
+    /// Sends RST after that time.
+    Reset(Duration),
     /// Closes without a word.
     Close,
     /// Says nothing until the other side has gone.
@@ -131,7 +131,10 @@ async fn serve(
                 }
                 stream.write_all(text(&answer).as_bytes()).await?;
             }
-            Act::Reset => return stream.set_zero_linger(),
+            Act::Reset(after) => {
+                let _ = !after.is_zero() && gone_within(&mut stream, after).await;
+                return stream.set_zero_linger();
+            }
             Act::Close => return Ok(()),
             Act::Hang => {
                 let _ = gone_within(&mut stream, Duration::from_secs(60)).await;
