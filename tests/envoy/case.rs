@@ -6,6 +6,8 @@ use super::envoy::upstreams::Act;
 use scsim::policy::PolicyConfig;
 use scsim::policy::config::LbPolicy;
 use scsim::units::Span;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// What a case is about, which decides how it is made.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -120,15 +122,15 @@ impl Case {
     /// The configuration and what the hosts do, for a person.
     pub fn describe(&self) -> String {
         let mut text = format!("{:?}, interval {:?}\n", self.family, self.interval);
-        text += &format!("config {:#?}\n", self.config);
+        let _ = writeln!(text, "config {:#?}", self.config);
         for (i, host) in self.hosts.iter().enumerate() {
-            text += &format!("host {i}: {host:?}\n");
+            let _ = writeln!(text, "host {i}: {host:?}");
         }
         for (i, burst) in self.bursts.iter().enumerate() {
-            text += &format!("burst {i} at {:?}: {} requests, apart {:?}\n", burst.at, burst.requests, burst.apart);
+            let _ = writeln!(text, "burst {i} at {:?}: {} requests, apart {:?}", burst.at, burst.requests, burst.apart);
             for (host, acts) in burst.acts.iter().enumerate() {
                 let acts: Vec<String> = acts.iter().map(short).collect();
-                text += &format!("  host {host}: {}\n", acts.join(", "));
+                let _ = writeln!(text, "  host {host}: {}", acts.join(", "));
             }
         }
         text
@@ -144,10 +146,10 @@ fn short(act: &Act) -> String {
                 text += "+body";
             }
             if !answer.after.is_zero() {
-                text += &format!(" after {:?}", answer.after);
+                let _ = write!(text, " after {:?}", answer.after);
             }
             for header in &answer.headers {
-                text += &format!(" [{header}]");
+                let _ = write!(text, " [{header}]");
             }
             text
         }
@@ -204,12 +206,12 @@ pub struct Event {
 /// Everything a side saw of a case.
 #[derive(Clone, Default, Debug)]
 pub struct Played {
-    pub requests: std::collections::BTreeMap<Name, Seen>,
+    pub requests: BTreeMap<Name, Seen>,
     pub events: Vec<Event>,
     /// Connections refused, by host.
     pub refusals: Vec<u64>,
     /// By Envoy's names of statistics.
-    pub counts: std::collections::BTreeMap<&'static str, u64>,
+    pub counts: BTreeMap<&'static str, u64>,
 }
 
 /// The statistics that are compared.

@@ -183,7 +183,7 @@ async fn returns(binary: &Path, clusters: usize) -> Vec<[Duration; 2]> {
             events.iter().filter(|event| event.cluster == name(i) && !event.eject).map(|event| event.at).collect();
         assert_eq!(back.len(), 2, "both returned");
         assert!(back[1].duration_since(back[0]).unwrap() < 20 * MS, "in one sweep");
-        let back = now - system_now.duration_since(back[0]).unwrap();
+        let back = now.checked_sub(system_now.duration_since(back[0]).unwrap()).unwrap();
         let host = |host: usize| {
             let later = |hit: &&Request| hit.authority == name(i) && hit.host == host && hit.at > back;
             hits.iter().find(later).expect("it got requests again").at - back

@@ -9,7 +9,6 @@ use super::case::GAP;
 use super::case::Name;
 use super::case::Played;
 use super::case::Seen;
-use super::case::Stretch;
 use super::envoy::upstreams::Act;
 use scsim::policy::Answer;
 use scsim::policy::Ask;
@@ -454,6 +453,6 @@ fn kind(detector: Detector) -> &'static str {
         Detector::FailurePercentage => "FAILURE_PERCENTAGE",
         Detector::LocalOriginSuccessRate => "SUCCESS_RATE_LOCAL_ORIGIN",
         Detector::LocalOriginFailurePercentage => "FAILURE_PERCENTAGE_LOCAL_ORIGIN",
-        _ => "none of Envoy's",
+        Detector::FailuresInWindow => "none of Envoy's",
     }
 }

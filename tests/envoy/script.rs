@@ -190,14 +190,14 @@ impl Maker {
             }
             let acts = bad.iter().map(|&bad| bad && self.chance(steady)).collect::<Vec<_>>();
             let acts = acts.into_iter().map(|bad| self.conduct(bad)).collect();
-            let at = self.place(case, i);
+            let at = Maker::place(case, i);
             let requests = self.from(requests.0, requests.1) as usize;
             case.bursts.push(Burst { at, requests, apart: None, acts });
         }
     }
 
     /// The beginning of half an interval's burst.
-    fn place(&mut self, case: &Case, half: u64) -> Span {
+    fn place(case: &Case, half: u64) -> Span {
         let interval = case.interval.as_nanos();
         Span::from_nanos(half / 2 * interval + interval * if half.is_multiple_of(2) { 22 } else { 60 } / 100)
     }
@@ -392,7 +392,7 @@ impl Maker {
                     (0..self.from(1, 3)).map(|_| if self.chance(50) { Act::Hang } else { self.any_act() }).collect()
                 })
                 .collect();
-            let at = self.place(case, i);
+            let at = Maker::place(case, i);
             case.bursts.push(Burst { at, requests: 2, apart: None, acts });
         }
     }

@@ -32,13 +32,12 @@ impl Client {
     /// Sends a GET and reads the whole answer. `headers` are lines that end in `\r\n`.
     pub async fn get(&self, authority: &str, path: &str, headers: &str) -> io::Result<Reply> {
         let kept = self.idle.lock().expect("nobody panics in here").pop();
-        let mut stream = match kept {
-            Some(stream) => stream,
-            None => {
-                let stream = TcpStream::connect(self.to).await?;
-                stream.set_nodelay(true)?;
-                stream
-            }
+        let mut stream = if let Some(stream) = kept {
+            stream
+        } else {
+            let stream = TcpStream::connect(self.to).await?;
+            stream.set_nodelay(true)?;
+            stream
         };
         let request = format!("GET {path} HTTP/1.1\r\nhost: {authority}\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).await?;

@@ -72,8 +72,6 @@ pub struct Access {
     pub flags: Vec<String>,
     /// Attempts, as Envoy counts them.
     pub attempts: u32,
-    /// Addresses of all attempts in order.
-    pub hosts: Vec<String>,
     /// How long the request took, ms.
     pub took_ms: u64,
 }
@@ -264,7 +262,6 @@ fn access(line: &Value) -> Access {
         status: number("status") as u16,
         flags,
         attempts: number("attempts") as u32,
-        hosts: list("hosts"),
         took_ms: number("took"),
     }
 }
@@ -300,7 +297,7 @@ fn bootstrap(dir: &Path, setup: &Setup) -> Value {
     let line = json!({
         "authority": "%REQ(:AUTHORITY)%", "path": "%REQ(:PATH)%", "status": "%RESPONSE_CODE%",
         "flags": "%RESPONSE_FLAGS%", "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
-        "hosts": "%UPSTREAM_HOSTS_ATTEMPTED%", "took": "%DURATION%",
+        "took": "%DURATION%",
     });
     let manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",

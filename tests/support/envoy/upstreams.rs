@@ -69,7 +69,7 @@ pub struct Upstreams {
     pub refusing: Vec<SocketAddr>,
     hits: Arc<Mutex<Vec<Request>>>,
     /// Bound and never listening: whoever connects is refused, and nobody else gets the port.
-    _bound: Vec<TcpSocket>,
+    bound: Vec<TcpSocket>,
 }
 
 impl Upstreams {
@@ -81,8 +81,7 @@ impl Upstreams {
         let script = Arc::new(script);
         let hits = Arc::new(Mutex::new(Vec::new()));
         let conns = Arc::new(AtomicU64::new(0));
-        let mut all =
-            Upstreams { hosts: Vec::new(), refusing: Vec::new(), hits: Arc::clone(&hits), _bound: Vec::new() };
+        let mut all = Upstreams { hosts: Vec::new(), refusing: Vec::new(), hits: Arc::clone(&hits), bound: Vec::new() };
         for host in 0..count {
             let address = Ipv4Addr::new(127, 0, 1, host as u8 + 1);
             let listener = TcpListener::bind((address, 0)).await?;
@@ -90,7 +89,7 @@ impl Upstreams {
             let closed = TcpSocket::new_v4()?;
             closed.bind(SocketAddr::from((address, 0)))?;
             all.refusing.push(closed.local_addr()?);
-            all._bound.push(closed);
+            all.bound.push(closed);
             let (script, hits, conns) = (Arc::clone(&script), Arc::clone(&hits), Arc::clone(&conns));
             tokio::spawn(async move {
                 while let Ok((stream, _)) = listener.accept().await {
