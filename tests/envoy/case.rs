@@ -32,6 +32,27 @@ pub enum Family {
     Breaker,
     /// Ceilings on retries.
     RetryBreaker,
+    /// Round robin by weight, with hosts that are ejected and return.
+    Weighted,
+    /// Ring hash and maglev over a header, by weight, with hosts that are ejected and return.
+    Hashed,
+    /// Answers whose headers decide on retries.
+    Headers,
+    /// gRPC statuses, in retries and detectors.
+    Grpc,
+    /// `per_try_idle_timeout`.
+    IdleTimeout,
+    /// `fail_traffic_on_panic`.
+    FailOnPanic,
+    /// `detect_degraded_hosts`.
+    Degraded,
+}
+
+impl Family {
+    /// Lines that every request of the family carries.
+    pub fn headers(self) -> &'static str {
+        if self == Family::Grpc { "content-type: application/grpc\r\nte: trailers\r\n" } else { "" }
+    }
 }
 
 /// One case.
@@ -80,6 +101,11 @@ pub struct Name {
 }
 
 impl Name {
+    /// What the header that is hashed says: some keys come again.
+    pub fn key(self) -> String {
+        format!("key-{}", (self.burst * 7 + self.nth * 5) % 23)
+    }
+
     pub fn path(self) -> String {
         format!("/b{}/r{}", self.burst, self.nth)
     }

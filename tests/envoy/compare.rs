@@ -55,17 +55,20 @@ pub fn judge(case: &Case, observed: &Observed) -> Verdict {
     Verdict::Different { text: report(case, observed, &best), disturbed: disturbance(case, observed, &best.outcomes) }
 }
 
-/// All starts that agree with the first pick, by what they leave when divided by any number of hosts.
+/// All starts that agree with the first pick, by what they leave when divided by any number of turns.
 fn starts(case: &Case, observed: &Observed) -> Vec<u64> {
     if !case.random_start() {
         return vec![0];
     }
     let n = case.hosts.len() as u64;
-    let all = (1..=n).fold(1, |all, n| all / gcd(all, n) * n);
+    // With weights the turns of any set of hosts come again after the sum of their weights.
+    let weights: u64 = case.hosts.iter().map(|host| u64::from(host.weight)).sum();
+    let all = (1..=weights).fold(1, |all, n| all / gcd(all, n) * n);
+    let even = case.hosts.iter().all(|host| host.weight == case.hosts[0].weight);
     // Known if the first attempt of all is one that a host saw.
     let first = observed.played.requests.values().next();
     let first = first.filter(|seen| seen.hosts.len() as u32 == seen.attempts).and_then(|seen| seen.hosts.first());
-    (0..all).filter(|start| first.is_none_or(|&first| start % n == first as u64)).collect()
+    (0..all).filter(|start| !even || first.is_none_or(|&first| start % n == first as u64)).collect()
 }
 
 fn gcd(a: u64, b: u64) -> u64 {
@@ -73,7 +76,7 @@ fn gcd(a: u64, b: u64) -> u64 {
 }
 
 fn compare(case: &Case, observed: &Observed, start: u64) -> Comparison {
-    let outcomes = module::play(case, start);
+    let outcomes = module::play(case, start, &observed.addresses);
     let until = outcomes.uncertain.map_or(Time::NEVER, |(at, _)| at);
     let certain = |name: &Name| outcomes.times.get(name).is_none_or(|(began, _)| *began < until);
     let mut differences = Vec::new();

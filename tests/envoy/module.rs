@@ -5,11 +5,13 @@
 
 use super::case::Case;
 use super::case::Event;
+use super::case::Family;
 use super::case::GAP;
 use super::case::Name;
 use super::case::Played;
 use super::case::Seen;
 use super::envoy::upstreams::Act;
+use super::hash::xxh64;
 use scsim::policy::Answer;
 use scsim::policy::Ask;
 use scsim::policy::ConnKey;
@@ -39,6 +41,7 @@ use scsim::units::Time;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::BinaryHeap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// An act takes this long where it says nothing else; the network is in it.
@@ -110,7 +113,7 @@ struct Play<'a> {
 }
 
 /// Plays the case with that random start.
-pub fn play(case: &Case, start: u64) -> Outcomes {
+pub fn play(case: &Case, start: u64, addresses: &[SocketAddr]) -> Outcomes {
     let mut play = Play {
         case,
         router: Router::new(Arc::new(case.config.clone())),
@@ -131,16 +134,19 @@ pub fn play(case: &Case, start: u64) -> Outcomes {
             times: BTreeMap::new(),
         },
     };
-    play.begin();
+    play.begin(addresses);
     play.run();
     play.out.played.counts.entry("upstream_rq_retry").or_default();
     play.out
 }
 
 impl Play<'_> {
-    fn begin(&mut self) {
+    fn begin(&mut self, addresses: &[SocketAddr]) {
         let list: Vec<Member> = (0..self.case.hosts.len())
-            .map(|i| Member { weight: self.case.hosts[i].weight, ..Member::of(MemberKey(i as u64)) })
+            .map(|i| {
+                let (weight, address) = (self.case.hosts[i].weight, addresses[i]);
+                Member { weight, address, ..Member::of(MemberKey(i as u64)) }
+            })
             .collect();
         self.tell(|router, cx| router.on_members(cx, &list, None));
         self.ids = self.router.endpoints().map(|(id, key)| (id, key.0 as usize)).collect();
@@ -195,7 +201,10 @@ impl Play<'_> {
 
     fn begin_request(&mut self, name: Name) {
         let request = RequestKey(self.running.len() as u64);
-        let flight = self.tell(|router, cx| router.begin(cx, Ask::of(request)));
+        let hashed = self.case.family == Family::Hashed;
+        let hash = hashed.then(|| xxh64(name.key().as_bytes(), 0));
+        let ask = Ask { hash, ..Ask::of(request) };
+        let flight = self.tell(|router, cx| router.begin(cx, ask));
         let nth = self.running.len();
         if flight.deadline() != Time::NEVER {
             self.schedule(flight.deadline(), Due::Step(nth));

@@ -17,6 +17,7 @@ use super::envoy::process::Setup;
 use super::envoy::upstreams::Act;
 use super::envoy::upstreams::Request;
 use super::envoy::upstreams::Upstreams;
+use super::setup::HASHED_HEADER;
 use super::setup::case_cluster;
 use super::setup::case_virtual_host;
 use scsim::units::Span;
@@ -41,6 +42,8 @@ pub struct Observed {
     pub event_times: Vec<Time>,
     /// Moments at which this process itself was held up, in the case's time, and for how long.
     pub hiccups: Vec<(Time, Span)>,
+    /// Of its hosts, in order: hashes depend on them.
+    pub addresses: Vec<SocketAddr>,
 }
 
 /// Ways of telling one instant in three clocks.
@@ -105,11 +108,12 @@ pub async fn play(binary: &Path, cases: Arc<Vec<Case>>) -> Vec<Observed> {
     let hiccups = metronome.hiccups();
     let mut all: Vec<Observed> = times
         .into_iter()
-        .zip(&zeros)
-        .map(|(times, zero)| Observed {
+        .zip(zeros.iter().zip(cases.iter()))
+        .map(|(times, (zero, case))| Observed {
             played: Played::default(),
             times,
             hits: BTreeMap::new(),
+            addresses: addresses(case),
             event_times: Vec::new(),
             hiccups: hiccups.iter().map(|&(at, late)| (zero.time(at), span(late))).collect(),
         })
@@ -187,7 +191,7 @@ async fn ask(case: Arc<Case>, client: Arc<Client>, zero: Zero) -> BTreeMap<Name,
                 let name = Name { burst: i, nth };
                 let began = Instant::now();
                 // What went wrong is seen by Envoy's log, or missing in it.
-                let _ = client.get(&authority, &name.path(), "").await;
+                let _ = client.get(&authority, &name.path(), &headers(&case, name)).await;
                 times.insert(name, (zero.time(began), zero.time(Instant::now())));
                 tokio::time::sleep(duration(GAP)).await;
             }
@@ -195,12 +199,12 @@ async fn ask(case: Arc<Case>, client: Arc<Client>, zero: Zero) -> BTreeMap<Name,
         };
         let mut requests = Vec::new();
         for nth in 0..burst.requests {
-            let (client, authority) = (Arc::clone(&client), authority.clone());
+            let (client, authority, case) = (Arc::clone(&client), authority.clone(), Arc::clone(&case));
             requests.push(tokio::spawn(async move {
                 let name = Name { burst: i, nth };
                 tokio::time::sleep_until((begin + duration(apart) * nth as u32).into()).await;
                 let began = Instant::now();
-                let _ = client.get(&authority, &name.path(), "").await;
+                let _ = client.get(&authority, &name.path(), &headers(&case, name)).await;
                 (name, (zero.time(began), zero.time(Instant::now())))
             }));
         }
@@ -220,6 +224,10 @@ fn refusals(clusters: &str, hosts: &[SocketAddr], name: &str) -> Vec<u64> {
         clusters.lines().find_map(|line| line.strip_prefix(&start)?.trim().parse().ok()).unwrap_or(0)
     };
     hosts.iter().map(count).collect()
+}
+
+fn headers(case: &Case, name: Name) -> String {
+    format!("{HASHED_HEADER}: {}\r\n{}", name.key(), case.family.headers())
 }
 
 fn host_of(address: &str) -> usize {

@@ -13,6 +13,8 @@ use super::envoy::upstreams::Act;
 use super::envoy::upstreams::Answer;
 use scsim::policy::PolicyConfig;
 use scsim::policy::config::CircuitBreakers;
+use scsim::policy::config::HeaderMatch;
+use scsim::policy::config::LbPolicy;
 use scsim::policy::config::OutlierDetection;
 use scsim::policy::config::Panic;
 use scsim::policy::config::RetryBudget;
@@ -37,9 +39,21 @@ const MIX: [(Family, usize); 10] = [
     (Family::RetryBreaker, 24),
 ];
 
+/// Families whose rules the policy does not have yet; each moves up when it agrees.
+const AWAITED: [(Family, usize); 7] = [
+    (Family::Weighted, 20),
+    (Family::Hashed, 24),
+    (Family::Headers, 20),
+    (Family::Grpc, 24),
+    (Family::IdleTimeout, 10),
+    (Family::FailOnPanic, 10),
+    (Family::Degraded, 10),
+];
+
 /// All cases of a seed. A case depends on the seed and its own number only.
-pub fn cases(seed: u64) -> Vec<Case> {
-    let families = MIX.iter().flat_map(|&(family, count)| std::iter::repeat_n(family, count));
+pub fn cases(seed: u64, awaited: bool) -> Vec<Case> {
+    let awaited = if awaited { &AWAITED[..] } else { &[] };
+    let families = MIX.iter().chain(awaited).flat_map(|&(family, count)| std::iter::repeat_n(family, count));
     families.enumerate().map(|(nth, family)| Maker::new(seed, nth).make(family)).collect()
 }
 
@@ -91,7 +105,9 @@ impl Maker {
             Family::Rates => self.from(3, 6),
             Family::Timeout | Family::RetryBreaker => self.from(1, 4),
             Family::Breaker => self.from(1, 3),
-            Family::Panic => self.from(3, 10),
+            Family::Panic | Family::FailOnPanic => self.from(3, 10),
+            Family::Weighted => self.from(2, 4),
+            Family::Degraded => self.from(2, 6),
             _ => self.one(&[1, 2, 3, 4, 5, 6, 8, 10]),
         };
         let mut case = Case {
@@ -119,6 +135,16 @@ impl Maker {
             Family::Timeout => self.timeout(&mut case),
             Family::Breaker => self.breaker(&mut case),
             Family::RetryBreaker => self.retry_breaker(&mut case),
+            Family::Weighted => self.weighted(&mut case),
+            Family::Hashed => self.hashed(&mut case),
+            Family::Headers => self.headers(&mut case),
+            Family::Grpc => self.grpc(&mut case),
+            Family::IdleTimeout => self.idle_timeout(&mut case),
+            Family::FailOnPanic => {
+                self.panic(&mut case);
+                case.config.fail_traffic_on_panic = true;
+            }
+            Family::Degraded => self.degraded(&mut case),
         }
         assert_eq!(case.config.check(), Ok(()), "case {}", case.nth);
         case
@@ -454,5 +480,129 @@ impl Maker {
         // 0 is a hang, ended by the attempt's time-out, and 1 a reset.
         case.config.timeouts.per_try = ms(230);
         self.pile(case, &[200, 503, 503, 503, 0, 1], ms(8));
+    }
+
+    // ---- what the policy does not have yet -------------------------------------------------
+
+    /// Weights whose sum is ten at the most: 2520 starts can be told apart then.
+    fn weighted(&mut self, case: &mut Case) {
+        let mut left = 10 - case.hosts.len() as u64;
+        for host in &mut case.hosts {
+            let more = self.from(0, left.min(5));
+            host.weight = 1 + more as u32;
+            left -= more;
+        }
+        self.consecutive(case);
+    }
+
+    fn hashed(&mut self, case: &mut Case) {
+        case.config.lb_policy = if self.chance(50) {
+            LbPolicy::RingHash { minimum_ring_size: self.one(&[1, 64, 1024]), maximum_ring_size: 8 << 20 }
+        } else {
+            LbPolicy::Maglev { table_size: self.one(&[65_537, 251, 4099]) }
+        };
+        for host in &mut case.hosts {
+            host.weight = self.one(&[1, 1, 2, 3, 5]);
+        }
+        if self.chance(40) {
+            case.config.retry_policy = Some(self.policy());
+            self.bursts(case, 6, (3, 6));
+        } else {
+            self.consecutive(case);
+        }
+    }
+
+    fn headers(&mut self, case: &mut Case) {
+        let mut policy = self.policy();
+        for condition in [RetryOn::RETRIABLE_HEADERS, RetryOn::ENVOY_RATELIMITED] {
+            if self.chance(60) {
+                policy.retry_on = policy.retry_on.with(condition);
+            }
+        }
+        let header =
+            |name: &str, exact: Option<&str>| HeaderMatch { name: name.to_owned(), exact: exact.map(str::to_owned) };
+        policy.retriable_headers = vec![header("x-again", None), header("x-mood", Some("bad"))];
+        case.config.retry_policy = Some(policy);
+        let hosts = case.hosts.len();
+        for i in 0..10 {
+            let acts = (0..hosts).map(|_| (0..self.from(1, 4)).map(|_| self.marked()).collect()).collect();
+            case.bursts.push(Burst { at: ms(200 + 1000 * i), requests: 6, apart: None, acts });
+        }
+    }
+
+    /// An answer with a header that matters, or not.
+    fn marked(&mut self) -> Act {
+        let lines =
+            ["x-again: yes", "x-mood: bad", "x-mood: good", "x-envoy-ratelimited: true", "x-envoy-overloaded: true"];
+        let headers = if self.chance(70) { vec![self.one(&lines).to_owned()] } else { Vec::new() };
+        let status = self.one(&[200, 200, 409, 429, 500, 503]);
+        Act::Answer(Answer { headers, body: self.chance(30), ..Answer::of(status) })
+    }
+
+    /// Answers without a body carry their status with the headers, as Envoy wants it for retries.
+    fn grpc(&mut self, case: &mut Case) {
+        let conditions = [
+            RetryOn::GRPC_CANCELLED,
+            RetryOn::GRPC_DEADLINE_EXCEEDED,
+            RetryOn::GRPC_INTERNAL,
+            RetryOn::GRPC_RESOURCE_EXHAUSTED,
+            RetryOn::GRPC_UNAVAILABLE,
+        ];
+        if self.chance(70) {
+            let mut retry_on = self.one(&conditions);
+            while self.chance(50) {
+                retry_on = retry_on.with(self.one(&conditions));
+            }
+            let policy = self.policy();
+            case.config.retry_policy = Some(RetryPolicy { retry_on, num_retries: policy.num_retries.min(2), ..policy });
+        }
+        case.config.outlier_detection = Some(self.detection(case.interval));
+        let hosts = case.hosts.len();
+        for i in 0..12 {
+            let acts = (0..hosts)
+                .map(|_| {
+                    let many = self.from(1, 3);
+                    (0..many)
+                        .map(|_| {
+                            let code = self.one(&[0, 0, 1, 2, 4, 5, 8, 12, 13, 14, 15]);
+                            let headers =
+                                vec!["content-type: application/grpc".to_owned(), format!("grpc-status: {code}")];
+                            Act::Answer(Answer { headers, ..Answer::of(200) })
+                        })
+                        .collect()
+                })
+                .collect();
+            let at = Maker::place(case, i);
+            case.bursts.push(Burst { at, requests: 4, apart: None, acts });
+        }
+    }
+
+    fn idle_timeout(&mut self, case: &mut Case) {
+        self.timeout(case);
+        case.config.timeouts.per_try = Span::MAX;
+        case.config.timeouts.per_try_idle = ms(90);
+        case.config.timeouts.request = ms(300);
+        if let Some(policy) = &mut case.config.retry_policy {
+            policy.num_retries = policy.num_retries.min(1);
+            policy.base_interval = ms(20);
+            policy.max_interval = ms(20);
+        }
+    }
+
+    fn degraded(&mut self, case: &mut Case) {
+        let mut detection = self.detection(case.interval);
+        detection.detect_degraded_hosts = true;
+        case.config.outlier_detection = Some(detection);
+        self.bursts(case, 6, (3, 12));
+        for burst in &mut case.bursts {
+            for act in burst.acts.iter_mut().flatten() {
+                if let Act::Answer(answer) = act
+                    && answer.status < 500
+                    && self.chance(25)
+                {
+                    answer.headers.push("x-envoy-degraded: true".to_owned());
+                }
+            }
+        }
     }
 }

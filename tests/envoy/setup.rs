@@ -4,8 +4,10 @@
 //! know* what they do.
 
 use super::case::Case;
+use super::case::Family;
 use scsim::policy::PolicyConfig;
 use scsim::policy::config::CircuitBreakers;
+use scsim::policy::config::HeaderMatch;
 use scsim::policy::config::LbPolicy;
 use scsim::policy::config::OutlierDetection;
 use scsim::policy::config::Panic;
@@ -44,6 +46,9 @@ pub fn virtual_host(name: &str, retry_policy: Option<Value>, timeout: Option<&st
     json!({"name": name, "domains": [name], "routes": [{"match": {"prefix": "/"}, "route": action}]})
 }
 
+/// The header by which hashing policies choose.
+pub const HASHED_HEADER: &str = "x-key";
+
 fn seconds(span: Span) -> String {
     format!("{}.{:09}s", span.as_nanos() / 1_000_000_000, span.as_nanos() % 1_000_000_000)
 }
@@ -72,6 +77,17 @@ pub fn case_cluster(case: &Case, hosts: &[SocketAddr]) -> Value {
         }},
     });
     it["circuit_breakers"] = json!({"thresholds": [breakers(&config.circuit_breakers)]});
+    if config.fail_traffic_on_panic {
+        it["common_lb_config"]["zone_aware_lb_config"] = json!({"fail_traffic_on_panic": true});
+    }
+    match config.lb_policy {
+        LbPolicy::RingHash { minimum_ring_size, maximum_ring_size } => {
+            let sizes = json!({"minimum_ring_size": minimum_ring_size, "maximum_ring_size": maximum_ring_size});
+            it["ring_hash_lb_config"] = sizes;
+        }
+        LbPolicy::Maglev { table_size } => it["maglev_lb_config"] = json!({"table_size": table_size}),
+        _ => {}
+    }
     if let Some(detection) = &config.outlier_detection {
         it["outlier_detection"] = outlier(detection);
     }
@@ -138,7 +154,11 @@ pub fn case_virtual_host(case: &Case) -> Value {
         }
         it
     });
-    virtual_host(&case.name(), retry, Some(&timeout))
+    let mut it = virtual_host(&case.name(), retry, Some(&timeout));
+    if case.family == Family::Hashed {
+        it["routes"][0]["route"]["hash_policy"] = json!([{"header": {"header_name": HASHED_HEADER}}]);
+    }
+    it
 }
 
 fn retry(policy: &RetryPolicy) -> Value {
@@ -154,6 +174,13 @@ fn retry(policy: &RetryPolicy) -> Value {
         },
         "host_selection_retry_max_attempts": policy.host_selection_retry_max_attempts,
     });
+    if !policy.retriable_headers.is_empty() {
+        let matcher = |header: &HeaderMatch| match &header.exact {
+            None => json!({"name": header.name, "present_match": true}),
+            Some(exact) => json!({"name": header.name, "string_match": {"exact": exact}}),
+        };
+        it["retriable_headers"] = policy.retriable_headers.iter().map(matcher).collect();
+    }
     if policy.previous_hosts {
         let kind = "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
         it["retry_host_predicate"] =
