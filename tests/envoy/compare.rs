@@ -224,6 +224,16 @@ fn disturbance(case: &Case, observed: &Observed, outcomes: &Outcomes) -> Option<
             Stretch::Burst(_) => {}
         }
     }
+    // A detection that the main thread has not dealt with before the next failure is lost.
+    let during = |at: Time, by: Span| {
+        observed.times.values().any(|(began, ended)| at <= *ended + Span::from_millis(10) && *began <= at + by)
+    };
+    if case.config.outlier_detection.is_some()
+        && let Some((at, by)) =
+            observed.main_thread.iter().find(|(at, by)| *by >= Span::from_millis(8) && during(*at, *by))
+    {
+        return Some(format!("Envoy's main thread was busy for {by:?} at {at:?}"));
+    }
     let hiccup = observed.hiccups.iter().find(|(at, by)| *by > margin && *at > Time::ZERO);
     hiccup.map(|(at, by)| format!("everything stood still for {by:?} at {at:?}"))
 }

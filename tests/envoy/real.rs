@@ -42,6 +42,8 @@ pub struct Observed {
     pub event_times: Vec<Time>,
     /// Moments at which this process itself was held up, in the case's time, and for how long.
     pub hiccups: Vec<(Time, Span)>,
+    /// The same of Envoy's main thread, which ejects and counts.
+    pub main_thread: Vec<(Time, Span)>,
     /// Of its hosts, in order: hashes depend on them.
     pub addresses: Vec<SocketAddr>,
 }
@@ -94,7 +96,7 @@ pub async fn play(binary: &Path, cases: Arc<Vec<Case>>) -> Vec<Observed> {
     let clusters = cases.iter().map(|case| case_cluster(case, &addresses(case))).collect();
     let envoy = Envoy::start(binary, &Setup::of(clusters, cases.iter().map(case_virtual_host).collect()));
     let zeros = zeros(&cases, &envoy);
-    let metronome = Metronome::start();
+    let metronome = Metronome::start(envoy.admin);
     let mut tasks = Vec::new();
     for (i, case) in cases.iter().enumerate() {
         let client = Arc::new(Client::new(envoy.listener));
@@ -105,7 +107,10 @@ pub async fn play(binary: &Path, cases: Arc<Vec<Case>>) -> Vec<Observed> {
         times.push(task.await.expect("asking does not panic"));
     }
     settle(&envoy).await;
-    let hiccups = metronome.hiccups();
+    let noted = |zero: &Zero, notes: &Notes| -> Vec<(Time, Span)> {
+        let notes = notes.lock().expect("nobody panics in here");
+        notes.iter().map(|&(at, late)| (zero.time(at), span(late))).collect()
+    };
     let mut all: Vec<Observed> = times
         .into_iter()
         .zip(zeros.iter().zip(cases.iter()))
@@ -115,7 +120,8 @@ pub async fn play(binary: &Path, cases: Arc<Vec<Case>>) -> Vec<Observed> {
             hits: BTreeMap::new(),
             addresses: addresses(case),
             event_times: Vec::new(),
-            hiccups: hiccups.iter().map(|&(at, late)| (zero.time(at), span(late))).collect(),
+            hiccups: noted(zero, &metronome.late),
+            main_thread: noted(zero, &metronome.main_thread),
         })
         .collect();
     for access in envoy.accesses() {
@@ -252,36 +258,52 @@ fn add_event(observed: &mut Observed, case: &Case, event: &OutlierEvent, zero: Z
     });
 }
 
-/// Wakes up often and notes when it was woken late: then everybody in this process was.
+/// Delays, with the instants at which they began.
+type Notes = Arc<Mutex<Vec<(Instant, Duration)>>>;
+
+/// Wakes up often and notes when it was woken late: then everybody in this process was. Asks Envoy's
+/// main thread often and notes when the answer took long.
 struct Metronome {
-    late: Arc<Mutex<Vec<(Instant, Duration)>>>,
-    task: tokio::task::JoinHandle<()>,
+    late: Notes,
+    main_thread: Notes,
+    tasks: [tokio::task::JoinHandle<()>; 2],
 }
 
 impl Metronome {
-    fn start() -> Metronome {
-        let late: Arc<Mutex<Vec<(Instant, Duration)>>> = Arc::default();
+    fn start(admin: SocketAddr) -> Metronome {
+        let (late, main_thread) = (Notes::default(), Notes::default());
+        let note = |notes: &Notes, at: Instant, most: u64| {
+            let by = at.elapsed();
+            if by > Duration::from_millis(most) {
+                notes.lock().expect("nobody panics in here").push((at, by));
+            }
+        };
         let notes = Arc::clone(&late);
-        let task = tokio::spawn(async move {
+        let beat = async move {
             loop {
                 let due = Instant::now() + Duration::from_millis(4);
                 tokio::time::sleep_until(due.into()).await;
-                let by = due.elapsed();
-                if by > Duration::from_millis(10) {
-                    notes.lock().expect("nobody panics in here").push((due, by));
-                }
+                note(&notes, due, 10);
             }
-        });
-        Metronome { late, task }
-    }
-
-    fn hiccups(&self) -> Vec<(Instant, Duration)> {
-        self.late.lock().expect("nobody panics in here").clone()
+        };
+        let notes = Arc::clone(&main_thread);
+        let knock = async move {
+            let client = Client::new(admin);
+            loop {
+                let asked = Instant::now();
+                let _ = client.get("admin", "/ready", "").await;
+                note(&notes, asked, 5);
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        Metronome { late, main_thread, tasks: [tokio::spawn(beat), tokio::spawn(knock)] }
     }
 }
 
 impl Drop for Metronome {
     fn drop(&mut self) {
-        self.task.abort();
+        for task in &self.tasks {
+            task.abort();
+        }
     }
 }

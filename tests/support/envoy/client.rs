@@ -1,6 +1,6 @@
 //! A client that keeps its connections.
 //!
-//! *Knows* GET and answers with a length. *Does not know* what they mean.
+//! *Knows* GET, and answers with a length or in chunks. *Does not know* what they mean.
 
 use super::upstreams::read_head;
 use std::io;
@@ -48,7 +48,12 @@ impl Client {
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(gone)?;
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
         let length: usize = length.and_then(|length| length.trim().parse().ok()).unwrap_or(0);
-        while buffer.len() < end + length {
+        let chunked = head.contains("\r\ntransfer-encoding: chunked");
+        let whole = |buffer: &[u8]| match chunked {
+            true => buffer[end..].ends_with(b"0\r\n\r\n"),
+            false => buffer.len() >= end + length,
+        };
+        while !whole(&buffer) {
             if stream.read_buf(&mut buffer).await? == 0 {
                 return Err(gone());
             }

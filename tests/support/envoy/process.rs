@@ -52,7 +52,8 @@ impl Setup {
 pub struct Envoy {
     child: Child,
     dir: PathBuf,
-    admin: SocketAddr,
+    /// Its own page, which its main thread serves.
+    pub admin: SocketAddr,
     /// Where requests go.
     pub listener: SocketAddr,
     /// When its listener was seen to work.
