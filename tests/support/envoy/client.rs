@@ -49,9 +49,8 @@ impl Client {
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
         let length: usize = length.and_then(|length| length.trim().parse().ok()).unwrap_or(0);
         let chunked = head.contains("\r\ntransfer-encoding: chunked");
-        let whole = |buffer: &[u8]| match chunked {
-            true => buffer[end..].ends_with(b"0\r\n\r\n"),
-            false => buffer.len() >= end + length,
+        let whole = |buffer: &[u8]| {
+            if chunked { buffer[end..].ends_with(b"0\r\n\r\n") } else { buffer.len() >= end + length }
         };
         while !whole(&buffer) {
             if stream.read_buf(&mut buffer).await? == 0 {
