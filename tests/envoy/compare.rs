@@ -45,6 +45,9 @@ pub fn judge(case: &Case, observed: &Observed) -> Verdict {
         if best.as_ref().is_none_or(|best| rank(&it) > rank(best)) {
             best = Some(it);
         }
+        if best.as_ref().is_some_and(|best| best.differences.is_empty() && best.outcomes.uncertain.is_none()) {
+            break;
+        }
     }
     let best = best.expect("there is at least one start");
     if best.differences.is_empty() {
@@ -54,6 +57,12 @@ pub fn judge(case: &Case, observed: &Observed) -> Verdict {
     }
     Verdict::Different { text: report(case, observed, &best), disturbed: disturbance(case, observed, &best.outcomes) }
 }
+
+/// Envoy takes no more turns by weight before the first.
+const MOST_TURNS: u64 = 429_496_729;
+
+/// How many starts of each kind are tried beyond the nearest, where weights differ.
+const FAR_STARTS: u64 = 24;
 
 /// All starts that agree with the first pick, by what they leave when divided by any number of turns.
 fn starts(case: &Case, observed: &Observed) -> Vec<u64> {
@@ -68,7 +77,14 @@ fn starts(case: &Case, observed: &Observed) -> Vec<u64> {
     // Known if the first attempt of all is one that a host saw.
     let first = observed.played.requests.values().next();
     let first = first.filter(|seen| seen.hosts.len() as u32 == seen.attempts).and_then(|seen| seen.hosts.first());
-    (0..all).filter(|start| !even || first.is_none_or(|&first| start % n == first as u64)).collect()
+    let near = (0..all).filter(|start| !even || first.is_none_or(|&first| start % n == first as u64));
+    if even {
+        return near.collect();
+    }
+    // Turns by weight begin after as many turns as the start says. They are counted in doubles, and
+    // how far they have come decides how equals are rounded: starts far away are others.
+    let far = (1..=FAR_STARTS).map(|i| MOST_TURNS / (FAR_STARTS + 1) * i / all * all);
+    near.chain(far.flat_map(|base| (0..all).map(move |start| base + start))).collect()
 }
 
 fn gcd(a: u64, b: u64) -> u64 {
