@@ -17,6 +17,12 @@ use scsim::policy::Step;
 use scsim::policy::Try;
 use scsim::policy::Upkeep;
 use scsim::policy::Verdict;
+use scsim::policy::config::OutlierDetection;
+use scsim::policy::config::Panic;
+use scsim::policy::config::RetryBudget;
+use scsim::policy::config::RetryOn;
+use scsim::policy::config::RetryPolicy;
+use scsim::units::Ratio;
 use scsim::units::Span;
 use scsim::units::Time;
 use std::sync::Arc;
@@ -171,4 +177,72 @@ fn a_request_time_out_charges_the_endpoint_and_is_final() {
     assert_eq!((verdict.status, verdict.attempts), (504, 1));
     assert!(verdict.timed_out());
     assert_eq!((bench.router.active(), bench.router.connections()), (0, 0), "an HTTP/1 connection is lost with it");
+}
+
+/// Retries that a budget of 20 %, one at the least, allows when twenty requests fail together.
+fn allowed_of_twenty(body_follows: bool) -> usize {
+    let mut config = PolicyConfig::envoy_default();
+    config.circuit_breakers.retry_budget =
+        Some(RetryBudget { budget_percent: Ratio::from_percent(20), min_retry_concurrency: 1 });
+    config.retry_policy = Some(RetryPolicy { retry_on: RetryOn::FIVE_XX, ..RetryPolicy::envoy_default() });
+    let mut bench = Bench::new(config);
+    bench.list(&[7], None);
+    let mut open: Vec<(Flight, Try)> = Vec::new();
+    for request in 0..20 {
+        let (flight, step) = bench.begin(request);
+        open.push((flight, tried(step)));
+    }
+    let failure = Outcome::Answered(Answer::of(503).with_body(body_follows));
+    for (flight, attempt) in &mut open {
+        bench.tell(|router, cx| router.report(cx, flight, attempt.attempt, failure));
+    }
+    bench.facts.iter().filter(|(_, fact)| matches!(fact, Fact::Retrying { .. })).count()
+}
+
+#[test]
+fn a_stream_reset_for_a_retry_counts_in_the_budget_until_the_instant_is_over() {
+    // Both figures are Envoy's, for failures that it finds in one turn of its event loop.
+    assert_eq!(allowed_of_twenty(false), 3);
+    assert_eq!(allowed_of_twenty(true), 4);
+}
+
+#[test]
+fn of_two_returns_in_one_sweep_the_second_is_seen_a_window_later() {
+    let mut config = PolicyConfig::envoy_default();
+    config.panic = Panic::Never;
+    config.update_merge_window = Span::from_millis(400);
+    config.outlier_detection = Some(OutlierDetection {
+        consecutive_5xx: 1,
+        interval: Span::from_secs(1),
+        base_ejection_time: Span::from_millis(2500),
+        max_ejection_percent: 100,
+        ..OutlierDetection::envoy_default()
+    });
+    let mut bench = Bench::new(config);
+    bench.list(&[1, 2], None);
+    let pass = |bench: &mut Bench, ms| {
+        let until = Time::ZERO + Span::from_millis(ms);
+        while bench.router.upkeep_due() <= until {
+            bench.now = bench.router.upkeep_due();
+            bench.settle();
+        }
+        bench.now = until;
+    };
+    pass(&mut bench, 1500);
+    for request in 0..2 {
+        bench.ask(request, 500);
+    }
+    let seen = |bench: &Bench| {
+        [1, 2].map(|key| bench.router.standing_of(MemberKey(key)).is_some_and(|standing| standing.seen_healthy))
+    };
+    for (ms, expected) in [
+        (1950, [false, false]),
+        (3999, [false, false]),
+        (4000, [true, false]),
+        (4399, [true, false]),
+        (4400, [true; 2]),
+    ] {
+        pass(&mut bench, ms);
+        assert_eq!(seen(&bench), expected, "at {ms} ms");
+    }
 }

@@ -205,6 +205,8 @@ struct Harness {
     more: bool,
     oracle: Option<Oracle>,
     checked: usize,
+    /// Streams reset for a retry at that instant, to whose end they count in the budget.
+    reset: (Time, u32),
 }
 
 impl Harness {
@@ -235,6 +237,7 @@ impl Harness {
             more: false,
             oracle,
             checked: 0,
+            reset: (Time::ZERO, 0),
         }
     }
 
@@ -296,7 +299,8 @@ impl Harness {
                 Fact::Undegraded { endpoint } => assert!(self.degraded.remove(&endpoint), "{endpoint:?} was not"),
                 Fact::Unejected { endpoint } => assert!(self.ejected.remove(&endpoint), "{endpoint:?} was in"),
                 Fact::Retrying { .. } => {
-                    let under_way = u64::from(before.0) + u64::from(before.1);
+                    let reset = if self.reset.0 == at { self.reset.1 } else { 0 };
+                    let under_way = u64::from(before.0) + u64::from(before.1) + u64::from(reset);
                     let allowed = match self.config.circuit_breakers.retry_budget {
                         None => self.config.circuit_breakers.max_retries,
                         Some(budget) => {
@@ -441,7 +445,14 @@ impl Harness {
         // The books first: the router may close the connection in this very call.
         self.release(&state);
         state.doing = Doing::Waiting { until: self.now };
+        let facts = self.facts.len();
         self.call(|router, cx| router.report(cx, &mut state.flight, attempt.attempt, outcome));
+        let retried = self.facts[facts..].iter().any(|(_, fact)| matches!(fact, Fact::Retrying { .. }));
+        let body = matches!(outcome, Outcome::Answered(answer) if answer.body_follows);
+        if retried && body && self.config.pool.protocol == PoolProtocol::Http1 {
+            let before = if self.reset.0 == self.now { self.reset.1 } else { 0 };
+            self.reset = (self.now, before + 1);
+        }
         self.flights.insert(request, state);
         self.step(request);
         self.step_woken();

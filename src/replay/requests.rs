@@ -11,6 +11,7 @@ use super::expectation;
 use super::not_replayable;
 use super::only;
 use super::yaml::Node;
+use crate::policy::Answer;
 use crate::policy::Fact;
 use crate::policy::Flag;
 use crate::policy::Flight;
@@ -347,6 +348,7 @@ pub fn breaker(vector: &Node) -> Compared {
     let many = vector.get("concurrent").ok_or_else(|| vector.wrong("it needs `concurrent`"))?.whole()?;
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["retried", "overflow", "flags_overflow"])?;
+    let has_bodies = config.circuit_breakers.retry_budget.is_some();
     // The longest back-off, so that no retry has begun when the next request fails.
     let mut bench = Bench::new(config, 1, 24);
     let mut open = Vec::new();
@@ -355,9 +357,11 @@ pub fn breaker(vector: &Node) -> Compared {
             open.push((flight, attempt));
         }
     }
+    // What a budget allows depends on whether answers have bodies; where it was observed, they had.
+    let failure = Outcome::Answered(Answer::of(503).with_body(has_bodies));
     let (mut retried, mut overflow, mut flags) = (0, 0, true);
     for (flight, attempt) in &mut open {
-        match bench.report(flight, *attempt, answered(503)) {
+        match bench.report(flight, *attempt, failure) {
             Step::Done(verdict) => {
                 overflow += 1;
                 flags &= verdict.flags.has(Flag::Uo) && verdict.status == 503;

@@ -104,6 +104,8 @@ pub struct Router {
     pool: Pool,
     /// Slots of the retry breaker in use.
     retries: u32,
+    /// Streams that were reset at this instant and still count as active.
+    lingering: (Time, u32),
     names: Names,
     upkeep: VecDeque<Upkeep>,
     probe_due: Time,
@@ -131,6 +133,7 @@ impl Router {
             outlier: config.outlier_detection.map(|knobs| Outlier::new(knobs, config.strict_envoy)),
             pool: Pool::new(&config),
             retries: 0,
+            lingering: (Time::ZERO, 0),
             names: Names { valid_until: Time::ZERO, resolving: false, failed: false, waiting: Vec::new() },
             upkeep: VecDeque::new(),
             probe_due: Time::NEVER,

@@ -188,8 +188,18 @@ impl Router {
             Outcome::Answered(answer) => !(h1 && retried && answer.body_follows),
             Outcome::Failed(_) => !h1,
         };
+        if h1 && retried && !keep && matches!(outcome, Outcome::Answered(_)) {
+            self.linger(cx.now);
+        }
         self.pool.release(conn, keep, cx.now, &mut self.members, &mut self.upkeep);
         self.pool.release_if_gone(endpoint.slot, &mut self.members);
+    }
+
+    /// A stream that was reset for a retry counts as active until Envoy's event loop has come round
+    /// (measured, `docs/envoy-differences.md`): to the end of the instant here.
+    fn linger(&mut self, now: Time) {
+        let before = if self.lingering.0 == now { self.lingering.1 } else { 0 };
+        self.lingering = (now, before + 1);
     }
 
     /// Charges the endpoint and decides: retry, or the end. True if a retry was decided. The
@@ -224,7 +234,7 @@ impl Router {
             } else {
                 // The budget of retries is spent even when the breaker then says no.
                 flight.retries_left -= 1;
-                if self.retries < self.retries_max() {
+                if self.retries < self.retries_max(cx.now) {
                     self.retries += 1;
                     flight.holds_retry = true;
                     flight.tried.push(endpoint);
@@ -262,11 +272,12 @@ impl Router {
         self.balancer.refresh(cx, &self.members);
     }
 
-    pub(super) fn retries_max(&self) -> u32 {
+    pub(super) fn retries_max(&self, now: Time) -> u32 {
         match self.config.circuit_breakers.retry_budget {
             None => self.config.circuit_breakers.max_retries,
             Some(budget) => {
-                let under_way = u64::from(self.pool.active) + u64::from(self.pool.pending);
+                let lingering = if self.lingering.0 == now { self.lingering.1 } else { 0 };
+                let under_way = u64::from(self.pool.active) + u64::from(self.pool.pending) + u64::from(lingering);
                 let share = under_way * u64::from(budget.budget_percent.as_ppm()) / 1_000_000;
                 budget.min_retry_concurrency.max(share.min(u64::from(u32::MAX)) as u32)
             }

@@ -1,0 +1,468 @@
+//! A case on scsim's router, in simulated time.
+//!
+//! *Knows* the contract of the policy and how hosts act. *Does not know* what Envoy did, except the
+//! random start that it is told.
+
+use super::case::Case;
+use super::case::Event;
+use super::case::Family;
+use super::case::GAP;
+use super::case::Name;
+use super::case::Played;
+use super::case::Seen;
+use super::envoy::upstreams::Act;
+use super::hash::xxh64;
+use scsim::policy::Answer;
+use scsim::policy::Ask;
+use scsim::policy::ConnKey;
+use scsim::policy::Cx;
+use scsim::policy::EndpointId;
+use scsim::policy::Entropy;
+use scsim::policy::Fact;
+use scsim::policy::Flag;
+use scsim::policy::Flight;
+use scsim::policy::Member;
+use scsim::policy::MemberKey;
+use scsim::policy::Outcome;
+use scsim::policy::RequestKey;
+use scsim::policy::Router;
+use scsim::policy::Step;
+use scsim::policy::Trouble;
+use scsim::policy::Try;
+use scsim::policy::Upkeep;
+use scsim::policy::Verdict;
+use scsim::policy::config::RetryPolicy;
+use scsim::policy::fact::Denial;
+use scsim::policy::fact::Detector;
+use scsim::policy::fact::Limit;
+use scsim::policy::fact::NotEjected;
+use scsim::units::Span;
+use scsim::units::Time;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::collections::BinaryHeap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// An act takes this long where it says nothing else; the network is in it.
+const PROMPT: Span = Span::from_millis(1);
+
+/// What a play led to, and how far it can be held against Envoy.
+pub struct Outcomes {
+    pub played: Played,
+    /// From here on Envoy may differ for a reason that is none of the module's, and which.
+    pub uncertain: Option<(Time, &'static str)>,
+    /// When each request began and ended, in the case's time.
+    pub times: BTreeMap<Name, (Time, Time)>,
+}
+
+/// The router's words: its start first, then one that lies in the middle of every back-off.
+struct Words {
+    start: Option<u64>,
+}
+
+impl Entropy for Words {
+    fn next_u64(&mut self) -> u64 {
+        self.start.take().unwrap_or(10_000)
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Due {
+    /// The request of that name begins.
+    Begin(Name),
+    /// The attempt of that flight ends as its host acts, or as time is up.
+    End(usize, u8),
+    /// The flight asked to be stepped.
+    Step(usize),
+}
+
+struct Running {
+    flight: Flight,
+    name: Name,
+    attempt: Option<(Try, Outcome)>,
+    hosts: Vec<usize>,
+    began: Time,
+    /// A breaker was full when it wanted a connection.
+    turned_away: bool,
+    done: bool,
+}
+
+/// What is known of an endpoint's multiplier, to tell where one microsecond decides in Envoy.
+#[derive(Clone, Copy, Default)]
+struct Return {
+    at: Time,
+    multiplier: u32,
+}
+
+struct Play<'a> {
+    case: &'a Case,
+    router: Router,
+    now: Time,
+    words: Words,
+    facts: Vec<(Time, Fact)>,
+    read: usize,
+    queue: BinaryHeap<Reverse<(Time, u64, Due)>>,
+    order: u64,
+    running: Vec<Running>,
+    hits: BTreeMap<(usize, usize), usize>,
+    conns: BTreeMap<ConnKey, usize>,
+    ids: BTreeMap<EndpointId, usize>,
+    returns: Vec<Option<Return>>,
+    out: Outcomes,
+}
+
+/// Plays the case with that random start.
+pub fn play(case: &Case, start: u64, addresses: &[SocketAddr]) -> Outcomes {
+    let mut play = Play {
+        case,
+        router: Router::new(Arc::new(case.config.clone())),
+        now: Time::ZERO,
+        words: Words { start: Some(start) },
+        facts: Vec::new(),
+        read: 0,
+        queue: BinaryHeap::new(),
+        order: 0,
+        running: Vec::new(),
+        hits: BTreeMap::new(),
+        conns: BTreeMap::new(),
+        ids: BTreeMap::new(),
+        returns: vec![None; case.hosts.len()],
+        out: Outcomes {
+            played: Played { refusals: vec![0; case.hosts.len()], ..Played::default() },
+            uncertain: None,
+            times: BTreeMap::new(),
+        },
+    };
+    play.begin(addresses);
+    play.run();
+    play.out.played.counts.entry("upstream_rq_retry").or_default();
+    play.out
+}
+
+impl Play<'_> {
+    fn begin(&mut self, addresses: &[SocketAddr]) {
+        let list: Vec<Member> = (0..self.case.hosts.len())
+            .map(|i| {
+                let (weight, address) = (self.case.hosts[i].weight, addresses[i]);
+                Member { weight, address, ..Member::of(MemberKey(i as u64)) }
+            })
+            .collect();
+        self.tell(|router, cx| router.on_members(cx, &list, None));
+        self.ids = self.router.endpoints().map(|(id, key)| (id, key.0 as usize)).collect();
+        // Words that nobody asked for in the beginning are not a start.
+        self.words.start = None;
+        for (i, burst) in self.case.bursts.iter().enumerate() {
+            let first = Time::ZERO + burst.at;
+            match burst.apart {
+                None => self.schedule(first, Due::Begin(Name { burst: i, nth: 0 })),
+                Some(apart) => {
+                    for nth in 0..burst.requests {
+                        self.schedule(first + apart.times(nth as u64), Due::Begin(Name { burst: i, nth }));
+                    }
+                }
+            }
+        }
+    }
+
+    fn schedule(&mut self, at: Time, due: Due) {
+        self.order += 1;
+        self.queue.push(Reverse((at, self.order, due)));
+    }
+
+    fn tell<R>(&mut self, what: impl FnOnce(&mut Router, &mut Cx<'_>) -> R) -> R {
+        let cx = &mut Cx { now: self.now, rng: &mut self.words, facts: &mut self.facts };
+        what(&mut self.router, cx)
+    }
+
+    fn run(&mut self) {
+        let end = Time::ZERO + self.case.bursts.last().map_or(Span::ZERO, |burst| burst.at) + Span::from_secs(4);
+        loop {
+            let next = self.queue.peek().map_or(Time::NEVER, |Reverse((at, ..))| *at);
+            let upkeep = self.router.upkeep_due();
+            if next.min(upkeep) > end {
+                return;
+            }
+            if upkeep <= next {
+                self.now = self.now.max(upkeep);
+                self.drain();
+                continue;
+            }
+            let Some(Reverse((at, _, due))) = self.queue.pop() else { return };
+            self.now = at;
+            match due {
+                Due::Begin(name) => self.begin_request(name),
+                Due::End(nth, attempt) => self.end_attempt(nth, attempt),
+                Due::Step(nth) => self.step(nth),
+            }
+            self.drain();
+        }
+    }
+
+    fn begin_request(&mut self, name: Name) {
+        let request = RequestKey(self.running.len() as u64);
+        let hashed = self.case.family == Family::Hashed;
+        let hash = hashed.then(|| xxh64(name.key().as_bytes(), 0));
+        let ask = Ask { hash, ..Ask::of(request) };
+        let flight = self.tell(|router, cx| router.begin(cx, ask));
+        let nth = self.running.len();
+        if flight.deadline() != Time::NEVER {
+            self.schedule(flight.deadline(), Due::Step(nth));
+        }
+        let began = self.now;
+        self.running.push(Running {
+            flight,
+            name,
+            attempt: None,
+            hosts: Vec::new(),
+            began,
+            turned_away: false,
+            done: false,
+        });
+        self.step(nth);
+    }
+
+    fn step(&mut self, nth: usize) {
+        if self.running[nth].done {
+            return;
+        }
+        let before = self.facts.len();
+        let cx = &mut Cx { now: self.now, rng: &mut self.words, facts: &mut self.facts };
+        let step = self.router.step(cx, &mut self.running[nth].flight);
+        self.attempts_since(nth, before);
+        match step {
+            Step::Try(attempt) => self.attempt(nth, attempt),
+            Step::Wait { until: Some(until) } if until > self.now => self.schedule(until, Due::Step(nth)),
+            Step::Wait { .. } => {}
+            Step::Resolve => unreachable!("members are pushed"),
+            Step::Done(verdict) => self.done(nth, verdict),
+        }
+        self.drain();
+    }
+
+    /// Whom the flight tried in one step.
+    fn attempts_since(&mut self, nth: usize, before: usize) {
+        for (_, fact) in &self.facts[before..] {
+            match fact {
+                Fact::Sent { endpoint, .. } => self.running[nth].hosts.push(self.ids[endpoint]),
+                Fact::Failed { endpoint, trouble: Trouble::ConnectRefused } => {
+                    self.out.played.refusals[self.ids[endpoint]] += 1;
+                }
+                Fact::LimitHit(_) => self.running[nth].turned_away = true,
+                _ => {}
+            }
+        }
+    }
+
+    /// The host of an attempt acts.
+    fn attempt(&mut self, nth: usize, attempt: Try) {
+        let host = attempt.member.0 as usize;
+        let burst = self.running[nth].name.burst;
+        let hit = self.hits.entry((burst, host)).or_default();
+        let act = self.case.act(burst, host, *hit).clone();
+        *hit += 1;
+        let (after, outcome) = self.outcome(&act);
+        let mut at = attempt.give_up_at;
+        let mut ending = Outcome::Failed(Trouble::Timeout);
+        if let Some(after) = after
+            && self.now + after < at
+        {
+            (at, ending) = (self.now + after, outcome);
+        }
+        self.running[nth].attempt = Some((attempt, ending));
+        self.schedule(at, Due::End(nth, attempt.attempt.0));
+    }
+
+    fn outcome(&self, act: &Act) -> (Option<Span>, Outcome) {
+        match act {
+            Act::Answer(answer) => {
+                let after = Span::from_nanos(answer.after.as_nanos() as u64) + PROMPT;
+                let retry = self.case.config.retry_policy.as_ref();
+                (Some(after), Outcome::Answered(marks(answer, retry)))
+            }
+            Act::Reset(after) => {
+                let after = Span::from_nanos(after.as_nanos() as u64) + PROMPT;
+                (Some(after), Outcome::Failed(Trouble::Reset { sent: true }))
+            }
+            Act::Close => (Some(PROMPT), Outcome::Failed(Trouble::Reset { sent: true })),
+            Act::Hang => (None, Outcome::Failed(Trouble::Timeout)),
+        }
+    }
+
+    fn end_attempt(&mut self, nth: usize, number: u8) {
+        let running = &mut self.running[nth];
+        let Some((attempt, outcome)) = running.attempt.take_if(|(attempt, _)| attempt.attempt.0 == number) else {
+            return;
+        };
+        let cx = &mut Cx { now: self.now, rng: &mut self.words, facts: &mut self.facts };
+        self.router.report(cx, &mut running.flight, attempt.attempt, outcome);
+        self.drain();
+        self.step(nth);
+    }
+
+    fn done(&mut self, nth: usize, verdict: Verdict) {
+        let running = &mut self.running[nth];
+        running.done = true;
+        let mut flags: Vec<String> =
+            Flag::ALL.iter().filter(|flag| verdict.flags.has(**flag)).map(|flag| flag.name().to_owned()).collect();
+        flags.sort();
+        // Envoy counts an attempt that found no endpoint or no connection; the router does not.
+        let futile = running.turned_away || verdict.flags.has(Flag::Uh);
+        let attempts = u32::from(verdict.attempts) + u32::from(futile);
+        let seen = Seen { status: verdict.status, flags, attempts, hosts: running.hosts.clone() };
+        let (name, began) = (running.name, running.began);
+        self.out.played.requests.insert(name, seen);
+        self.out.times.insert(name, (began, self.now));
+        *self.out.played.counts.entry("upstream_rq_retry").or_default() += u64::from(attempts.saturating_sub(1));
+        let burst = &self.case.bursts[name.burst];
+        if burst.apart.is_none() && name.nth + 1 < burst.requests {
+            self.schedule(self.now + GAP, Due::Begin(Name { nth: name.nth + 1, ..name }));
+        }
+    }
+
+    /// Does what the router wants done, and reads what it observed.
+    fn drain(&mut self) {
+        while let Some(upkeep) = self.tell(Router::poll_upkeep) {
+            match upkeep {
+                Upkeep::Connect { conn, member, .. } => {
+                    let host = member.0 as usize;
+                    self.conns.insert(conn, host);
+                    if self.case.hosts[host].refuses {
+                        self.tell(|router, cx| router.on_connect_failed(cx, conn, Trouble::ConnectRefused));
+                    } else {
+                        self.tell(|router, cx| router.on_connected(cx, conn));
+                    }
+                }
+                Upkeep::Wake { request } => self.step(request.0 as usize),
+                Upkeep::Close { .. } => {}
+                Upkeep::Probe { .. } => unreachable!("there are no probes"),
+            }
+        }
+        self.read_facts();
+    }
+
+    fn read_facts(&mut self) {
+        while let Some(&(at, fact)) = self.facts.get(self.read) {
+            self.read += 1;
+            match fact {
+                Fact::Ejected { endpoint, detector, until } => {
+                    self.event(at, endpoint, kind(detector), true);
+                    self.count("outlier_detection.ejections_enforced_total");
+                    self.was_ejected(at, self.ids[&endpoint], until, detector);
+                }
+                Fact::NotEjected { endpoint, detector, because: NotEjected::NotEnforced } => {
+                    self.event(at, endpoint, kind(detector), false);
+                }
+                Fact::NotEjected { detector, because: NotEjected::Overflow, .. } => {
+                    self.count("outlier_detection.ejections_overflow");
+                    if !consecutive(detector) && self.others_found(at) {
+                        self.doubt(at, "a sweep found more than may go, and Envoy's order is that of a hash map");
+                    }
+                }
+                Fact::Unejected { endpoint } => {
+                    let host = self.ids[&endpoint];
+                    let stretch = self.case.stretch(at.since(Time::ZERO));
+                    let event = Event { stretch, host, ejected: false, kind: String::new(), enforced: false };
+                    self.out.played.events.push(event);
+                    self.has_returned(at, host);
+                }
+                Fact::RetryDenied(Denial::Overflow) => self.count("upstream_rq_retry_overflow"),
+                Fact::RetryDenied(Denial::LimitExceeded) => self.count("upstream_rq_retry_limit_exceeded"),
+                Fact::LimitHit(Limit::Pending) => self.count("upstream_rq_pending_overflow"),
+                Fact::LimitHit(Limit::Requests) => self.count("upstream_rq_active_overflow"),
+                _ => {}
+            }
+        }
+    }
+
+    fn count(&mut self, name: &'static str) {
+        *self.out.played.counts.entry(name).or_default() += 1;
+    }
+
+    fn event(&mut self, at: Time, endpoint: EndpointId, kind: &str, enforced: bool) {
+        let stretch = self.case.stretch(at.since(Time::ZERO));
+        let (host, kind) = (self.ids[&endpoint], kind.to_owned());
+        self.out.played.events.push(Event { stretch, host, ejected: true, kind, enforced });
+    }
+
+    // ---- where Envoy itself is uncertain ----------------------------------------------------
+
+    fn doubt(&mut self, at: Time, why: &'static str) {
+        if self.out.uncertain.is_none_or(|(known, _)| at < known) {
+            self.out.uncertain = Some((at, why));
+        }
+    }
+
+    /// True if the sweep at that instant found somebody else by rates.
+    fn others_found(&self, at: Time) -> bool {
+        let found = self.facts.iter().rev().take_while(|(then, _)| *then == at);
+        let by_rates = found.filter(|(_, fact)| match fact {
+            Fact::Ejected { detector, .. } | Fact::NotEjected { detector, .. } => !consecutive(*detector),
+            _ => false,
+        });
+        by_rates.count() > 1
+    }
+
+    /// Exactly one interval after a return Envoy's sweep sees that interval as over or not,
+    /// by a microsecond (envoy.md 1.5). If it does not, the multiplier is larger by one.
+    fn was_ejected(&mut self, at: Time, host: usize, until: Time, detector: Detector) {
+        let Some(back) = self.returns[host] else { return };
+        let interval = self.case.interval.as_nanos();
+        let sweeps = (at.as_nanos() / interval - back.at.as_nanos() / interval) as u32;
+        // A sweep that ejects has not come to the multipliers yet.
+        let sweeps = if consecutive(detector) { sweeps } else { sweeps.saturating_sub(1) };
+        let here = back.multiplier.saturating_sub(sweeps);
+        let there = if sweeps == 0 { back.multiplier } else { back.multiplier.saturating_sub(sweeps - 1) };
+        if here != there {
+            self.doubt(until, "the sweep one interval after a return shortens the next ejection or not");
+        }
+    }
+
+    fn has_returned(&mut self, at: Time, host: usize) {
+        let multiplier = self.router.standing_of(MemberKey(host as u64)).map_or(0, |standing| standing.multiplier);
+        let together = self.returns.iter().flatten().any(|back| back.at == at);
+        self.returns[host] = Some(Return { at, multiplier });
+        if together && !self.case.config.update_merge_window.is_zero() {
+            self.doubt(at, "several return together, and Envoy shows the first in the order of a hash map");
+        }
+    }
+}
+
+fn marks(answer: &super::envoy::upstreams::Answer, retry: Option<&RetryPolicy>) -> Answer {
+    let has = |name: &str| answer.headers.iter().any(|line| line.split(':').next() == Some(name));
+    let value = |name: &str| answer.headers.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    Answer {
+        grpc_status: value("grpc-status").and_then(|code| code.parse().ok()),
+        ratelimited: has("x-envoy-ratelimited"),
+        degraded: has("x-envoy-degraded"),
+        retriable_header: retry.is_some_and(|retry| {
+            retry.retriable_headers.iter().any(|header| match &header.exact {
+                None => has(&header.name),
+                Some(exact) => value(&header.name) == Some(exact),
+            })
+        }),
+        ..Answer::of(answer.status).with_body(answer.body)
+    }
+}
+
+fn consecutive(detector: Detector) -> bool {
+    matches!(
+        detector,
+        Detector::Consecutive5xx | Detector::ConsecutiveGatewayFailure | Detector::ConsecutiveLocalOriginFailure
+    )
+}
+
+/// A detector in the words of Envoy's event log.
+fn kind(detector: Detector) -> &'static str {
+    match detector {
+        Detector::Consecutive5xx => "CONSECUTIVE_5XX",
+        Detector::ConsecutiveGatewayFailure => "CONSECUTIVE_GATEWAY_FAILURE",
+        Detector::ConsecutiveLocalOriginFailure => "CONSECUTIVE_LOCAL_ORIGIN_FAILURE",
+        Detector::SuccessRate => "SUCCESS_RATE",
+        Detector::FailurePercentage => "FAILURE_PERCENTAGE",
+        Detector::LocalOriginSuccessRate => "SUCCESS_RATE_LOCAL_ORIGIN",
+        Detector::LocalOriginFailurePercentage => "FAILURE_PERCENTAGE_LOCAL_ORIGIN",
+        Detector::Degraded => "DEGRADED",
+        Detector::FailuresInWindow => "none of Envoy's",
+    }
+}
