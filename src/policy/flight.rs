@@ -256,7 +256,7 @@ impl Flight {
         Some(slow.remove(at))
     }
     /// True if an answer may still come, from a slow attempt or from a retry on its way.
-    pub(super) fn awaits_more(&self) -> bool {
+    pub(super) fn expects_more(&self) -> bool {
         !self.slow().is_empty() || !matches!(self.state, State::Late | State::Done(_))
     }
 }

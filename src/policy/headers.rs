@@ -62,10 +62,7 @@ pub const EXPECTED_TIMEOUT: &str = "x-envoy-expected-rq-timeout-ms";
 
 /// Reads a request's headers; `None` if the caller is not internal or asks for nothing, and then
 /// nothing is allocated.
-pub fn overrides<'a>(
-    headers: impl IntoIterator<Item = (&'a str, &'a str)>,
-    internal: bool,
-) -> Option<Box<Overrides>> {
+pub fn overrides<'a>(headers: impl IntoIterator<Item = (&'a str, &'a str)>, internal: bool) -> Option<Box<Overrides>> {
     if !internal {
         return None;
     }

@@ -46,11 +46,7 @@ pub(super) fn retriable(rules: &Rules<'_>, outcome: Outcome) -> bool {
         Outcome::Failed(Trouble::RefusedStream) => on.any(any_reset.with(RetryOn::REFUSED_STREAM)),
         // A time-out of one attempt is a local reset.
         Outcome::Failed(
-            Trouble::StreamReset
-            | Trouble::Protocol
-            | Trouble::Timeout
-            | Trouble::IdleTimeout
-            | Trouble::MaxDuration,
+            Trouble::StreamReset | Trouble::Protocol | Trouble::Timeout | Trouble::IdleTimeout | Trouble::MaxDuration,
         ) => on.any(any_reset),
     }
 }
@@ -246,7 +242,9 @@ mod tests {
     fn detectors_see_grpc_as_http_and_nothing_of_a_stream_that_stood_too_long() {
         let told = |outcome| format!("{:?}", reported(outcome, None));
         let grpc = |status| Outcome::Answered(Answer { grpc_status: Some(status), ..Answer::of(200) });
-        for (status, http) in [(0, 200), (1, 499), (2, 500), (4, 504), (5, 404), (8, 429), (14, 503), (16, 401), (255, 500)] {
+        for (status, http) in
+            [(0, 200), (1, 499), (2, 500), (4, 504), (5, 404), (8, 429), (14, 503), (16, 401), (255, 500)]
+        {
             assert_eq!(told(grpc(status)), format!("Some(Status({http}))"));
         }
         assert_eq!(told(Outcome::Failed(Trouble::MaxDuration)), "None");

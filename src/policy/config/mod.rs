@@ -214,6 +214,13 @@ impl Replies {
         overflow: 503,
     };
     /// An application's own client: there is no HTTP answer.
-    pub const NONE: Replies =
-        Replies { connect_failed: 0, connect_timeout: 0, reset: 0, protocol: 0, timeout: 0, no_endpoint: 0, overflow: 0 };
+    pub const NONE: Replies = Replies {
+        connect_failed: 0,
+        connect_timeout: 0,
+        reset: 0,
+        protocol: 0,
+        timeout: 0,
+        no_endpoint: 0,
+        overflow: 0,
+    };
 }

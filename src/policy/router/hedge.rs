@@ -36,13 +36,7 @@ impl Router {
 
     /// A report about an attempt that is not the newest.
     #[cold]
-    pub(super) fn report_beside(
-        &mut self,
-        cx: &mut Cx<'_>,
-        flight: &mut Flight,
-        attempt: AttemptNo,
-        outcome: Outcome,
-    ) {
+    pub(super) fn report_beside(&mut self, cx: &mut Cx<'_>, flight: &mut Flight, attempt: AttemptNo, outcome: Outcome) {
         // It has been charged with its time-out; another one says nothing.
         let timeout = matches!(outcome, Outcome::Failed(trouble) if trouble.is_timeout());
         let slow = if timeout { None } else { flight.take_slow(attempt) };
@@ -98,7 +92,7 @@ impl Router {
             self.leave_lookup(flight);
         }
         flight.state = State::Late;
-        if !flight.awaits_more() {
+        if !flight.expects_more() {
             let _ = self.finish(cx, flight, INSUFFICIENT_STORAGE, Flags::NONE);
         }
     }

@@ -16,8 +16,10 @@ use super::Flight;
 use super::Limit;
 use super::Outcome;
 use super::Reported;
+use super::RetryOn;
 use super::RetryPolicy;
 use super::Router;
+use super::Rules;
 use super::Slow;
 use super::Span;
 use super::State;
@@ -26,8 +28,6 @@ use super::TicketState;
 use super::Time;
 use super::TimeLimit;
 use super::Tried;
-use super::RetryOn;
-use super::Rules;
 use super::Trouble;
 use super::Try;
 use super::Verdict;
@@ -291,7 +291,8 @@ impl Router {
         endpoint: EndpointId,
         outcome: Outcome,
     ) -> bool {
-        let out_of_time = matches!(outcome, Outcome::Failed(trouble) if trouble.is_timeout()) && cx.now >= flight.deadline;
+        let out_of_time =
+            matches!(outcome, Outcome::Failed(trouble) if trouble.is_timeout()) && cx.now >= flight.deadline;
         match outcome {
             Outcome::Answered(answer) => cx.emit(Fact::Answered { endpoint, status: answer.status }),
             Outcome::Failed(trouble) => {
@@ -395,7 +396,7 @@ impl Router {
             Decision::No => (matches!(outcome, Outcome::Failed(_)), Flags::NONE),
             Decision::Denied(flags) => (true, flags),
         };
-        if lost && !out_of_time && flight.awaits_more() {
+        if lost && !out_of_time && flight.expects_more() {
             let hedge = flight.hedge.get_or_insert_default();
             hedge.flags = hedge.flags.and(denied);
             return false;
@@ -470,7 +471,7 @@ impl Router {
         flight.attempts -= 1;
         flight.state = State::Late;
         cx.emit(Fact::LimitHit(limit));
-        if flight.awaits_more() {
+        if flight.expects_more() {
             self.return_retry(flight);
             return Router::wait(flight);
         }
