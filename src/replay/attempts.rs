@@ -185,7 +185,7 @@ fn begin_with(bench: &mut Bench, headers: &[(String, String)], internal: bool) -
 pub fn headers(vector: &Node) -> Compared {
     only(vector.get("config"), "config", &[])?;
     let expect = expectation(vector)?;
-    only(Some(expect), "expect", &["external_attempts", "internal_attempts", "internal_timeout_ms", "code"])?;
+    only(Some(expect), "expect", &["external_attempts", "internal_attempts", "internal_timeout_ms", "code", "flags"])?;
     let mut sent: Vec<(String, String)> = Vec::new();
     match vector.get("headers") {
         Some(listed) => {

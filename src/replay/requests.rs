@@ -386,8 +386,10 @@ pub fn breaker(vector: &Node) -> Compared {
     let many = vector.get("concurrent").ok_or_else(|| vector.wrong("it needs `concurrent`"))?.whole()?;
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["retried", "overflow", "flags_overflow"])?;
-    // The longest back-off, so that no retry has begun when the next request fails.
-    let mut bench = Bench::new(config, 1, 24);
+    // Under a fixed ceiling the longest back-off, so that no retry has begun when the next request
+    // fails. Under a budget none, so that as many are under way at each decision as the vector says.
+    let word = if config.circuit_breakers.retry_budget.is_some() { 0 } else { 24 };
+    let mut bench = Bench::new(config, 1, word);
     let mut open = Vec::new();
     for _ in 0..many.min(10_000) {
         if let (flight, Step::Try(attempt)) = bench.begin() {
