@@ -376,7 +376,7 @@ impl Bare<'_> {
     }
 
     fn open(&self, n: u64, attempt: AttemptNo) -> bool {
-        self.flights.get(&n).is_some_and(|(flight, _)| flight.open_attempt() == Some(attempt))
+        self.flights.get(&n).is_some_and(|(flight, _)| flight.is_open(attempt))
     }
 
     fn fire(&mut self, ev: Ev) {
@@ -415,7 +415,12 @@ impl Bare<'_> {
             }
             Ev::Ends(n, attempt, outcome) => self.report(n, attempt, outcome),
             Ev::Wake(n) => match self.flights[&n].0.open_attempt() {
-                Some(attempt) => self.report(n, attempt, Outcome::Failed(Trouble::Timeout)),
+                Some(attempt) => {
+                    let silent = self.script.config.timeouts.per_try_idle < self.script.config.timeouts.per_try;
+                    let early = self.now < self.flights[&n].0.deadline();
+                    let trouble = if silent && early { Trouble::IdleTimeout } else { Trouble::Timeout };
+                    self.report(n, attempt, Outcome::Failed(trouble));
+                }
                 None => self.step(n),
             },
             Ev::DialArrives(conn, member, give_up_at) => {
@@ -753,6 +758,9 @@ const RETRYING: fn(&Fact) -> bool = |fact| matches!(fact, Fact::Retrying { .. })
 const DENIED: fn(&Fact) -> bool = |fact| matches!(fact, Fact::RetryDenied(_));
 const PROBED: fn(&Fact) -> bool = |fact| matches!(fact, Fact::Probed { .. });
 const MEMBERS: fn(&Fact) -> bool = |fact| matches!(fact, Fact::Members { .. });
+const SLOW: fn(&Fact) -> bool = |fact| matches!(fact, Fact::Slow { .. });
+const WITHDRAWN: fn(&Fact) -> bool = |fact| matches!(fact, Fact::Withdrawn { .. });
+const SILENT: fn(&Fact) -> bool = |fact| matches!(fact, Fact::TimedOut(fact::TimeLimit::PerTryIdle));
 const FAILED: fn(&Fact) -> bool = |fact| matches!(fact, Fact::Failed { .. });
 
 #[test]
@@ -771,6 +779,23 @@ fn service_connect_with_a_limit_per_try() {
     config.timeouts.per_try = ms(600);
     config.retry_policy.as_mut().unwrap().retry_on = RetryOn::FIVE_XX;
     check(&config, SCRIPTS, &[FINISHED, EJECTED, UNEJECTED, RETRYING, DENIED, FAILED]);
+}
+
+#[test]
+fn service_connect_with_a_limit_on_silence() {
+    let mut config = PolicyConfig::service_connect();
+    config.timeouts.per_try_idle = ms(600);
+    config.retry_policy.as_mut().unwrap().retry_on = RetryOn::FIVE_XX;
+    check(&config, SCRIPTS, &[FINISHED, EJECTED, RETRYING, DENIED, SILENT]);
+}
+
+#[test]
+fn service_connect_with_hedging() {
+    let mut config = PolicyConfig::service_connect();
+    config.hedge_on_per_try_timeout = true;
+    config.timeouts.per_try = ms(600);
+    check(&config, SCRIPTS, &[FINISHED, EJECTED, UNEJECTED, RETRYING, DENIED, SLOW, WITHDRAWN]);
+    check(&queued(config), SCRIPTS, &[FINISHED, RETRYING, LIMITED, DENIED, SLOW, WITHDRAWN]);
 }
 
 #[test]

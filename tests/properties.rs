@@ -168,6 +168,8 @@ struct InFlight {
     flight: Flight,
     doing: Doing,
     tries: u32,
+    /// Attempts that go on beside the newest.
+    slow: Vec<Try>,
     /// Members listed since the endpoint of the present attempt was chosen.
     listed_then: BTreeSet<MemberKey>,
 }
@@ -207,6 +209,10 @@ struct Harness {
     checked: usize,
     /// Streams reset for a retry at that instant, to whose end they count in the budget.
     reset: (Time, u32),
+    /// Answers carry marks, bodies are long now and then, and slow attempts are answered too.
+    hedged: bool,
+    /// Connections that the router closed in the call that gave up a slow attempt on them.
+    closed: BTreeMap<u64, u32>,
 }
 
 impl Harness {
@@ -238,6 +244,8 @@ impl Harness {
             oracle,
             checked: 0,
             reset: (Time::ZERO, 0),
+            hedged: false,
+            closed: BTreeMap::new(),
         }
     }
 
@@ -267,6 +275,10 @@ impl Harness {
                 Some(Upkeep::Close { conn }) if self.dials.remove(&conn.0).is_some() => {}
                 Some(Upkeep::Close { conn }) => {
                     let was = self.conns.remove(&conn.0);
+                    if self.hedged {
+                        self.closed.insert(conn.0, was.expect("it stood").1);
+                        continue;
+                    }
                     assert!(was.is_some_and(|(_, streams, _)| streams == 0), "{conn:?} closed, but {was:?}");
                 }
                 Some(Upkeep::Probe { endpoint, member, give_up_at }) => {
@@ -337,9 +349,12 @@ impl Harness {
     fn begin(&mut self, timeout: Option<Span>, idempotent: bool) {
         let request = self.requests;
         self.requests += 1;
-        let ask = Ask { timeout, idempotent, ..Ask::of(RequestKey(request)) };
+        // Every ninth body is longer than what is kept.
+        let body = if self.hedged && request % 9 == 8 { 1 << 30 } else { 0 };
+        let ask = Ask { timeout, idempotent, body, ..Ask::of(RequestKey(request)) };
         let flight = self.call(|router, cx| router.begin(cx, ask));
-        let state = InFlight { flight, doing: Doing::Resolving, tries: 0, listed_then: self.listed.clone() };
+        let state =
+            InFlight { flight, doing: Doing::Resolving, tries: 0, slow: Vec::new(), listed_then: self.listed.clone() };
         self.flights.insert(request, state);
         self.step(request);
         self.step_woken();
@@ -363,6 +378,7 @@ impl Harness {
             state.doing = Doing::Waiting { until: self.now };
         }
         let step = self.call(|router, cx| router.step(cx, &mut state.flight));
+        self.release_slow(&mut state);
         if state.flight.attempts() > before {
             // It chose in this very call.
             state.listed_then.clone_from(&self.listed);
@@ -430,20 +446,56 @@ impl Harness {
     /// An attempt leaves its connection.
     fn release(&mut self, state: &InFlight) {
         if let Doing::Open(attempt) = state.doing {
-            if let Some((_, streams, _)) = self.conns.get_mut(&attempt.conn.0) {
-                *streams -= 1;
-            } else if let Some(streams) = self.dead.get_mut(&attempt.conn.0) {
-                *streams -= 1;
-            }
+            self.leave(attempt.conn);
         }
+    }
+
+    fn leave(&mut self, conn: ConnKey) {
+        if let Some((_, streams, _)) = self.conns.get_mut(&conn.0) {
+            *streams -= 1;
+        } else if let Some(streams) = self.dead.get_mut(&conn.0) {
+            *streams -= 1;
+        } else if let Some(streams) = self.closed.get_mut(&conn.0) {
+            *streams -= 1;
+        }
+    }
+
+    /// Slow attempts that are over leave their connections.
+    fn release_slow(&mut self, state: &mut InFlight) {
+        let (open, over) = state.slow.iter().partition(|slow| state.flight.is_open(slow.attempt));
+        state.slow = open;
+        for slow in Vec::<Try>::from(over) {
+            self.leave(slow.conn);
+        }
+    }
+
+    /// Ends a slow attempt the way `outcome` says.
+    fn report_slow(&mut self, request: u64, outcome: Outcome) {
+        let mut state = self.flights.remove(&request).expect("the caller saw it");
+        let attempt = state.slow.remove(0);
+        self.leave(attempt.conn);
+        if let (Doing::Open(newest), Outcome::Answered(_)) = (state.doing, outcome) {
+            assert!(newest.attempt > attempt.attempt);
+        }
+        self.call(|router, cx| router.report(cx, &mut state.flight, attempt.attempt, outcome));
+        self.release_slow(&mut state);
+        self.flights.insert(request, state);
+        self.step(request);
+        self.step_woken();
     }
 
     /// Ends an attempt the way `outcome` says.
     fn report(&mut self, request: u64, outcome: Outcome) {
         let mut state = self.flights.remove(&request).expect("the caller saw it");
         let Doing::Open(attempt) = state.doing else { panic!("the caller saw an open attempt") };
-        // The books first: the router may close the connection in this very call.
-        self.release(&state);
+        let timeout = matches!(outcome, Outcome::Failed(Trouble::Timeout | Trouble::IdleTimeout));
+        let goes_on = timeout && self.config.hedge_on_per_try_timeout && self.now < state.flight.deadline();
+        if goes_on {
+            state.slow.push(attempt);
+        } else {
+            // The books first: the router may close the connection in this very call.
+            self.release(&state);
+        }
         state.doing = Doing::Waiting { until: self.now };
         let facts = self.facts.len();
         self.call(|router, cx| router.report(cx, &mut state.flight, attempt.attempt, outcome));
@@ -453,6 +505,8 @@ impl Harness {
             let before = if self.reset.0 == self.now { self.reset.1 } else { 0 };
             self.reset = (self.now, before + 1);
         }
+        assert_eq!(state.flight.is_open(attempt.attempt), goes_on);
+        self.release_slow(&mut state);
         self.flights.insert(request, state);
         self.step(request);
         self.step_woken();
@@ -461,6 +515,9 @@ impl Harness {
     fn abandon(&mut self, request: u64) {
         let state = self.flights.remove(&request).expect("the caller saw it");
         self.release(&state);
+        for slow in &state.slow {
+            self.leave(slow.conn);
+        }
         if self.resolver == Some(request) {
             self.resolver = Some(u64::MAX);
         }
@@ -577,7 +634,8 @@ impl Harness {
             // At the deadline itself a driver may report or step: the end is the same.
             let at_deadline = self.now >= self.flights[&request].flight.deadline();
             if open && (!at_deadline || self.words.next_u64().is_multiple_of(2)) {
-                self.report(request, Outcome::Failed(Trouble::Timeout));
+                let Doing::Open(attempt) = self.flights[&request].doing else { unreachable!("it is open") };
+                self.report(request, Outcome::Failed(attempt.then));
             } else {
                 self.step(request);
                 self.step_woken();
@@ -615,10 +673,24 @@ impl Harness {
                 self.begin(timeout, b & 3 != 1);
             }
             8..=13 => {
+                let status = [200, 503, 500, 200, 503, 502, 503, 404][b as usize % 8];
+                let mut answer = Answer::of(status).with_body(b & 16 != 0);
+                answer.degraded = self.more && b & 32 != 0;
+                if self.hedged {
+                    answer.grpc_status = (b & 96 == 32).then_some(b % 18);
+                    answer.ratelimited = b & 224 == 128;
+                    answer.retriable_header = b & 224 == 224;
+                    answer.reset_after = (b & 64 != 0).then(|| ms(u64::from(a)));
+                    let late: Vec<u64> =
+                        self.flights.iter().filter(|(_, s)| !s.slow.is_empty()).map(|(&r, _)| r).collect();
+                    if kind & 1 == 1 && !late.is_empty() {
+                        let broken = Outcome::Failed(Trouble::Reset { sent: true });
+                        let outcome = if b & 8 != 0 { broken } else { Outcome::Answered(answer) };
+                        self.report_slow(late[a as usize % late.len()], outcome);
+                        return self.check_books();
+                    }
+                }
                 if let Some(request) = self.nth(a, open) {
-                    let status = [200, 503, 500, 200, 503, 502, 503, 404][b as usize % 8];
-                    let degraded = self.more && b & 32 != 0;
-                    let answer = Answer { degraded, ..Answer::of(status).with_body(b & 16 != 0) };
                     self.report(request, Outcome::Answered(answer));
                 }
             }
@@ -718,7 +790,9 @@ impl Harness {
 
     fn check_books(&self) {
         let open = self.flights.values().filter(|state| matches!(state.doing, Doing::Open(_))).count();
-        assert_eq!(self.router.active() as usize, open);
+        let slow: usize = self.flights.values().map(|state| state.slow.len()).sum();
+        assert_eq!(self.router.active() as usize, open + slow);
+        assert!(self.closed.values().all(|&streams| streams == 0), "a connection closed under an attempt");
         let waiting = self.flights.len() - open;
         assert!(self.router.pending() as usize <= waiting);
         assert!(self.router.retries() as usize <= self.flights.len());
@@ -745,6 +819,8 @@ impl Harness {
                 self.connected(conn, None);
             } else if let Some(request) = self.nth(0, |doing| matches!(doing, Doing::Open(_))) {
                 self.report(request, Outcome::Answered(Answer::of(200)));
+            } else if let Some(request) = self.flights.iter().find(|(_, s)| !s.slow.is_empty()).map(|(&r, _)| r) {
+                self.report_slow(request, Outcome::Answered(Answer::of(200)));
             } else {
                 // Only back-offs are left.
                 let next = self.flights.values().filter_map(|state| match state.doing {
@@ -788,6 +864,44 @@ fn play_more(knobs: &Knobs, more: More, ops: &[Op]) -> Vec<(Time, Fact)> {
     harness.facts
 }
 
+/// The same with hedging, waits that answers ask for, and conditions about marks in the headers.
+fn play_hedged(knobs: &Knobs, ops: &[Op]) -> Vec<(Time, Fact)> {
+    let mut config = any_config(knobs);
+    config.hedge_on_per_try_timeout = true;
+    config.strict_envoy = knobs[0] & 128 != 0;
+    if config.timeouts.per_try == Span::MAX {
+        config.timeouts.per_try = ms(10);
+    }
+    config.timeouts.per_try_idle = if knobs[1] & 128 == 0 { Span::MAX } else { ms(8) };
+    let policy = config.retry_policy.get_or_insert(RetryPolicy { num_retries: 3, ..RetryPolicy::envoy_default() });
+    let marks = RetryOn::GRPC.with(RetryOn::RETRIABLE_HEADERS);
+    policy.retry_on = policy.retry_on.with(if knobs[2] & 128 == 0 { marks } else { RetryOn::ENVOY_RATELIMITED });
+    policy.rate_limited_retry_back_off = Some(RateLimitedBackOff { reset_headers: Vec::new(), max_interval: ms(100) });
+    let mut harness = Harness::new(config);
+    harness.hedged = true;
+    harness.oracle = None;
+    if harness.config.discovery == Discovery::Pushed {
+        harness.members(0b10_1111, None);
+    }
+    for &op in ops {
+        harness.happen(op);
+    }
+    harness.finale();
+    // Every attempt that got a connection ended in exactly one way, but for those that a caller left.
+    let count = |which: fn(&Fact) -> bool| harness.facts.iter().filter(|(_, fact)| which(fact)).count();
+    let sent = count(|fact| matches!(fact, Fact::Sent { .. }));
+    let over = count(|fact| {
+        let unsent = Trouble::ConnectRefused;
+        match fact {
+            Fact::Failed { trouble, .. } => *trouble != unsent && *trouble != Trouble::ConnectTimeout,
+            fact => matches!(fact, Fact::Answered { .. } | Fact::Withdrawn { .. }),
+        }
+    });
+    let left = count(|fact| matches!(fact, Fact::Abandoned { .. }));
+    assert!(over <= sent && (left > 0 || over == sent), "{sent} sent, {over} over, {left} abandoned");
+    harness.facts
+}
+
 fn proptest_config() -> ProptestConfig {
     ProptestConfig {
         // More with PROPTEST_CASES.
@@ -815,6 +929,14 @@ proptest! {
         ops in proptest::collection::vec(any::<Op>(), 1..200),
     ) {
         play_more(&knobs, more, &ops);
+    }
+
+    #[test]
+    fn hedged_histories_keep_them_too(
+        knobs in any::<Knobs>(),
+        ops in proptest::collection::vec(any::<Op>(), 1..200),
+    ) {
+        play_hedged(&knobs, &ops);
     }
 
     #[test]

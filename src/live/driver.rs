@@ -12,6 +12,7 @@ use super::clock::Occasion;
 use super::upstream::Backend;
 use super::upstream::Exchange;
 use crate::policy::Ask;
+use crate::policy::AttemptNo;
 use crate::policy::ConnKey;
 use crate::policy::Cx;
 use crate::policy::EndpointId;
@@ -31,9 +32,13 @@ use crate::policy::Verdict;
 use crate::units::Span;
 use crate::units::Time;
 use std::collections::BTreeMap;
+use std::future::Future;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::task::Poll;
 use tokio::runtime::Handle;
 use tokio::select;
 use tokio::sync::Notify;
@@ -120,41 +125,45 @@ impl<B: Backend> Driver<B> {
     pub async fn request(&self, request: &B::Request, timeout: Option<Span>, idempotent: bool) -> Finished<B::Answer> {
         let mut held = Held::begin(&self.shared, timeout, idempotent);
         let (backend, clock) = (&self.shared.backend, self.shared.clock);
+        // One, unless a slow attempt goes on beside its retry.
+        let mut open: Vec<Open<'_, B::Answer>> = Vec::new();
         let mut answer = None;
         loop {
-            match held.step() {
+            let until = match held.step() {
                 Step::Try(attempt) => {
-                    let exchange = select! {
-                        biased;
-                        exchange = backend.send(&attempt, request) => exchange,
-                        () = clock.sleep_until(attempt.give_up_at) => Exchange::failed(Trouble::Timeout),
-                    };
+                    let exchange = Box::pin(async move { backend.send(&attempt, request).await });
+                    open.push(Open { attempt, give_up_at: attempt.give_up_at, exchange });
+                    held.deadline()
+                }
+                Step::Wait { until } => until.unwrap_or(Time::NEVER),
+                Step::Resolve => {
+                    // A job of its own: others wait for the names too, and this request may go away.
+                    self.shared.runtime.spawn(resolve(self.shared.clone(), held.bell.clone()));
+                    held.deadline()
+                }
+                Step::Done(verdict) => return Finished { verdict, answer },
+            };
+            // What came back so far was not the end.
+            answer = None;
+            let patience = open.iter().map(|one| one.give_up_at).min().unwrap_or(Time::NEVER);
+            select! {
+                biased;
+                (at, exchange) = first(&mut open) => {
+                    let attempt = open.remove(at).attempt;
                     held.report(&attempt, exchange.outcome, exchange.reusable);
                     answer = exchange.answer;
                 }
-                Step::Wait { until } => {
-                    // What came back so far is not the end.
-                    answer = None;
-                    let until = until.unwrap_or(Time::NEVER);
-                    select! {
-                        biased;
-                        () = held.bell.notified() => {}
-                        () = clock.sleep_until(until) => {}
+                () = clock.sleep_until(patience) => {
+                    if let Some(one) = open.iter_mut().find(|one| one.give_up_at == patience) {
+                        one.give_up_at = Time::NEVER;
+                        held.report(&one.attempt, Outcome::Failed(one.attempt.then), true);
                     }
                 }
-                Step::Resolve => {
-                    answer = None;
-                    // A job of its own: others wait for the names too, and this request may go away.
-                    self.shared.runtime.spawn(resolve(self.shared.clone(), held.bell.clone()));
-                    let deadline = held.deadline();
-                    select! {
-                        biased;
-                        () = held.bell.notified() => {}
-                        () = clock.sleep_until(deadline) => {}
-                    }
-                }
-                Step::Done(verdict) => return Finished { verdict, answer },
+                () = held.bell.notified() => {}
+                () = clock.sleep_until(until) => {}
             }
+            // Whose attempt is over need not go on.
+            open.retain(|one| held.is_open(one.attempt.attempt));
         }
     }
 
@@ -268,6 +277,10 @@ impl<'a, B: Backend> Held<'a, B> {
         });
     }
 
+    fn is_open(&self, attempt: AttemptNo) -> bool {
+        self.flight.as_ref().is_some_and(|flight| flight.is_open(attempt))
+    }
+
     fn deadline(&self) -> Time {
         self.flight.as_ref().map_or(Time::NEVER, Flight::deadline)
     }
@@ -283,6 +296,27 @@ impl<B: Backend> Drop for Held<'_, B> {
             self.shared.call_locked(&mut state, occasion, |router, cx| router.abandon(cx, flight));
         }
     }
+}
+
+/// An attempt under way.
+struct Open<'a, A> {
+    attempt: Try,
+    /// [`Time::NEVER`] once it has passed.
+    give_up_at: Time,
+    exchange: Pin<Box<dyn Future<Output = Exchange<A>> + Send + 'a>>,
+}
+
+/// The first exchange that ends, with its place; none ends where there is none.
+async fn first<A>(open: &mut [Open<'_, A>]) -> (usize, Exchange<A>) {
+    poll_fn(|cx| {
+        for (at, one) in open.iter_mut().enumerate() {
+            if let Poll::Ready(exchange) = one.exchange.as_mut().poll(cx) {
+                return Poll::Ready((at, exchange));
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// Wakes the router when its housekeeping is due.

@@ -5,13 +5,14 @@
 //! chosen, for how long anything is waited for, or what a failure leads to.
 //! Start reading at [`Backend`]; [`TcpBackend`] is the one on real sockets.
 
-use crate::policy::Answer as Headers;
 use crate::policy::ConnKey;
 use crate::policy::Member;
 use crate::policy::MemberKey;
 use crate::policy::Outcome;
 use crate::policy::Trouble;
 use crate::policy::Try;
+use crate::policy::config::RetryPolicy;
+use crate::policy::headers;
 use crate::units::Span;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -134,6 +135,8 @@ impl Answer {
 pub struct TcpBackend {
     name: Option<(String, Span)>,
     probe_target: String,
+    /// Whose headers are looked for in answers.
+    policy: Option<RetryPolicy>,
     sockets: Mutex<Sockets>,
 }
 
@@ -147,7 +150,7 @@ struct Sockets {
 impl TcpBackend {
     /// A backend whose endpoints are told to it by [`TcpBackend::member`].
     pub fn new() -> TcpBackend {
-        TcpBackend { name: None, probe_target: "/".to_owned(), sockets: Mutex::default() }
+        TcpBackend { name: None, probe_target: "/".to_owned(), policy: None, sockets: Mutex::default() }
     }
 
     /// Looks up `name` ("payments:8080") with the system's resolver, which does not tell how long
@@ -162,6 +165,14 @@ impl TcpBackend {
     #[must_use]
     pub fn probing(mut self, target: &str) -> TcpBackend {
         target.clone_into(&mut self.probe_target);
+        self
+    }
+
+    /// Answers are read for the headers that this policy knows. A reset header that names an instant is
+    /// passed over: nothing here knows the time of day.
+    #[must_use]
+    pub fn reading_for(mut self, policy: RetryPolicy) -> TcpBackend {
+        self.policy = Some(policy);
         self
     }
 
@@ -234,7 +245,9 @@ impl Backend for TcpBackend {
                     self.lock().idle.insert(attempt.conn, stream);
                 }
                 // It was read to its end, so that a retry does not cost the connection.
-                let outcome = Outcome::Answered(Headers::of(answer.status));
+                let pairs = answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+                let marks = headers::answer(self.policy.as_ref(), None, answer.status, false, None, pairs);
+                let outcome = Outcome::Answered(marks);
                 Exchange { outcome, answer: Some(answer), reusable }
             }
             Err(_) => Exchange::failed(Trouble::Reset { sent: true }),

@@ -9,6 +9,7 @@ use super::Trouble;
 use super::Verdict;
 use super::events::Event;
 use crate::units::Time;
+use std::fmt;
 
 /// One observation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,6 +44,30 @@ pub enum Fact {
     Retrying {
         /// The attempt it follows.
         after: AttemptNo,
+        /// The status that is retried; `None` if there was no answer.
+        status: Option<u16>,
+        /// Where the length of the wait comes from.
+        backoff: BackOff,
+    },
+    /// An answer or failure that is not to be retried came after a retry.
+    RetrySucceeded,
+    /// A body grew beyond `per_request_buffer_limit_bytes`: its request is retried no more.
+    RetryAbandoned,
+    /// A time limit passed.
+    TimedOut(TimeLimit),
+    /// A slow attempt was charged, and goes on beside its retry (`hedge_on_per_try_timeout`).
+    Slow {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Which attempt.
+        attempt: AttemptNo,
+    },
+    /// An attempt of a hedged request was given up, because another's answer won or time ran out.
+    Withdrawn {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Which attempt.
+        attempt: AttemptNo,
     },
     /// A failure was retriable, but a limit forbade it.
     RetryDenied(Denial),
@@ -99,6 +124,33 @@ pub enum Fact {
         /// How.
         verdict: Verdict,
     },
+    /// Its caller went away before the end.
+    Abandoned {
+        /// What an access log says of it: no status, DC.
+        verdict: Verdict,
+    },
+}
+
+/// Where the length of a wait before a retry comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BackOff {
+    /// From `retry_back_off`.
+    Exponential,
+    /// From the answer, by `rate_limited_retry_back_off`.
+    RateLimited,
+}
+
+/// Which time limit passed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TimeLimit {
+    /// `timeout`, the whole request's.
+    Request,
+    /// `per_try_timeout`.
+    PerTry,
+    /// `per_try_idle_timeout`.
+    PerTryIdle,
+    /// The upstream stream's longest time.
+    StreamDuration,
 }
 
 /// Why a retriable failure was not retried.
@@ -186,7 +238,8 @@ impl FactSink for Vec<(Time, Fact)> {
     }
 }
 
-/// An Envoy response flag (envoy.md 2.8).
+/// An Envoy response flag (envoy.md 2.8). The policy raises those from UH to UMSDR; the rest are names
+/// for drivers that have a listener, routes or filters, which the policy does not.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub enum Flag {
@@ -206,14 +259,88 @@ pub enum Flag {
     Urx,
     /// DNS failed.
     Df,
+    /// The upstream spoke no HTTP.
+    Upe,
+    /// The client went away.
+    Dc,
+    /// The upstream stream stood for too long.
+    Umsdr,
+    /// Local reset.
+    Lr,
+    /// No route. A listener's.
+    Nr,
+    /// The route's cluster is missing. A listener's.
+    Nc,
+    /// The stream was idle for too long. A listener's.
+    Si,
+    /// The downstream connection stood for too long. A listener's.
+    Dt,
+    /// The client spoke no HTTP. A listener's.
+    Dpe,
+    /// The client reset its stream. A listener's.
+    Dr,
+    /// A bad `x-envoy-` header. A listener's.
+    Ih,
+    /// This host failed its own health check. A filter's.
+    Lh,
+    /// A delay was injected. A filter's.
+    Di,
+    /// A fault was injected. A filter's.
+    Fi,
+    /// Rate limited. A filter's.
+    Rl,
+    /// The rate limit service failed. A filter's.
+    Rlse,
+    /// Denied by external authorization. A filter's.
+    Uaex,
+    /// Served from a cache. A filter's.
+    Rfcf,
+    /// A filter's configuration is missing.
+    Nfcf,
+    /// The overload manager said no.
+    Om,
+    /// Dropped by drop overload.
+    Do,
+    /// Dropped unconditionally.
+    Udo,
 }
 
 impl Flag {
     /// How many there are.
-    pub const COUNT: usize = 8;
+    pub const COUNT: usize = 30;
     /// All of them, in order of [`Flag::index`].
-    pub const ALL: [Flag; Flag::COUNT] =
-        [Flag::Uh, Flag::Uf, Flag::Uc, Flag::Ur, Flag::Uo, Flag::Ut, Flag::Urx, Flag::Df];
+    pub const ALL: [Flag; Flag::COUNT] = [
+        Flag::Uh,
+        Flag::Uf,
+        Flag::Uc,
+        Flag::Ur,
+        Flag::Uo,
+        Flag::Ut,
+        Flag::Urx,
+        Flag::Df,
+        Flag::Upe,
+        Flag::Dc,
+        Flag::Umsdr,
+        Flag::Lr,
+        Flag::Nr,
+        Flag::Nc,
+        Flag::Si,
+        Flag::Dt,
+        Flag::Dpe,
+        Flag::Dr,
+        Flag::Ih,
+        Flag::Lh,
+        Flag::Di,
+        Flag::Fi,
+        Flag::Rl,
+        Flag::Rlse,
+        Flag::Uaex,
+        Flag::Rfcf,
+        Flag::Nfcf,
+        Flag::Om,
+        Flag::Do,
+        Flag::Udo,
+    ];
 
     /// Its place in arrays of counts.
     pub const fn index(self) -> usize {
@@ -230,13 +357,40 @@ impl Flag {
             Flag::Ut => "UT",
             Flag::Urx => "URX",
             Flag::Df => "DF",
+            Flag::Upe => "UPE",
+            Flag::Dc => "DC",
+            Flag::Umsdr => "UMSDR",
+            Flag::Lr => "LR",
+            Flag::Nr => "NR",
+            Flag::Nc => "NC",
+            Flag::Si => "SI",
+            Flag::Dt => "DT",
+            Flag::Dpe => "DPE",
+            Flag::Dr => "DR",
+            Flag::Ih => "IH",
+            Flag::Lh => "LH",
+            Flag::Di => "DI",
+            Flag::Fi => "FI",
+            Flag::Rl => "RL",
+            Flag::Rlse => "RLSE",
+            Flag::Uaex => "UAEX",
+            Flag::Rfcf => "RFCF",
+            Flag::Nfcf => "NFCF",
+            Flag::Om => "OM",
+            Flag::Do => "DO",
+            Flag::Udo => "UDO",
         }
+    }
+    /// The flag of that name.
+    pub fn named(name: &str) -> Option<Flag> {
+        Flag::ALL.into_iter().find(|flag| flag.name() == name)
     }
 }
 
-/// A set of response flags.
+/// A set of response flags. Printed as Envoy's access log has them: what became of the retries first,
+/// then the cause, `URX,UF`; `-` is none.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Hash, Debug)]
-pub struct Flags(u8);
+pub struct Flags(u32);
 
 impl Flags {
     /// No flag.
@@ -247,8 +401,56 @@ impl Flags {
     pub const fn with(self, flag: Flag) -> Flags {
         Flags(self.0 | 1 << flag as u8)
     }
+    /// Both sets together.
+    #[must_use]
+    pub const fn and(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
     /// True if `flag` is in it.
     pub const fn has(self, flag: Flag) -> bool {
         self.0 & (1 << flag as u8) != 0
+    }
+    /// Its flags in the order of an access log.
+    pub fn iter(self) -> impl Iterator<Item = Flag> {
+        let of_retries = [Flag::Urx, Flag::Uo];
+        let causes = Flag::ALL.into_iter().filter(move |flag| !of_retries.contains(flag));
+        of_retries.into_iter().chain(causes).filter(move |flag| self.has(*flag))
+    }
+}
+
+impl fmt::Display for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Flags::NONE {
+            return f.write_str("-");
+        }
+        for (i, flag) in self.iter().enumerate() {
+            f.write_str(if i == 0 { "" } else { "," })?;
+            f.write_str(flag.name())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_print_as_in_an_access_log() {
+        for (flags, text) in [
+            (Flags::NONE, "-"),
+            (Flags::NONE.with(Flag::Uf).with(Flag::Urx), "URX,UF"),
+            (Flags::NONE.with(Flag::Uc).with(Flag::Uo), "UO,UC"),
+            (Flags::NONE.with(Flag::Udo), "UDO"),
+        ] {
+            assert_eq!(flags.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn every_flag_has_its_place_and_its_own_name() {
+        for (i, flag) in Flag::ALL.into_iter().enumerate() {
+            assert_eq!((flag.index(), Flag::named(flag.name())), (i, Some(flag)));
+        }
     }
 }

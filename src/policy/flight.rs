@@ -1,7 +1,7 @@
 //! One request's attempts: what is known about it and what it waits for.
 //!
-//! *Knows* its deadline, what it tried and the state of its current attempt. *Does not know*
-//! endpoints' health or limits; those are the router's.
+//! *Knows* its deadline, what it tried, the state of its newest attempt and which slow ones go on
+//! beside it. *Does not know* endpoints' health or limits; those are the router's.
 
 use super::AttemptNo;
 use super::ConnKey;
@@ -9,13 +9,16 @@ use super::EndpointId;
 use super::Flags;
 use super::MemberKey;
 use super::RequestKey;
+use super::Trouble;
+use super::config::RetryOn;
 use super::fact::Flag;
+use super::headers::Overrides;
 use super::pool::Ticket;
 use crate::units::Span;
 use crate::units::Time;
 
 /// What a request asks of a router.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Ask {
     /// The driver's name for it; comes back in `Upkeep::Wake`.
     pub request: RequestKey,
@@ -25,14 +28,29 @@ pub struct Ask {
     pub idempotent: bool,
     /// What `hash_policy` made of the request; `None` where there is none, and the choice is random.
     pub hash: Option<u64>,
-    /// Bytes of its body, which a retry needs kept.
+    /// Bytes of its body so far, which a retry needs kept.
     pub body: u64,
+    /// All of it is there. If not, the time-outs wait for [`Router::on_request_complete`](super::Router::on_request_complete).
+    pub complete: bool,
+    /// It has one of the policy's `retriable_request_headers`.
+    pub retriable_header: bool,
+    /// What its own headers change; [`headers::overrides`](super::headers::overrides) reads them.
+    pub overrides: Option<Box<Overrides>>,
 }
 
 impl Ask {
     /// A repeatable request without a body, a hash or a time-out of its own.
     pub const fn of(request: RequestKey) -> Ask {
-        Ask { request, timeout: None, idempotent: true, hash: None, body: 0 }
+        Ask {
+            request,
+            timeout: None,
+            idempotent: true,
+            hash: None,
+            body: 0,
+            complete: true,
+            retriable_header: false,
+            overrides: None,
+        }
     }
 }
 
@@ -41,10 +59,19 @@ impl Ask {
 #[derive(Clone, Debug)]
 pub struct Flight {
     pub(super) request: RequestKey,
+    /// [`Time::NEVER`] also while the request is still coming.
     pub(super) deadline: Time,
+    pub(super) timeout: Span,
     pub(super) idempotent: bool,
     /// What its choices hash by.
     pub(super) hash: Option<u64>,
+    /// It has been received to its end.
+    pub(super) complete: bool,
+    /// There are rules of retry for it, and its body is kept.
+    pub(super) may_retry: bool,
+    pub(super) retry_on: RetryOn,
+    /// Back-offs drawn from the widening range.
+    pub(super) backoffs: u8,
     /// Attempts begun.
     pub(super) attempts: u8,
     pub(super) retries_left: u8,
@@ -52,6 +79,27 @@ pub struct Flight {
     pub(super) holds_retry: bool,
     pub(super) tried: Tried,
     pub(super) state: State,
+    pub(super) overrides: Option<Box<Overrides>>,
+    /// Attempts that go on beside the newest; none without hedging.
+    pub(super) hedge: Option<Box<Hedge>>,
+}
+
+/// What is left of attempts that were too slow, and of retries that failed beside them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hedge {
+    pub(super) slow: Vec<Slow>,
+    /// What became of retries so far.
+    pub(super) flags: Flags,
+}
+
+/// An attempt that was charged with a time-out and goes on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slow {
+    pub(super) attempt: AttemptNo,
+    pub(super) endpoint: EndpointId,
+    pub(super) conn: ConnKey,
+    /// Another attempt was made in its place, so that nothing more follows from its failure.
+    pub(super) retried: bool,
 }
 
 /// What a flight waits for.
@@ -67,6 +115,8 @@ pub(super) enum State {
     Pending { ticket: Ticket, endpoint: EndpointId },
     /// For an answer.
     Open { endpoint: EndpointId, conn: ConnKey },
+    /// For the answers of slow attempts; the newest is over, or one of them.
+    Late,
     /// For nothing.
     Done(Verdict),
 }
@@ -99,8 +149,32 @@ pub struct Try {
     pub member: MemberKey,
     /// The connection to use.
     pub conn: ConnKey,
-    /// Report `Timeout` if there is no answer by then.
+    /// Report `then` if there is no answer by then. With hedging the attempt may stay open all the same.
     pub give_up_at: Time,
+    /// Which time-out it is.
+    pub then: Trouble,
+    /// The longest silence; [`Span::MAX`] is any. Already in `give_up_at` as if nothing came at all.
+    pub idle: Span,
+    /// `give_up_at` but for silence, and which time-out that is.
+    pub(super) hard: (Time, Trouble),
+    /// How long the endpoint has, for `x-envoy-expected-rq-timeout-ms`; [`Span::MAX`] is for ever.
+    pub expected: Span,
+}
+
+impl Try {
+    /// The number for `x-envoy-attempt-count`.
+    pub const fn count(self) -> u32 {
+        self.attempt.0 as u32 + 1
+    }
+
+    /// The attempt after a part of an answer came at `now`, for a driver that sees parts.
+    #[must_use]
+    pub fn alive_at(self, now: Time) -> Try {
+        let (hard, trouble) = self.hard;
+        let silent = now + self.idle;
+        let (give_up_at, then) = if silent < hard { (silent, Trouble::IdleTimeout) } else { (hard, trouble) };
+        Try { give_up_at, then, ..self }
+    }
 }
 
 /// How a request ended.
@@ -161,11 +235,34 @@ impl Flight {
     pub const fn attempts(&self) -> u8 {
         self.attempts
     }
-    /// The attempt that waits for an answer, if one does.
+    /// The newest attempt, if it waits for an answer.
     pub const fn open_attempt(&self) -> Option<AttemptNo> {
         match self.state {
             State::Open { .. } => Some(AttemptNo(self.attempts - 1)),
             _ => None,
         }
+    }
+    /// True if that attempt waits for an answer, as the newest or as a slow one beside it.
+    #[inline]
+    pub fn is_open(&self, attempt: AttemptNo) -> bool {
+        self.open_attempt() == Some(attempt) || self.slow().iter().any(|slow| slow.attempt == attempt)
+    }
+    /// What its own headers change; needed to read its answers.
+    pub fn overrides(&self) -> Option<&Overrides> {
+        self.overrides.as_deref()
+    }
+
+    pub(super) fn slow(&self) -> &[Slow] {
+        self.hedge.as_ref().map_or(&[], |hedge| &hedge.slow)
+    }
+    /// Takes a slow attempt out.
+    pub(super) fn take_slow(&mut self, attempt: AttemptNo) -> Option<Slow> {
+        let slow = &mut self.hedge.as_mut()?.slow;
+        let at = slow.iter().position(|one| one.attempt == attempt)?;
+        Some(slow.remove(at))
+    }
+    /// True if an answer may still come, from a slow attempt or from a retry on its way.
+    pub(super) fn expects_more(&self) -> bool {
+        !self.slow().is_empty() || !matches!(self.state, State::Late | State::Done(_))
     }
 }

@@ -16,9 +16,11 @@
 //! 3. [`Step::Wait`] means: step me at that time, at my next report, or at a `Wake`, whichever is
 //!    first. [`Step::Resolve`] means: look the name up, call [`Router::on_members`] or
 //!    [`Router::on_lookup_failed`], step again. Only one flight at a time is told `Resolve`.
-//! 4. Every `Try` is answered by exactly one [`Router::report`], or the flight is abandoned. The
-//!    driver enforces `give_up_at` and reports [`Trouble::Timeout`]; at a flight's
-//!    [`Flight::deadline`] it steps the flight whatever it waits for.
+//! 4. Every `Try` is answered by one [`Router::report`], or the flight is abandoned. The driver enforces
+//!    `give_up_at` and reports `then`; at a flight's [`Flight::deadline`] it steps the flight whatever
+//!    it waits for. With hedging that report may leave the attempt open ([`Flight::is_open`]): nothing
+//!    is enforced on it any more, and its answer is a second report. Then a `Try` comes while others
+//!    are open; once a flight is over, its open attempts are dropped without a report.
 //! 5. Every `Upkeep::Connect` is answered by one [`Router::on_connected`] or
 //!    [`Router::on_connect_failed`], unless `Upkeep::Close` took it back.
 //!    What the peer of an HTTP/2 connection says of it goes to [`Router::on_settings`] and
@@ -32,6 +34,7 @@ pub mod config;
 pub mod events;
 pub mod fact;
 pub mod flight;
+pub mod headers;
 pub mod member;
 pub mod members;
 pub mod outcome;
@@ -40,6 +43,7 @@ pub mod pool;
 pub mod rates;
 pub mod retry;
 pub mod router;
+pub mod stats;
 mod view;
 
 pub use balance::PriorityLoads;
@@ -65,6 +69,7 @@ pub use rates::HostRate;
 pub use rates::SuccessRates;
 pub use router::Router;
 pub use router::Upkeep;
+pub use stats::Stats;
 
 use crate::units::Time;
 

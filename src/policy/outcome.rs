@@ -70,6 +70,22 @@ pub enum Trouble {
     },
     /// HTTP/2 `REFUSED_STREAM`: the endpoint did not touch the request.
     RefusedStream,
+    /// Another HTTP/2 `RST_STREAM` of the endpoint's.
+    StreamReset,
+    /// What came was no HTTP.
+    Protocol,
     /// `give_up_at` passed.
     Timeout,
+    /// It passed because there was no sign of life for `per_try_idle_timeout`.
+    IdleTimeout,
+    /// It passed because the stream had stood for as long as it may
+    /// (`x-envoy-upstream-stream-duration-ms`, upstream `max_stream_duration`).
+    MaxDuration,
+}
+
+impl Trouble {
+    /// The router's patience ended, not the endpoint's or the network's.
+    pub const fn is_timeout(self) -> bool {
+        matches!(self, Trouble::Timeout | Trouble::IdleTimeout | Trouble::MaxDuration)
+    }
 }

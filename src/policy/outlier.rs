@@ -4,7 +4,6 @@
 //! balancer's view: it flips the truth and says so of each flip, in order. Returns happen at a sweep, or when a probe
 //! passes. Where Envoy's order is that of a hash map, it is that of the list here.
 
-use super::Answer;
 use super::Cx;
 use super::Outcome;
 use super::Trouble;
@@ -22,6 +21,7 @@ use super::rates::Bucket;
 use super::rates::HostRate;
 use super::rates::Ranking;
 use super::rates::SuccessRates;
+use super::retry;
 use crate::units::Span;
 use crate::units::Time;
 
@@ -82,40 +82,30 @@ pub(super) enum Reported {
 
 impl Reported {
     /// What the detectors are told of an HTTP attempt's end.
-    pub(super) fn of(outcome: Outcome) -> Reported {
-        match outcome {
-            Outcome::Answered(answer) => Reported::Status(status_of(answer), answer.degraded),
+    pub(super) fn of(outcome: Outcome, alt_response: Option<u16>) -> Option<Reported> {
+        Some(match outcome {
+            Outcome::Answered(answer) => {
+                Reported::Status(answer.grpc_status.map_or(answer.status, retry::http_of_grpc), answer.degraded)
+            }
             // A connect time-out over HTTP is a failed connect, 503, not 504 (envoy.md 1.2).
             Outcome::Failed(
-                Trouble::ConnectRefused | Trouble::ConnectTimeout | Trouble::Reset { .. } | Trouble::RefusedStream,
+                Trouble::ConnectRefused
+                | Trouble::ConnectTimeout
+                | Trouble::Reset { .. }
+                | Trouble::RefusedStream
+                | Trouble::StreamReset
+                | Trouble::Protocol,
             ) => Reported::Connect,
-            Outcome::Failed(Trouble::Timeout) => Reported::Timeout,
-        }
+            Outcome::Failed(Trouble::Timeout | Trouble::IdleTimeout) => {
+                alt_response.map_or(Reported::Timeout, |status| Reported::Status(status, false))
+            }
+            Outcome::Failed(Trouble::MaxDuration) => return None,
+        })
     }
 
     /// The same of a TCP proxy's attempt to connect.
     pub(super) fn of_connect(trouble: Trouble) -> Reported {
         if trouble == Trouble::ConnectTimeout { Reported::Timeout } else { Reported::Connect }
-    }
-}
-
-/// The status that counts: what `grpc-status` in the headers stands for, if it is there.
-fn status_of(answer: Answer) -> u16 {
-    // Envoy's Grpc::Utility::grpcToHttpStatus.
-    match answer.grpc_status {
-        None => answer.status,
-        Some(0) => 200,
-        Some(1) => 499,
-        Some(3 | 9 | 11) => 400,
-        Some(4) => 504,
-        Some(5) => 404,
-        Some(6 | 10) => 409,
-        Some(7) => 403,
-        Some(8) => 429,
-        Some(12) => 501,
-        Some(14) => 503,
-        Some(16) => 401,
-        Some(_) => 500,
     }
 }
 

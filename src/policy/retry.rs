@@ -14,16 +14,27 @@ use super::fact::Flag;
 use super::fact::Flags;
 use crate::units::Span;
 
-/// True if the policy retries that outcome, limits aside.
-pub(super) fn retriable(policy: &RetryPolicy, outcome: Outcome) -> bool {
-    let on = policy.retry_on;
+/// What one request is retried for: its route's rules and those of its own headers.
+pub(super) struct Rules<'a> {
+    pub(super) on: RetryOn,
+    /// The codes of the route, and the request's own.
+    pub(super) codes: [&'a [u16]; 2],
+}
+
+/// True if the rules retry that outcome, limits aside.
+pub(super) fn retriable(rules: &Rules<'_>, outcome: Outcome) -> bool {
+    let on = rules.on;
     let any_reset = RetryOn::FIVE_XX.with(RetryOn::GATEWAY_ERROR).with(RetryOn::RESET);
     match outcome {
-        Outcome::Answered(Answer { status, .. }) => {
+        // Without the condition of that name such an answer is never retried, even under 5xx.
+        Outcome::Answered(Answer { ratelimited: true, .. }) => on.any(RetryOn::ENVOY_RATELIMITED),
+        Outcome::Answered(Answer { status, grpc_status, retriable_header, .. }) => {
             (on.any(RetryOn::FIVE_XX) && (500..600).contains(&status))
                 || (on.any(RetryOn::GATEWAY_ERROR) && (502..=504).contains(&status))
                 || (on.any(RetryOn::RETRIABLE_4XX) && status == 409)
-                || (on.any(RetryOn::RETRIABLE_STATUS_CODES) && policy.retriable_status_codes.contains(&status))
+                || (on.any(RetryOn::RETRIABLE_STATUS_CODES) && rules.codes.iter().any(|codes| codes.contains(&status)))
+                || (on.any(RetryOn::RETRIABLE_HEADERS) && retriable_header)
+                || grpc_status.is_some_and(|status| on.any(grpc_condition(status)))
         }
         Outcome::Failed(Trouble::ConnectRefused | Trouble::ConnectTimeout) => {
             on.any(any_reset.with(RetryOn::CONNECT_FAILURE).with(RetryOn::RESET_BEFORE_REQUEST))
@@ -32,15 +43,56 @@ pub(super) fn retriable(policy: &RetryPolicy, outcome: Outcome) -> bool {
             on.any(any_reset) || (!sent && on.any(RetryOn::RESET_BEFORE_REQUEST))
         }
         Outcome::Failed(Trouble::RefusedStream) => on.any(any_reset.with(RetryOn::REFUSED_STREAM)),
-        // A per-try time-out is a local reset.
-        Outcome::Failed(Trouble::Timeout) => on.any(any_reset),
+        // A time-out of one attempt is a local reset.
+        Outcome::Failed(
+            Trouble::StreamReset | Trouble::Protocol | Trouble::Timeout | Trouble::IdleTimeout | Trouble::MaxDuration,
+        ) => on.any(any_reset),
+    }
+}
+
+/// The condition about a `grpc-status`; none about most.
+const fn grpc_condition(status: u8) -> RetryOn {
+    match status {
+        1 => RetryOn::GRPC_CANCELLED,
+        4 => RetryOn::GRPC_DEADLINE_EXCEEDED,
+        8 => RetryOn::GRPC_RESOURCE_EXHAUSTED,
+        13 => RetryOn::GRPC_INTERNAL,
+        14 => RetryOn::GRPC_UNAVAILABLE,
+        _ => RetryOn::NONE,
+    }
+}
+
+/// The HTTP status that the detectors count for a `grpc-status` (envoy.md 1.2; the table is gRPC's own).
+pub(super) const fn http_of_grpc(status: u8) -> u16 {
+    match status {
+        0 => 200,
+        1 => 499,
+        3 | 9 | 11 => 400,
+        4 => 504,
+        5 => 404,
+        6 | 10 => 409,
+        7 => 403,
+        8 => 429,
+        12 => 501,
+        14 => 503,
+        16 => 401,
+        // 2, 13, 15, and what is no status.
+        _ => 500,
     }
 }
 
 /// True if the endpoint may have acted on the request.
 pub(super) fn may_have_acted(outcome: Outcome) -> bool {
     match outcome {
-        Outcome::Answered(_) | Outcome::Failed(Trouble::Timeout | Trouble::Reset { sent: true }) => true,
+        Outcome::Answered(_)
+        | Outcome::Failed(
+            Trouble::Timeout
+            | Trouble::IdleTimeout
+            | Trouble::MaxDuration
+            | Trouble::StreamReset
+            | Trouble::Protocol
+            | Trouble::Reset { sent: true },
+        ) => true,
         Outcome::Failed(
             Trouble::ConnectRefused | Trouble::ConnectTimeout | Trouble::Reset { sent: false } | Trouble::RefusedStream,
         ) => false,
@@ -61,6 +113,14 @@ pub(super) fn backoff(cx: &mut Cx<'_>, policy: &RetryPolicy, retry: u32) -> Span
     if steps == 0 { Span::ZERO } else { Span::from_nanos(cx.rng.next_u64() % steps * unit) }
 }
 
+/// The wait that an answer asked for: from that long to half as long again (envoy.md 2.4).
+pub(super) fn backoff_told(cx: &mut Cx<'_>, wait: Span) -> Span {
+    // Envoy counts whole milliseconds.
+    let ms = wait.as_millis();
+    let half = ms.div_ceil(2);
+    if half == 0 { Span::from_millis(ms) } else { Span::from_millis(ms + cx.rng.next_u64() % half) }
+}
+
 /// The status and flag that a caller sees for an outcome that is not retried.
 pub(super) fn reply(replies: &Replies, outcome: Outcome) -> (u16, Flags) {
     let flagged = |status, flag| (status, Flags::NONE.with(flag));
@@ -69,14 +129,17 @@ pub(super) fn reply(replies: &Replies, outcome: Outcome) -> (u16, Flags) {
         Outcome::Failed(Trouble::ConnectRefused) => flagged(replies.connect_failed, Flag::Uf),
         Outcome::Failed(Trouble::ConnectTimeout) => flagged(replies.connect_timeout, Flag::Uf),
         Outcome::Failed(Trouble::Reset { .. }) => flagged(replies.reset, Flag::Uc),
-        Outcome::Failed(Trouble::RefusedStream) => flagged(replies.reset, Flag::Ur),
-        Outcome::Failed(Trouble::Timeout) => flagged(replies.timeout, Flag::Ut),
+        Outcome::Failed(Trouble::RefusedStream | Trouble::StreamReset) => flagged(replies.reset, Flag::Ur),
+        Outcome::Failed(Trouble::Protocol) => flagged(replies.protocol, Flag::Upe),
+        Outcome::Failed(Trouble::Timeout | Trouble::IdleTimeout) => flagged(replies.timeout, Flag::Ut),
+        Outcome::Failed(Trouble::MaxDuration) => flagged(replies.timeout, Flag::Umsdr),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::outlier::Reported;
     use crate::policy::Entropy;
     use crate::policy::NoFacts;
     use crate::units::Time;
@@ -88,8 +151,8 @@ mod tests {
         }
     }
 
-    fn policy(on: RetryOn) -> RetryPolicy {
-        RetryPolicy { retry_on: on, retriable_status_codes: vec![503], ..RetryPolicy::envoy_default() }
+    fn rules(on: RetryOn) -> Rules<'static> {
+        Rules { on, codes: [&[503], &[418]] }
     }
 
     #[test]
@@ -108,25 +171,77 @@ mod tests {
             failed(Trouble::Reset { sent: false }),
             failed(Trouble::RefusedStream),
             failed(Trouble::Timeout),
+            failed(Trouble::IdleTimeout),
+            failed(Trouble::MaxDuration),
+            failed(Trouble::StreamReset),
+            failed(Trouble::Protocol),
         ];
         for (on, expected) in [
-            (RetryOn::FIVE_XX, "..xxxxxxxxx"),
-            (RetryOn::GATEWAY_ERROR, "...xxxxxxxx"),
-            (RetryOn::RESET, ".....xxxxxx"),
-            (RetryOn::CONNECT_FAILURE, ".....xx...."),
-            (RetryOn::REFUSED_STREAM, ".........x."),
-            (RetryOn::RETRIABLE_4XX, ".x........."),
-            (RetryOn::RETRIABLE_STATUS_CODES, "....x......"),
-            (RetryOn::RESET_BEFORE_REQUEST, ".....xx.x.."),
+            (RetryOn::FIVE_XX, "..xxxxxxxxxxxxx"),
+            (RetryOn::GATEWAY_ERROR, "...xxxxxxxxxxxx"),
+            (RetryOn::RESET, ".....xxxxxxxxxx"),
+            (RetryOn::CONNECT_FAILURE, ".....xx........"),
+            (RetryOn::REFUSED_STREAM, ".........x....."),
+            (RetryOn::RETRIABLE_4XX, ".x............."),
+            (RetryOn::RETRIABLE_STATUS_CODES, "....x.........."),
+            (RetryOn::RESET_BEFORE_REQUEST, ".....xx.x......"),
+            (RetryOn::GRPC.with(RetryOn::ENVOY_RATELIMITED).with(RetryOn::RETRIABLE_HEADERS), "..............."),
         ] {
-            let got: String = outcomes.iter().map(|&o| if retriable(&policy(on), o) { 'x' } else { '.' }).collect();
+            let got: String = outcomes.iter().map(|&o| if retriable(&rules(on), o) { 'x' } else { '.' }).collect();
             assert_eq!(got, expected, "{on:?}");
+        }
+        assert!(retriable(&rules(RetryOn::RETRIABLE_STATUS_CODES), answered(418)), "the request's own code");
+    }
+
+    #[test]
+    fn marks_in_the_headers_are_conditions_of_their_own() {
+        let grpc = |status| Outcome::Answered(Answer { grpc_status: Some(status), ..Answer::of(200) });
+        for (status, on) in [
+            (1, RetryOn::GRPC_CANCELLED),
+            (4, RetryOn::GRPC_DEADLINE_EXCEEDED),
+            (8, RetryOn::GRPC_RESOURCE_EXHAUSTED),
+            (13, RetryOn::GRPC_INTERNAL),
+            (14, RetryOn::GRPC_UNAVAILABLE),
+        ] {
+            for other in 0..=17 {
+                assert_eq!(retriable(&rules(on), grpc(other)), other == status, "{other} under {on:?}");
+            }
+            assert!(!retriable(&rules(RetryOn::FIVE_XX), grpc(status)));
+        }
+        let limited = Outcome::Answered(Answer { ratelimited: true, ..Answer::of(503) });
+        assert!(!retriable(&rules(RetryOn::FIVE_XX), limited));
+        assert!(retriable(&rules(RetryOn::ENVOY_RATELIMITED), limited));
+        let marked = Outcome::Answered(Answer { retriable_header: true, ..Answer::of(200) });
+        assert!(retriable(&rules(RetryOn::RETRIABLE_HEADERS), marked));
+        assert!(!retriable(&rules(RetryOn::FIVE_XX), marked));
+    }
+
+    #[test]
+    fn detectors_see_grpc_as_http_and_nothing_of_a_stream_that_stood_too_long() {
+        let told = |outcome| format!("{:?}", Reported::of(outcome, None));
+        let grpc = |status| Outcome::Answered(Answer { grpc_status: Some(status), ..Answer::of(200) });
+        for (status, http) in
+            [(0, 200), (1, 499), (2, 500), (4, 504), (5, 404), (8, 429), (14, 503), (16, 401), (255, 500)]
+        {
+            assert_eq!(told(grpc(status)), format!("Some(Status({http}, false))"));
+        }
+        assert_eq!(told(Outcome::Failed(Trouble::MaxDuration)), "None");
+        let alt = Reported::of(Outcome::Failed(Trouble::IdleTimeout), Some(204));
+        assert_eq!(format!("{alt:?}"), "Some(Status(204, false))");
+    }
+
+    #[test]
+    fn a_wait_that_was_told_is_stretched_by_less_than_half() {
+        for (word, ms) in [(0, 1000), (499, 1499), (500, 1000)] {
+            let mut rng = Word(word);
+            let mut cx = Cx { now: Time::ZERO, rng: &mut rng, facts: &mut NoFacts };
+            assert_eq!(backoff_told(&mut cx, Span::from_secs(1)), Span::from_millis(ms));
         }
     }
 
     #[test]
     fn backoff_ranges_double_up_to_the_maximum() {
-        let policy = policy(RetryOn::FIVE_XX);
+        let policy = RetryPolicy::envoy_default();
         // The largest word gives range - 1 ms when the range divides it evenly often enough; look at bounds.
         for (retry, range_ms) in [(0, 25), (1, 50), (2, 100), (3, 200), (4, 250), (9, 250)] {
             for word in [0, 1, range_ms - 1, range_ms, 7 * range_ms + 3] {

@@ -21,10 +21,12 @@ use crate::policy::PolicyConfig;
 use crate::policy::RequestKey;
 use crate::policy::Router;
 use crate::policy::Standing;
+use crate::policy::Stats;
 use crate::policy::Step;
 use crate::policy::Trouble;
 use crate::policy::Try;
 use crate::policy::Upkeep;
+use crate::policy::Verdict;
 use crate::policy::config::CircuitBreakers;
 use crate::policy::config::HealthCheck;
 use crate::policy::config::Timeouts;
@@ -274,13 +276,18 @@ impl Bench {
 
     /// Begins a request and brings it as far as it goes.
     pub fn begin(&mut self) -> (Flight, Step) {
-        self.begin_hashed(None)
+        self.begin_as(|ask| ask)
     }
 
     /// The same for a request with a hash.
     pub fn begin_hashed(&mut self, hash: Option<u64>) -> (Flight, Step) {
+        self.begin_as(|ask| Ask { hash, ..ask })
+    }
+
+    /// Begins a request that asks for more than the usual.
+    pub fn begin_as(&mut self, what: impl FnOnce(Ask) -> Ask) -> (Flight, Step) {
         self.requests += 1;
-        let ask = Ask { hash, ..Ask::of(RequestKey(self.requests)) };
+        let ask = what(Ask::of(RequestKey(self.requests)));
         let mut flight = self.tell(|router, cx| router.begin(cx, ask));
         let step = self.step(&mut flight);
         (flight, step)
@@ -303,9 +310,17 @@ impl Bench {
         self.step(flight)
     }
 
-    pub fn abandon(&mut self, flight: Flight) {
-        self.tell(|router, cx| router.abandon(cx, flight));
+    pub fn abandon(&mut self, flight: Flight) -> Verdict {
+        let verdict = self.tell(|router, cx| router.abandon(cx, flight));
         self.drain();
+        verdict
+    }
+
+    /// Envoy's counters over all facts so far.
+    pub fn stats(&self) -> Stats {
+        let mut stats = Stats::default();
+        self.facts.iter().for_each(|(at, fact)| stats.emit(*at, *fact));
+        stats
     }
 
     /// The random word with which a uniform choice among the candidates falls on that member;

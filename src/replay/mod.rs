@@ -5,6 +5,7 @@
 //! was compared; what cannot be replayed says why and never counts as passed.
 //! Start reading at [`replay`]; each kind of vector has a function in one of the rooms.
 
+mod attempts;
 mod balance;
 mod bench;
 mod choice;
@@ -128,6 +129,10 @@ fn compare(kind: &str, vector: &Node) -> Compared {
         "retry_breaker" | "retry_budget" => requests::breaker(vector),
         "backoff" => requests::backoff(vector),
         "timeout" => requests::timeout(vector),
+        "hedge" => attempts::hedge(vector),
+        "buffer" => attempts::buffer(vector),
+        "headers" => attempts::headers(vector),
+        "flags" => attempts::flags(vector),
         "breaker_defaults" => requests::breaker_defaults(vector),
         "breaker" => connections::breaker(vector),
         "pool" => connections::pool(vector),

@@ -2,6 +2,7 @@
 
 use super::Compared;
 use super::Halt;
+use super::attempts;
 use super::bench::Bench;
 use super::bench::answered;
 use super::bench::boundless;
@@ -26,16 +27,17 @@ use crate::policy::config::RetryBudget;
 use crate::policy::config::RetryOn;
 use crate::policy::config::RetryPolicy;
 use crate::policy::fact::Denial;
+use crate::policy::headers;
 use crate::units::Ratio;
 use crate::units::Span;
 use crate::units::Time;
 
-fn retrying(policy: RetryPolicy) -> PolicyConfig {
+pub fn retrying(policy: RetryPolicy) -> PolicyConfig {
     PolicyConfig { retry_policy: Some(policy), lb_policy: LbPolicy::FirstListed, ..boundless() }
 }
 
 /// The conditions of a comma-separated list, or the one that scsim does not have.
-fn conditions(names: &str) -> Result<RetryOn, String> {
+pub fn conditions(names: &str) -> Result<RetryOn, String> {
     let mut set = RetryOn::NONE;
     for name in names.split(',').map(str::trim) {
         set = set.with(RetryOn::named(name).ok_or_else(|| format!("retry_on {name}"))?);
@@ -43,19 +45,36 @@ fn conditions(names: &str) -> Result<RetryOn, String> {
     Ok(set)
 }
 
-/// How an attempt ends in a column of a matrix.
+/// How an attempt ends in a column of a matrix: a status, with headers behind `+`, or a failure.
 fn column(name: &str) -> Result<Outcome, String> {
+    let unknown = || format!("a failure `{name}`");
+    let mut parts = name.split('+');
+    let status = match parts.next().unwrap_or("") {
+        "rst" | "close" => return Ok(Outcome::Failed(Trouble::Reset { sent: true })),
+        "refused" => return Ok(Outcome::Failed(Trouble::ConnectRefused)),
+        code => code.parse().ok().filter(|status| (100..600).contains(status)).ok_or_else(unknown)?,
+    };
+    let mut marks = Vec::new();
+    for mark in parts {
+        marks.push(match mark.strip_prefix("grpc") {
+            Some(status) if status.parse::<u8>().is_ok() => ("grpc-status", status),
+            None if mark.starts_with("x-") => (mark, "true"),
+            _ => return Err(unknown()),
+        });
+    }
+    Ok(Outcome::Answered(headers::answer(None, None, status, false, None, marks)))
+}
+
+/// How an HTTP/2 attempt ends in a row of a matrix whose columns are the conditions.
+fn h2_row(name: &str) -> Option<Outcome> {
     match name {
-        "rst" | "close" => Ok(Outcome::Failed(Trouble::Reset { sent: true })),
-        "refused" => Ok(Outcome::Failed(Trouble::ConnectRefused)),
-        code => match code.parse() {
-            Ok(status) if (100..600).contains(&status) => Ok(answered(status)),
-            _ => Err(format!("a failure `{code}`")),
-        },
+        "refused" => Some(Outcome::Failed(Trouble::RefusedStream)),
+        "rst_internal" => Some(Outcome::Failed(Trouble::StreamReset)),
+        _ => None,
     }
 }
 
-/// `retry_matrix`: rows are conditions, columns failures, 1 is a retry. Cells that scsim has no
+/// `retry_matrix`: rows are conditions, columns failures, or the other way round; 1 is a retry. Cells that scsim has no
 /// model for leave the vector not replayable, unless another cell is wrong.
 pub fn matrix(vector: &Node) -> Compared {
     only(vector.get("config"), "config", &[])?;
@@ -65,6 +84,18 @@ pub fn matrix(vector: &Node) -> Compared {
         vector.get("title").is_some_and(|title| title.text().is_ok_and(|text| text.contains("per_try_timeout")));
     let (mut lines, mut unknown, mut held) = (Vec::new(), Vec::new(), 0);
     for (row, cells) in rows {
+        if let Some(outcome) = h2_row(row) {
+            for (name, expected) in cells.entries() {
+                match conditions(name) {
+                    Ok(on) => {
+                        let got = u32::from(retried(on, outcome));
+                        differ(&mut lines, &format!("{row} x {name}: retried"), &expected.small()?, &got);
+                    }
+                    Err(what) => unknown.push(what),
+                }
+            }
+            continue;
+        }
         let on = match conditions(row) {
             Ok(on) => on,
             Err(what) => {
@@ -111,8 +142,11 @@ fn retried(on: RetryOn, outcome: Outcome) -> bool {
 }
 
 /// Plays a request whose attempts end as told, the last ending repeated. Who got them, and the end.
-fn play(bench: &mut Bench, endings: &[Outcome]) -> Result<(Vec<u64>, Verdict), Halt> {
-    let (mut flight, mut step) = bench.begin();
+pub fn play(
+    bench: &mut Bench,
+    (mut flight, mut step): (Flight, Step),
+    endings: &[Outcome],
+) -> Result<(Vec<u64>, Verdict), Halt> {
     let mut hosts = Vec::new();
     loop {
         match step {
@@ -136,7 +170,7 @@ fn play(bench: &mut Bench, endings: &[Outcome]) -> Result<(Vec<u64>, Verdict), H
 pub fn sequence(vector: &Node) -> Compared {
     let config = vector.get("config");
     only(config, "config", &["retry_on", "num_retries"])?;
-    let Some(attempts) = vector.get("attempts") else { return not_replayable("it does not list its attempts") };
+    let Some(attempts) = vector.get("attempts") else { return attempts::stale_connection(vector) };
     let mut policy = RetryPolicy::envoy_default();
     if let Some(on) = config.and_then(|config| config.get("retry_on")) {
         policy.retry_on =
@@ -152,23 +186,27 @@ pub fn sequence(vector: &Node) -> Compared {
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["decisions", "code", "flags", "attempts", "stats"])?;
     let mut bench = Bench::new(retrying(policy), 1, 0);
-    let (hosts, verdict) = play(&mut bench, &endings)?;
+    let begun = bench.begin();
+    let (_, verdict) = play(&mut bench, begun, &endings)?;
     let decisions: Vec<String> =
         bench.facts.iter().filter_map(|(_, fact)| decision(*fact)).map(str::to_owned).collect();
     let mut lines = verdict_lines(expect, verdict)?;
     if let Some(expected) = expect.get("decisions") {
         differ(&mut lines, "decisions", &expected.words()?, &decisions);
     }
+    let stats = bench.stats();
     for (name, node) in expect.get("stats").map_or(&[][..], Node::entries) {
-        let count = |what: &str| decisions.iter().filter(|decision| *decision == what).count();
-        let got = match name.as_str() {
-            "retry" | "limit_exceeded" => count(name),
-            "rq_total" => hosts.len(),
-            // The caller's answer only, not those that were retried.
-            code if code.starts_with("rq_") => usize::from(code[3..].parse() == Ok(verdict.status)),
-            other => return not_replayable(format!("scsim does not know the statistic `{other}`")),
+        let full = match name.as_str() {
+            "retry_or_shadow_abandoned" => name.clone(),
+            code if code.starts_with("rq_") => format!("upstream_{code}"),
+            code if code.starts_with("retry.") || code.starts_with("upstream_") => code.to_owned(),
+            short if short.starts_with("retry") => format!("upstream_rq_{short}"),
+            short => format!("upstream_rq_retry_{short}"),
         };
-        differ(&mut lines, name, &node.whole()?, &(got as u64));
+        let Some(got) = stats.named(&full) else {
+            return not_replayable(format!("scsim does not know the statistic `{name}`"));
+        };
+        differ(&mut lines, name, &node.whole()?, &got);
     }
     Ok(lines)
 }
@@ -185,7 +223,7 @@ fn decision(fact: Fact) -> Option<&'static str> {
 
 /// `retry_hosts`: who gets each attempt of a request that always fails.
 pub fn hosts(vector: &Node) -> Compared {
-    let Some(config) = vector.get("config") else { return not_replayable("it has no `config`") };
+    let Some(config) = vector.get("config") else { return attempts::ejected_meanwhile(vector) };
     only(Some(config), "config", &["hosts", "seed_index", "num_retries", "predicate", "max_attempts"])?;
     let number = |key: &str, default: u32| config.get(key).map_or(Ok(default), Node::small);
     let previous_hosts = match config.get("predicate").map(Node::text).transpose()? {
@@ -205,7 +243,8 @@ pub fn hosts(vector: &Node) -> Compared {
     let expected = expect.get("hosts").ok_or_else(|| expect.wrong("it expects no `hosts`"))?.wholes()?;
     let config = PolicyConfig { lb_policy: LbPolicy::RoundRobin, ..retrying(policy) };
     let mut bench = Bench::new(config, number("hosts", 1)?.min(10_000) as usize, u64::from(number("seed_index", 0)?));
-    let (got, _) = play(&mut bench, &[answered(503)])?;
+    let begun = bench.begin();
+    let (got, _) = play(&mut bench, begun, &[answered(503)])?;
     let mut lines = Vec::new();
     differ(&mut lines, "hosts", &expected, &got);
     Ok(lines)
@@ -280,7 +319,7 @@ pub fn backoff(vector: &Node) -> Compared {
 pub fn timeout(vector: &Node) -> Compared {
     only(vector.get("config"), "config", &["timeout", "per_try_timeout", "base_interval"])?;
     if vector.get("timeline").is_some() {
-        return not_replayable("a request begins when it has been received");
+        return attempts::slow_upload(vector);
     }
     let length = |key: &str| vector.get("config").and_then(|config| config.get(key)).map(Node::whole).transpose();
     let mut policy = RetryPolicy { retry_on: RetryOn::FIVE_XX, ..RetryPolicy::envoy_default() };

@@ -223,7 +223,7 @@ impl World<'_> {
     }
 
     /// A router asks DNS.
-    pub(super) fn look_up(&mut self, router: u32, call: Ref<super::hop::Call>) {
+    pub(super) fn look_up(&mut self, router: u32, call: Ref<super::call::Call>) {
         let Mechanism::Dns(dns) = &self.plane.mechanism else { return };
         let host = &mut self.routers[router as usize];
         host.lookups += 1;
@@ -238,7 +238,7 @@ impl World<'_> {
     }
 
     /// The answer to a look-up: up to `max_answers` healthy records in random order.
-    pub(super) fn on_resolved(&mut self, router: u32, call: Ref<super::hop::Call>) {
+    pub(super) fn on_resolved(&mut self, router: u32, call: Ref<super::call::Call>) {
         let Mechanism::Dns(dns) = &self.plane.mechanism else { return };
         let now = self.engine.now();
         let host = &self.routers[router as usize];

@@ -4,6 +4,10 @@
 //! those are `policy`'s. A call through an ALB is two calls in a row: the client's to a node, and
 //! the node's to a target.
 
+use super::call::Call;
+use super::call::CallParent;
+use super::call::Dial;
+use super::call::Hop;
 use super::random::Key;
 use super::random::Purpose;
 use super::record::NOBODY;
@@ -17,12 +21,10 @@ use crate::measure::HappeningKind;
 use crate::policy::Answer;
 use crate::policy::Ask;
 use crate::policy::AttemptNo;
-use crate::policy::ConnKey;
 use crate::policy::Cx;
 use crate::policy::EndpointId;
 use crate::policy::Fact;
 use crate::policy::FactSink;
-use crate::policy::Flight;
 use crate::policy::MemberKey;
 use crate::policy::Outcome;
 use crate::policy::RequestKey;
@@ -106,43 +108,6 @@ pub(super) struct Node {
     pub(super) router: u32,
 }
 
-/// A call under way.
-pub(super) struct Call {
-    pub(super) flight: Flight,
-    pub(super) router: u32,
-    pub(super) edge: u32,
-    pub(super) site: u32,
-    pub(super) parent: CallParent,
-    pub(super) key: Key,
-    pub(super) started: Time,
-    /// One way, request or answer, of the current attempt.
-    pub(super) hop_delay: Span,
-    pub(super) member: MemberKey,
-    pub(super) segment: u16,
-    /// What the endpoint answered where the router cannot see it (TCP).
-    hidden_status: u16,
-}
-
-/// Who makes a call.
-#[derive(Clone, Copy)]
-pub(super) enum CallParent {
-    /// A task's job.
-    Job(Ref<Job>),
-    /// An ALB node, for a call of a client.
-    Relay { call: Ref<Call>, attempt: u8 },
-}
-
-/// A connection being made.
-pub(super) struct Dial {
-    pub(super) router: u32,
-    pub(super) conn: ConnKey,
-    pub(super) member: MemberKey,
-    pub(super) give_up_at: Time,
-    pub(super) one_way: Span,
-    /// `None` while it may still succeed.
-    pub(super) trouble: Option<Trouble>,
-}
-
 /// Where routers' facts go: those the world acts on into a list, all of them where a test listens.
 struct Sink<'a> {
     notable: &'a mut Vec<Fact>,
@@ -214,8 +179,8 @@ impl World<'_> {
                 parent,
                 key,
                 started: now,
-                hop_delay: Span::ZERO,
-                member: MemberKey(u64::MAX),
+                hop: Hop { attempt: u8::MAX, delay: Span::ZERO, member: MemberKey(u64::MAX) },
+                older: Vec::new(),
                 segment,
                 hidden_status: 0,
             }
@@ -265,8 +230,12 @@ impl World<'_> {
         let mut draw = call.key.draw(Purpose::Delay, u64::from(attempt.attempt.0));
         let pushed = host.feed == Feed::Pushed;
         let one_proxy = host.node != NOBODY || (pushed && !inbound);
-        call.hop_delay = self.delays.hop(host.zone, zone, one_proxy, pushed && inbound, &mut draw);
-        call.member = attempt.member;
+        let delay = self.delays.hop(host.zone, zone, one_proxy, pushed && inbound, &mut draw);
+        if call.open_hop(call.hop.attempt).is_some() {
+            // Hedged: that attempt goes on.
+            call.older.push(call.hop);
+        }
+        call.hop = Hop { attempt: attempt.attempt.0, delay, member: attempt.member };
         let deadline = call.flight.deadline();
         if attempt.give_up_at < deadline {
             let event = Ev::PerTry { call: at, attempt: attempt.attempt.0 };
@@ -274,18 +243,16 @@ impl World<'_> {
                 if call.edge == NOBODY { self.node_per_try_lane } else { self.per_try_lanes[call.edge as usize] };
             self.engine.in_lane(lane, event);
         }
-        self.engine.after(call.hop_delay, Ev::Reach { call: at, attempt: attempt.attempt.0 });
+        self.engine.after(delay, Ev::Reach { call: at, attempt: attempt.attempt.0 });
     }
 
     /// An attempt arrives at its endpoint.
     pub(super) fn on_reach(&mut self, at: Ref<Call>, attempt: u8) {
         let Some(call) = self.calls.get(at) else { return };
-        if call.flight.open_attempt() != Some(AttemptNo(attempt)) {
-            return;
-        }
+        let Some(hop) = call.open_hop(attempt) else { return };
         let (key, segment, edge, site) = (call.key, call.segment, call.edge, call.site);
-        let Some(task) = Self::member_task(call.member) else {
-            return self.relay(at, attempt);
+        let Some(task) = Self::member_task(hop.member) else {
+            return self.relay(at, attempt, hop.member);
         };
         let endpoint = self.program.sites[site as usize].endpoint;
         let parent = Parent::Call { call: at, attempt };
@@ -321,9 +288,9 @@ impl World<'_> {
     }
 
     /// An ALB node passes a request on: a call of its own.
-    fn relay(&mut self, at: Ref<Call>, attempt: u8) {
+    fn relay(&mut self, at: Ref<Call>, attempt: u8, node: MemberKey) {
         let Some(call) = self.calls.get(at) else { return };
-        let node = call.member.0 as u32;
+        let node = node.0 as u32;
         let router = self.nodes[node as usize].router;
         let (site, segment) = (call.site, call.segment);
         // The first attempt keeps the key, so that the work behind it is the same on every plane.
@@ -333,14 +300,14 @@ impl World<'_> {
 
     /// The connection under an attempt broke at the far end.
     pub(super) fn break_attempt(&mut self, call: Ref<Call>, attempt: u8) {
-        if let Some(state) = self.calls.get(call) {
-            self.engine.after(state.hop_delay, Ev::Broken { call, attempt });
+        if let Some(hop) = self.calls.get(call).map(|state| state.hop_of(attempt)) {
+            self.engine.after(hop.delay, Ev::Broken { call, attempt });
         }
     }
 
     pub(super) fn on_answer(&mut self, at: Ref<Call>, attempt: u8, status: u16) {
         let Some(call) = self.calls.get_mut(at) else { return };
-        if call.flight.open_attempt() != Some(AttemptNo(attempt)) {
+        if !call.flight.is_open(AttemptNo(attempt)) {
             return;
         }
         let mut seen = status;
@@ -357,8 +324,19 @@ impl World<'_> {
 
     pub(super) fn on_trouble(&mut self, at: Ref<Call>, attempt: u8, trouble: Trouble) {
         let Some(call) = self.calls.get(at) else { return };
-        if call.flight.open_attempt() == Some(AttemptNo(attempt)) {
+        if call.flight.is_open(AttemptNo(attempt)) {
             self.report(at, attempt, Outcome::Failed(trouble));
+        }
+    }
+
+    /// The patience with one attempt is at its end.
+    pub(super) fn on_per_try(&mut self, at: Ref<Call>, attempt: u8) {
+        let Some(call) = self.calls.get(at) else { return };
+        if call.flight.open_attempt() == Some(AttemptNo(attempt)) {
+            let limits = self.routers[call.router as usize].router.config().timeouts;
+            // No part of an answer is ever seen before the whole: silence is as long as the wait.
+            let silent = limits.per_try_idle < limits.per_try;
+            self.report(at, attempt, Outcome::Failed(if silent { Trouble::IdleTimeout } else { Trouble::Timeout }));
         }
     }
 
@@ -395,8 +373,8 @@ impl World<'_> {
                 self.call_over(job, status, optional);
             }
             CallParent::Relay { call: outer, attempt } => {
-                if let Some(waiting) = self.calls.get(outer) {
-                    self.engine.after(waiting.hop_delay, Ev::Answer { call: outer, attempt, status });
+                if let Some(hop) = self.calls.get(outer).map(|waiting| waiting.hop_of(attempt)) {
+                    self.engine.after(hop.delay, Ev::Answer { call: outer, attempt, status });
                 }
             }
         }
@@ -416,8 +394,8 @@ impl World<'_> {
         for at in orphans {
             let Some(call) = self.calls.remove(at) else { continue };
             let router = call.router;
-            with_router!(self, router, call.key.draw(Purpose::Decide, u64::MAX), |host, cx| {
-                host.abandon(cx, call.flight);
+            let _ = with_router!(self, router, call.key.draw(Purpose::Decide, u64::MAX), |host, cx| {
+                host.abandon(cx, call.flight)
             });
             self.after_router(router);
         }

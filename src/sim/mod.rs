@@ -3,6 +3,7 @@
 //! Start reading at [`run`]. `engine` is the clock and its queue, `random` the keyed streams,
 //! `world` the state and the closed event enum; the other rooms each handle one kind of event.
 
+mod call;
 mod control;
 pub mod engine;
 mod fault;

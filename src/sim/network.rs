@@ -2,7 +2,7 @@
 //!
 //! *Knows* zones, proxies' and nodes' delay and how a closed, hanging or absent port answers.
 
-use super::hop::Dial;
+use super::call::Dial;
 use super::hop::Reception;
 use super::life::Phase;
 use super::random::Draw;

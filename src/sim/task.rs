@@ -4,7 +4,7 @@
 //! know* how requests find the task. A request holds its place until all its steps are over, its
 //! calls included; work goes on when the caller has given up.
 
-use super::hop::Call;
+use super::call::Call;
 use super::life::Phase;
 use super::program::Op;
 use super::program::Version;
@@ -429,7 +429,7 @@ impl World<'_> {
             Parent::User { load, user } => self.user_answered(load, user, segment, since, key.0, status),
             Parent::Call { call, attempt } => {
                 if let Some(waiting) = self.calls.get(call) {
-                    self.engine.after(waiting.hop_delay, Ev::Answer { call, attempt, status });
+                    self.engine.after(waiting.hop_of(attempt).delay, Ev::Answer { call, attempt, status });
                 }
             }
             Parent::Fork(_) => unreachable!("a branch answers nobody"),

@@ -6,13 +6,13 @@
 
 use super::Limits;
 use super::RunError;
+use super::call::Call;
+use super::call::Dial;
 use super::control::Registry;
 use super::engine::Engine;
 use super::engine::Lane;
 use super::fault::ActiveFault;
 use super::fault::Trouble as TaskTrouble;
-use super::hop::Call;
-use super::hop::Dial;
 use super::hop::Feed;
 use super::hop::Node;
 use super::hop::RouterHost;
@@ -194,13 +194,14 @@ impl<'a> World<'a> {
         let plane = &scenario.planes[plane];
         let mut engine = Engine::new();
         let request_lanes = plane.edge_policies.iter().map(|p| engine.lane(p.timeouts.request)).collect();
-        let per_try_lanes = plane.edge_policies.iter().map(|p| engine.lane(p.timeouts.per_try)).collect();
+        let per_try_lanes =
+            plane.edge_policies.iter().map(|p| engine.lane(p.timeouts.per_try.min(p.timeouts.per_try_idle))).collect();
         let node_timeouts = match &plane.mechanism {
             Mechanism::Alb(alb) => alb.node_policy.timeouts,
             Mechanism::Direct | Mechanism::Sidecar(_) | Mechanism::Dns(_) => PolicyConfig::alb_node().timeouts,
         };
         let node_request_lane = engine.lane(node_timeouts.request);
-        let node_per_try_lane = engine.lane(node_timeouts.per_try);
+        let node_per_try_lane = engine.lane(node_timeouts.per_try.min(node_timeouts.per_try_idle));
         let mut world = World {
             scenario,
             plane,
@@ -332,7 +333,7 @@ impl<'a> World<'a> {
             Ev::Answer { call, attempt, status } => self.on_answer(call, attempt, status),
             Ev::Broken { call, attempt } => self.on_trouble(call, attempt, Trouble::Reset { sent: true }),
             Ev::Deadline(call) => self.on_deadline(call),
-            Ev::PerTry { call, attempt } => self.on_trouble(call, attempt, Trouble::Timeout),
+            Ev::PerTry { call, attempt } => self.on_per_try(call, attempt),
             Ev::Step(call) => self.drive(call),
             Ev::DialArrives(dial) => self.on_dial_arrives(dial),
             Ev::Dialled(dial) => self.on_dialled(dial),

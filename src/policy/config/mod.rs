@@ -182,6 +182,8 @@ pub struct Replies {
     pub connect_timeout: u16,
     /// The connection broke before an answer.
     pub reset: u16,
+    /// What came was no HTTP.
+    pub protocol: u16,
     /// A time limit passed.
     pub timeout: u16,
     /// No endpoint to choose.
@@ -196,6 +198,7 @@ impl Replies {
         connect_failed: 503,
         connect_timeout: 503,
         reset: 503,
+        protocol: 502,
         timeout: 504,
         no_endpoint: 503,
         overflow: 503,
@@ -205,11 +208,19 @@ impl Replies {
         connect_failed: 502,
         connect_timeout: 504,
         reset: 502,
+        protocol: 502,
         timeout: 504,
         no_endpoint: 503,
         overflow: 503,
     };
     /// An application's own client: there is no HTTP answer.
-    pub const NONE: Replies =
-        Replies { connect_failed: 0, connect_timeout: 0, reset: 0, timeout: 0, no_endpoint: 0, overflow: 0 };
+    pub const NONE: Replies = Replies {
+        connect_failed: 0,
+        connect_timeout: 0,
+        reset: 0,
+        protocol: 0,
+        timeout: 0,
+        no_endpoint: 0,
+        overflow: 0,
+    };
 }

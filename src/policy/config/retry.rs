@@ -130,10 +130,28 @@ impl RetryOn {
         ("unavailable", RetryOn::GRPC_UNAVAILABLE),
     ];
 
+    /// Every condition about `grpc-status`.
+    pub const GRPC: RetryOn = RetryOn(0b111_1100_0000_0000);
+
+    /// True if it holds no condition.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+    /// The conditions of a comma-separated list that are in `among`; other words are passed over, as
+    /// Envoy does with its request headers.
+    pub fn listed(names: &str, among: RetryOn) -> RetryOn {
+        let known = names.split(',').filter_map(|name| RetryOn::named(name.trim()));
+        known.fold(RetryOn::NONE, |set, one| if among.any(one) { set.with(one) } else { set })
+    }
     /// Both sets together.
     #[must_use]
     pub const fn with(self, other: RetryOn) -> RetryOn {
         RetryOn(self.0 | other.0)
+    }
+    /// The set less the conditions of another.
+    #[must_use]
+    pub const fn without(self, other: RetryOn) -> RetryOn {
+        RetryOn(self.0 & !other.0)
     }
     /// True if the sets share a condition.
     pub const fn any(self, other: RetryOn) -> bool {

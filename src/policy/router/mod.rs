@@ -6,8 +6,10 @@
 //! returned when the flight is done or abandoned.
 //!
 //! The methods come in four kinds: the world changed (`on_*`), housekeeping (`poll_upkeep`,
-//! `upkeep_due`), one request (`begin`, `step`, `report`, `abandon`), and plain nouns.
+//! `upkeep_due`), one request (`begin`, `on_body`, `on_request_complete`, `step`,
+//! `report`, `abandon`), and plain nouns.
 
+mod hedge;
 mod request;
 mod tcp;
 mod upkeep;
@@ -27,15 +29,20 @@ use super::balance::Balancer;
 use super::balance::Choice;
 use super::balance::PriorityLoads;
 use super::config::Discovery;
+use super::config::RetryOn;
+use super::config::RetryPolicy;
 use super::config::Stale;
 use super::events::EjectionStats;
+use super::fact::BackOff;
 use super::fact::Denial;
 use super::fact::Fact;
 use super::fact::Flag;
 use super::fact::Flags;
 use super::fact::Limit;
+use super::fact::TimeLimit;
 use super::flight::Ask;
 use super::flight::Flight;
+use super::flight::Slow;
 use super::flight::State;
 use super::flight::Step;
 use super::flight::Tried;
@@ -54,6 +61,7 @@ use super::pool::PoolStats;
 use super::pool::TicketState;
 use super::rates::SuccessRates;
 use super::retry;
+use super::retry::Rules;
 use crate::units::Span;
 use crate::units::Time;
 use std::collections::VecDeque;

@@ -3,6 +3,7 @@
 use super::Acquired;
 use super::Ask;
 use super::AttemptNo;
+use super::BackOff;
 use super::Choice;
 use super::ConnKey;
 use super::Cx;
@@ -17,32 +18,81 @@ use super::Flight;
 use super::Limit;
 use super::Outcome;
 use super::Reported;
+use super::RetryOn;
+use super::RetryPolicy;
 use super::Router;
+use super::Rules;
+use super::Slow;
+use super::Span;
 use super::State;
 use super::Step;
 use super::TicketState;
 use super::Time;
+use super::TimeLimit;
 use super::Tried;
 use super::Trouble;
 use super::Try;
 use super::Verdict;
 use super::retry;
 
+/// The status in place of 504 where `x-envoy-upstream-rq-timeout-alt-response` asks for it.
+const ALT_RESPONSE: u16 = 204;
+/// Retries of one request at the most, as for a configured policy.
+const RETRIES_MAX: u32 = 250;
+
+/// What holds for a request that brings rules of retry where its route has none.
+static NO_POLICY: RetryPolicy = RetryPolicy::envoy_default();
+
+/// Whether another attempt follows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Decision {
+    /// It does.
+    Retry,
+    /// Nothing asks for one.
+    No,
+    /// One was asked for, and not allowed; the flags say why.
+    Denied(Flags),
+}
+
 impl Router {
-    /// Begins a request. Its time-out runs from now.
+    /// Begins a request. Its time-out runs from now, or from the moment it is complete.
     #[inline]
     pub fn begin(&mut self, cx: &mut Cx<'_>, ask: Ask) -> Flight {
-        let timeout = ask.timeout.unwrap_or(self.config.timeouts.request);
+        let config = &*self.config;
+        let own = ask.overrides.as_deref();
+        let timeout = ask.timeout.or(own.and_then(|own| own.timeout)).unwrap_or(config.timeouts.request);
+        let policy = config.retry_policy.as_ref();
+        let mut retry_on = policy.map_or(RetryOn::NONE, |policy| policy.retry_on);
+        let mut hedges = policy.is_some() && config.hedge_on_per_try_timeout;
+        let mut num_retries = policy.unwrap_or(&NO_POLICY).num_retries;
+        if let Some(own) = own {
+            retry_on = retry_on.with(own.retry_on);
+            hedges = own.hedge_on_per_try_timeout.unwrap_or(hedges);
+            num_retries = own.max_retries.unwrap_or(num_retries).min(RETRIES_MAX);
+        }
+        let asked_for = policy.is_none_or(|p| p.retriable_request_headers.is_empty()) || ask.retriable_header;
+        let mut may_retry = asked_for && (!retry_on.is_empty() || hedges);
+        if may_retry && ask.body > config.per_request_buffer_limit_bytes {
+            may_retry = false;
+            cx.emit(Fact::RetryAbandoned);
+        }
         Flight {
             request: ask.request,
-            deadline: cx.now + timeout,
+            deadline: if ask.complete { cx.now + timeout } else { Time::NEVER },
+            timeout,
             idempotent: ask.idempotent,
             hash: ask.hash,
+            complete: ask.complete,
+            may_retry,
+            retry_on,
+            backoffs: 0,
             attempts: 0,
-            retries_left: self.config.retry_policy.as_ref().map_or(0, |retry| retry.num_retries as u8),
+            retries_left: if may_retry { num_retries as u8 } else { 0 },
             holds_retry: false,
             tried: Tried::default(),
             state: State::Choosing,
+            overrides: ask.overrides,
+            hedge: None,
         }
     }
 
@@ -71,6 +121,7 @@ impl Router {
                 TicketState::Refused(limit) => self.refuse(cx, flight, limit),
                 TicketState::Failed(trouble) => {
                     let State::Pending { endpoint, .. } = flight.state else { unreachable!("matched above") };
+                    flight.state = State::Late;
                     if let Some(tcp) = self.tcp() {
                         return self.connect_failed(cx, flight, endpoint, trouble, tcp);
                     }
@@ -78,7 +129,7 @@ impl Router {
                     self.step(cx, flight)
                 }
             },
-            State::Open { .. } => Router::wait(flight),
+            State::Open { .. } | State::Late => Router::wait(flight),
             State::Done(verdict) => Step::Done(verdict),
         }
     }
@@ -157,53 +208,94 @@ impl Router {
         flight.state = State::Open { endpoint, conn };
         let attempt = AttemptNo(flight.attempts - 1);
         cx.emit(Fact::Sent { endpoint, attempt });
-        Step::Try(Try {
-            attempt,
-            endpoint,
-            member: self.members.key(slot),
-            conn,
-            // per_try_timeout starts here, so that waiting for a connection is not in it (envoy.md 2.5).
-            give_up_at: (cx.now + self.config.timeouts.per_try).min(flight.deadline),
-        })
+        Step::Try(self.attempt(cx.now, flight, endpoint, conn))
     }
 
-    /// An attempt ended. A report about an attempt that is over changes nothing.
+    /// The attempt as the driver is to make it, its times from now.
+    #[inline]
+    pub(super) fn attempt(&self, now: Time, flight: &Flight, endpoint: EndpointId, conn: ConnKey) -> Try {
+        let (config, own) = (&*self.config, flight.overrides.as_deref());
+        let mut per_try = config.timeouts.per_try;
+        let mut idle = config.timeouts.per_try_idle;
+        let mut stream = Span::MAX;
+        if let Some(own) = own {
+            per_try = own.per_try_timeout.unwrap_or(per_try);
+            stream = own.stream_duration.unwrap_or(Span::MAX);
+        }
+        let left = if flight.complete { flight.deadline.since(now) } else { flight.timeout };
+        let expected = if self.hedges(flight) { left } else { per_try.min(left) };
+        if !flight.complete {
+            // Time-outs wait until the request has been received (envoy.md 2.5).
+            (per_try, idle) = (Span::MAX, Span::MAX);
+        }
+        // per_try_timeout starts here, so that waiting for a connection is not in it (envoy.md 2.5).
+        let mut hard = ((now + per_try).min(flight.deadline), Trouble::Timeout);
+        if now + stream < hard.0 {
+            hard = (now + stream, Trouble::MaxDuration);
+        }
+        let attempt = Try {
+            attempt: AttemptNo(flight.attempts - 1),
+            endpoint,
+            member: self.members.key(endpoint.slot),
+            conn,
+            give_up_at: hard.0,
+            then: hard.1,
+            idle,
+            hard,
+            expected,
+        };
+        if idle == Span::MAX { attempt } else { attempt.alive_at(now) }
+    }
+
+    /// True if a slow attempt of that request goes on beside its retry.
+    #[inline]
+    pub(super) fn hedges(&self, flight: &Flight) -> bool {
+        let own = flight.overrides.as_ref().and_then(|own| own.hedge_on_per_try_timeout);
+        own.unwrap_or(self.config.hedge_on_per_try_timeout)
+    }
+
+    /// An attempt ended, or was too slow. A report about an attempt that is over changes nothing.
     #[inline]
     pub fn report(&mut self, cx: &mut Cx<'_>, flight: &mut Flight, attempt: AttemptNo, outcome: Outcome) {
         let State::Open { endpoint, conn } = flight.state else {
-            cx.emit(Fact::StaleReport);
-            return;
+            return self.report_beside(cx, flight, attempt, outcome);
         };
         if attempt.0 + 1 != flight.attempts {
-            cx.emit(Fact::StaleReport);
-            return;
+            return self.report_beside(cx, flight, attempt, outcome);
+        }
+        flight.state = State::Late;
+        if let Outcome::Failed(Trouble::Timeout | Trouble::IdleTimeout) = outcome
+            && cx.now < flight.deadline
+            && self.hedges(flight)
+        {
+            return self.go_on_beside(cx, flight, Slow { attempt, endpoint, conn, retried: false });
         }
         let retried = match self.tcp() {
             Some(_) => self.connection_over(cx, flight, endpoint, outcome),
             None => self.conclude(cx, flight, endpoint, outcome),
         };
+        let dropped = retried || flight.hedge.is_some();
+        self.part(cx.now, endpoint, conn, outcome, dropped);
+    }
+
+    /// Gives an attempt's connection back. `dropped` is an answer that nobody reads to its end: on
+    /// HTTP/1 that costs the connection (envoy.md 2.7).
+    #[inline]
+    pub(super) fn part(&mut self, now: Time, endpoint: EndpointId, conn: ConnKey, outcome: Outcome, dropped: bool) {
         let h1 = self.pool.one_request_per_connection();
         let keep = match outcome {
             _ if self.pool.tcp() => false,
-            Outcome::Answered(answer) => !(h1 && retried && answer.body_follows),
+            Outcome::Answered(answer) => !(h1 && dropped && answer.body_follows),
             Outcome::Failed(_) => !h1,
         };
-        if h1 && retried && !keep && matches!(outcome, Outcome::Answered(_)) {
-            self.linger(cx.now);
+        if h1 && dropped && !keep && matches!(outcome, Outcome::Answered(_)) {
+            self.linger(now);
         }
-        self.pool.release(conn, keep, cx.now, &mut self.members, &mut self.upkeep);
+        self.pool.release(conn, keep, now, &mut self.members, &mut self.upkeep);
         self.pool.release_if_gone(endpoint.slot, &mut self.members);
     }
 
-    /// A stream that was reset for a retry counts as active until Envoy's event loop has come round
-    /// (measured, `docs/envoy-differences.md`): to the end of the instant here.
-    fn linger(&mut self, now: Time) {
-        let before = if self.lingering.0 == now { self.lingering.1 } else { 0 };
-        self.lingering = (now, before + 1);
-    }
-
-    /// Charges the endpoint and decides: retry, or the end. True if a retry was decided. The
-    /// order of the decision is Envoy's (envoy.md 2.2).
+    /// Charges the endpoint and decides: retry, or the end. True if a retry was decided.
     pub(super) fn conclude(
         &mut self,
         cx: &mut Cx<'_>,
@@ -211,51 +303,150 @@ impl Router {
         endpoint: EndpointId,
         outcome: Outcome,
     ) -> bool {
+        let out_of_time =
+            matches!(outcome, Outcome::Failed(trouble) if trouble.is_timeout()) && cx.now >= flight.deadline;
         match outcome {
             Outcome::Answered(answer) => cx.emit(Fact::Answered { endpoint, status: answer.status }),
-            Outcome::Failed(trouble) => cx.emit(Fact::Failed { endpoint, trouble }),
-        }
-        self.charge(cx, endpoint, outcome);
-        if flight.holds_retry {
-            flight.holds_retry = false;
-            self.retries -= 1;
-        }
-        let out_of_time = outcome == Outcome::Failed(Trouble::Timeout) && cx.now >= flight.deadline;
-        let (status, mut flags) = retry::reply(&self.config.replies, outcome);
-        if let Some(policy) = &self.config.retry_policy
-            && !out_of_time
-            && retry::retriable(policy, outcome)
-        {
-            if !flight.idempotent && retry::may_have_acted(outcome) {
-                cx.emit(Fact::RetryDenied(Denial::NotIdempotent));
-            } else if flight.retries_left == 0 {
-                flags = flags.with(Flag::Urx);
-                cx.emit(Fact::RetryDenied(Denial::LimitExceeded));
-            } else {
-                // The budget of retries is spent even when the breaker then says no.
-                flight.retries_left -= 1;
-                if self.retries < self.retries_max(cx.now) {
-                    self.retries += 1;
-                    flight.holds_retry = true;
-                    flight.tried.push(endpoint);
-                    let nth = policy.num_retries - u32::from(flight.retries_left) - 1;
-                    let until = cx.now + retry::backoff(cx, policy, nth);
-                    flight.state = State::BackOff { until };
-                    cx.emit(Fact::Retrying { after: AttemptNo(flight.attempts - 1) });
-                    return true;
-                }
-                flags = flags.with(Flag::Uo);
-                cx.emit(Fact::RetryDenied(Denial::Overflow));
+            Outcome::Failed(trouble) => {
+                cx.emit(Fact::Failed { endpoint, trouble });
+                let limit = match trouble {
+                    _ if out_of_time => Some(TimeLimit::Request),
+                    Trouble::Timeout => Some(TimeLimit::PerTry),
+                    Trouble::IdleTimeout => Some(TimeLimit::PerTryIdle),
+                    Trouble::MaxDuration => Some(TimeLimit::StreamDuration),
+                    _ => None,
+                };
+                limit.into_iter().for_each(|limit| cx.emit(Fact::TimedOut(limit)));
             }
+        }
+        self.charge(cx, flight, endpoint, outcome);
+        let decision = if out_of_time {
+            self.return_retry(flight);
+            Decision::No
+        } else {
+            self.decide(cx, flight, endpoint, AttemptNo(flight.attempts - 1), Some(outcome))
+        };
+        self.settle(cx, flight, outcome, decision, out_of_time)
+    }
+
+    /// Whether another attempt follows; without an outcome it is a slow one's, which needs no
+    /// condition. The order is Envoy's (envoy.md 2.2).
+    pub(super) fn decide(
+        &mut self,
+        cx: &mut Cx<'_>,
+        flight: &mut Flight,
+        endpoint: EndpointId,
+        attempt: AttemptNo,
+        outcome: Option<Outcome>,
+    ) -> Decision {
+        let held = self.return_retry(flight);
+        if !flight.may_retry {
+            return Decision::No;
+        }
+        if !outcome.is_none_or(|outcome| self.retriable(flight, outcome)) {
+            if held {
+                cx.emit(Fact::RetrySucceeded);
+            }
+            return Decision::No;
+        }
+        if !flight.idempotent && outcome.is_none_or(retry::may_have_acted) {
+            cx.emit(Fact::RetryDenied(Denial::NotIdempotent));
+            return Decision::Denied(Flags::NONE);
+        }
+        if flight.retries_left == 0 {
+            cx.emit(Fact::RetryDenied(Denial::LimitExceeded));
+            return Decision::Denied(Flags::NONE.with(Flag::Urx));
+        }
+        // The budget of retries is spent even when the breaker then says no.
+        flight.retries_left -= 1;
+        if self.retries >= self.retries_max(cx.now) {
+            cx.emit(Fact::RetryDenied(Denial::Overflow));
+            return Decision::Denied(Flags::NONE.with(Flag::Uo));
+        }
+        self.retries += 1;
+        flight.holds_retry = true;
+        flight.tried.push(endpoint);
+        let policy = self.config.retry_policy.as_ref().unwrap_or(&NO_POLICY);
+        let answer = match outcome {
+            Some(Outcome::Answered(answer)) => Some(answer),
+            _ => None,
+        };
+        let told = policy.rate_limited_retry_back_off.as_ref().and_then(|limited| {
+            answer.and_then(|answer| answer.reset_after).filter(|wait| *wait <= limited.max_interval)
+        });
+        let (wait, backoff) = match told {
+            Some(wait) => (retry::backoff_told(cx, wait), BackOff::RateLimited),
+            None => {
+                flight.backoffs += 1;
+                (retry::backoff(cx, policy, u32::from(flight.backoffs) - 1), BackOff::Exponential)
+            }
+        };
+        flight.state = State::BackOff { until: cx.now + wait };
+        cx.emit(Fact::Retrying { after: attempt, status: answer.map(|answer| answer.status), backoff });
+        Decision::Retry
+    }
+
+    /// True if the request's rules retry that outcome, limits aside.
+    pub(super) fn retriable(&self, flight: &Flight, outcome: Outcome) -> bool {
+        let policy = self.config.retry_policy.as_ref().unwrap_or(&NO_POLICY);
+        let own = flight.overrides.as_ref().map_or(&[][..], |own| &own.retriable_status_codes);
+        retry::retriable(&Rules { on: flight.retry_on, codes: [&policy.retriable_status_codes, own] }, outcome)
+    }
+
+    /// Ends the request unless a retry was decided or, hedged, another attempt may still do better.
+    /// True for a retry.
+    pub(super) fn settle(
+        &mut self,
+        cx: &mut Cx<'_>,
+        flight: &mut Flight,
+        outcome: Outcome,
+        decision: Decision,
+        out_of_time: bool,
+    ) -> bool {
+        let (lost, denied) = match decision {
+            Decision::Retry => return true,
+            Decision::No => (matches!(outcome, Outcome::Failed(_)), Flags::NONE),
+            Decision::Denied(flags) => (true, flags),
+        };
+        if lost && !out_of_time && flight.expects_more() {
+            let hedge = flight.hedge.get_or_insert_default();
+            hedge.flags = hedge.flags.and(denied);
+            return false;
+        }
+        let (mut status, mut flags) = retry::reply(&self.config.replies, outcome);
+        flags = flags.and(denied);
+        if lost || self.config.strict_envoy {
+            flags = flags.and(flight.hedge.as_ref().map_or(Flags::NONE, |hedge| hedge.flags));
+        }
+        if flags.has(Flag::Ut) {
+            status = self.timeout_status(flight);
         }
         let _ = self.finish(cx, flight, status, flags);
         false
     }
 
-    pub(super) fn charge(&mut self, cx: &mut Cx<'_>, endpoint: EndpointId, outcome: Outcome) {
+    /// What the caller of a request that ran out of time gets.
+    fn timeout_status(&self, flight: &Flight) -> u16 {
+        if flight.overrides.as_ref().is_some_and(|own| own.timeout_alt_response) {
+            return ALT_RESPONSE;
+        }
+        self.config.replies.timeout
+    }
+
+    /// Returns the slot of the retry breaker; true if there was one to return.
+    pub(super) fn return_retry(&mut self, flight: &mut Flight) -> bool {
+        let held = std::mem::take(&mut flight.holds_retry);
+        self.retries -= u32::from(held);
+        held
+    }
+
+    pub(super) fn charge(&mut self, cx: &mut Cx<'_>, flight: &Flight, endpoint: EndpointId, outcome: Outcome) {
         self.balancer.on_result(endpoint, outcome);
         let (Some(slot), Some(outlier)) = (self.members.live(endpoint), &mut self.outlier) else { return };
-        let effect = outlier.on_result(cx, &mut self.members, slot, Reported::of(outcome));
+        let split = self.config.outlier_detection.is_some_and(|od| od.split_external_local_origin_errors);
+        let alt = flight.overrides.as_ref().is_some_and(|own| own.timeout_alt_response) && !split;
+        let Some(reported) = Reported::of(outcome, alt.then_some(ALT_RESPONSE)) else { return };
+        let effect = outlier.on_result(cx, &mut self.members, slot, reported);
         self.after_result(cx, slot, effect);
     }
 
@@ -284,60 +475,79 @@ impl Router {
         }
     }
 
+    /// A stream that was reset for a retry counts as active until Envoy's event loop has come round
+    /// (measured, `docs/envoy-differences.md`): to the end of the instant here.
+    fn linger(&mut self, now: Time) {
+        let before = if self.lingering.0 == now { self.lingering.1 } else { 0 };
+        self.lingering = (now, before + 1);
+    }
+
     /// The request time-out passed, whatever the flight was waiting for.
     pub(super) fn expire(&mut self, cx: &mut Cx<'_>, flight: &mut Flight) -> Step {
-        match flight.state {
-            State::Open { .. } => {
-                let attempt = AttemptNo(flight.attempts - 1);
-                self.report(cx, flight, attempt, Outcome::Failed(Trouble::Timeout));
-                if let State::Done(verdict) = flight.state {
-                    return Step::Done(verdict);
-                }
+        if let State::Open { .. } = flight.state {
+            let attempt = AttemptNo(flight.attempts - 1);
+            self.report(cx, flight, attempt, Outcome::Failed(Trouble::Timeout));
+            if let State::Done(verdict) = flight.state {
+                return Step::Done(verdict);
             }
-            State::Pending { ticket, .. } => {
-                self.pool.cancel(ticket, cx.now, &mut self.members, &mut self.upkeep);
-            }
-            State::Resolving => self.leave_lookup(flight),
-            State::Choosing | State::BackOff { .. } | State::Done(_) => {}
         }
-        self.finish(cx, flight, self.config.replies.timeout, Flags::NONE.with(Flag::Ut))
+        cx.emit(Fact::TimedOut(TimeLimit::Request));
+        let flags = flight.hedge.as_ref().map_or(Flags::NONE, |hedge| hedge.flags).with(Flag::Ut);
+        let status = self.timeout_status(flight);
+        self.finish(cx, flight, status, flags)
     }
 
     /// A breaker was full: the attempt that had just begun was none.
     pub(super) fn refuse(&mut self, cx: &mut Cx<'_>, flight: &mut Flight, limit: Limit) -> Step {
         flight.attempts -= 1;
+        flight.state = State::Late;
         cx.emit(Fact::LimitHit(limit));
+        if flight.expects_more() {
+            self.return_retry(flight);
+            return Router::wait(flight);
+        }
         self.finish(cx, flight, self.config.replies.overflow, Flags::NONE.with(Flag::Uo))
     }
 
     pub(super) fn finish(&mut self, cx: &mut Cx<'_>, flight: &mut Flight, status: u16, flags: Flags) -> Step {
-        if flight.holds_retry {
-            flight.holds_retry = false;
-            self.retries -= 1;
-        }
+        self.let_go(cx, flight, true);
         let verdict = Verdict { status, attempts: flight.attempts, flags };
         flight.state = State::Done(verdict);
         cx.emit(Fact::Finished { verdict });
         Step::Done(verdict)
     }
 
-    /// The caller went away: everything the flight holds is returned, nobody is charged.
-    pub fn abandon(&mut self, cx: &mut Cx<'_>, mut flight: Flight) {
+    /// Returns all that the flight holds.
+    fn let_go(&mut self, cx: &mut Cx<'_>, flight: &mut Flight, told: bool) {
+        self.return_retry(flight);
         match flight.state {
             State::Open { endpoint, conn } => {
-                let keep = !self.pool.one_request_per_connection();
-                self.pool.release(conn, keep, cx.now, &mut self.members, &mut self.upkeep);
-                self.pool.release_if_gone(endpoint.slot, &mut self.members);
+                let attempt = AttemptNo(flight.attempts - 1);
+                self.withdraw(cx, Slow { attempt, endpoint, conn, retried: false }, told);
             }
             State::Pending { ticket, .. } => {
                 self.pool.cancel(ticket, cx.now, &mut self.members, &mut self.upkeep);
             }
-            State::Resolving => self.leave_lookup(&flight),
-            State::Choosing | State::BackOff { .. } | State::Done(_) => {}
+            State::Resolving => self.leave_lookup(flight),
+            State::Choosing | State::BackOff { .. } | State::Late | State::Done(_) => {}
         }
-        if std::mem::take(&mut flight.holds_retry) {
-            self.retries -= 1;
+        if let Some(hedge) = flight.hedge.take() {
+            for slow in hedge.slow {
+                self.withdraw(cx, slow, told);
+            }
         }
+    }
+
+    /// The caller went away: everything the flight holds is returned, nobody is charged. What an
+    /// access log says of it; of a flight that was over, what it said before.
+    pub fn abandon(&mut self, cx: &mut Cx<'_>, mut flight: Flight) -> Verdict {
+        if let State::Done(verdict) = flight.state {
+            return verdict;
+        }
+        self.let_go(cx, &mut flight, false);
+        let verdict = Verdict { status: 0, attempts: flight.attempts, flags: Flags::NONE.with(Flag::Dc) };
+        cx.emit(Fact::Abandoned { verdict });
+        verdict
     }
 
     /// A flight stops waiting for names; the lookup itself goes on.

@@ -1,0 +1,244 @@
+//! The attempts of one request on a bare router. Goal: what no vector says. Method: a router with one
+//! or two endpoints whose connections are made at once, and a request led by hand.
+
+use scsim::policy::*;
+use scsim::units::*;
+use std::sync::Arc;
+
+use config::HeaderMatch;
+use config::OutlierDetection;
+use config::RateLimitedBackOff;
+use config::RetryOn;
+use config::RetryPolicy;
+use fact::Flag;
+
+const fn ms(n: u64) -> Span {
+    Span::from_millis(n)
+}
+
+/// The same word each time.
+struct Word(u64);
+
+impl Entropy for Word {
+    fn next_u64(&mut self) -> u64 {
+        self.0
+    }
+}
+
+struct Desk {
+    router: Router,
+    now: Time,
+    word: Word,
+    facts: Vec<(Time, Fact)>,
+}
+
+impl Desk {
+    fn new(config: PolicyConfig, endpoints: u64) -> Desk {
+        let mut desk =
+            Desk { router: Router::new(Arc::new(config)), now: Time::ZERO, word: Word(0), facts: Vec::new() };
+        let list: Vec<Member> = (0..endpoints).map(|key| Member::of(MemberKey(key))).collect();
+        desk.tell(|router, cx| router.on_members(cx, &list, None));
+        desk
+    }
+
+    fn tell<T>(&mut self, what: impl FnOnce(&mut Router, &mut Cx<'_>) -> T) -> T {
+        let cx = &mut Cx { now: self.now, rng: &mut self.word, facts: &mut self.facts };
+        let result = what(&mut self.router, cx);
+        while let Some(upkeep) = self.router.poll_upkeep(cx) {
+            if let Upkeep::Connect { conn, .. } = upkeep {
+                self.router.on_connected(cx, conn);
+            }
+        }
+        result
+    }
+
+    /// Steps, once more if that made a connection.
+    fn step(&mut self, flight: &mut Flight) -> Step {
+        match self.tell(|router, cx| router.step(cx, flight)) {
+            Step::Wait { .. } => self.tell(|router, cx| router.step(cx, flight)),
+            step => step,
+        }
+    }
+
+    fn answer(&mut self, flight: &mut Flight, attempt: Try, answer: Answer) -> Step {
+        self.tell(|router, cx| router.report(cx, flight, attempt.attempt, Outcome::Answered(answer)));
+        self.step(flight)
+    }
+
+    fn stat(&self, name: &str) -> u64 {
+        let mut stats = Stats::default();
+        self.facts.iter().for_each(|(at, fact)| stats.emit(*at, *fact));
+        stats.named(name).expect("a counter of that name")
+    }
+}
+
+fn retrying(policy: RetryPolicy) -> PolicyConfig {
+    PolicyConfig {
+        retry_policy: Some(RetryPolicy { retry_on: RetryOn::FIVE_XX, ..policy }),
+        ..PolicyConfig::envoy_default()
+    }
+}
+
+fn ask() -> Ask {
+    Ask::of(RequestKey(1))
+}
+
+fn first_try(desk: &mut Desk, ask: Ask) -> (Flight, Try) {
+    let mut flight = desk.tell(|router, cx| router.begin(cx, ask));
+    match desk.step(&mut flight) {
+        Step::Try(attempt) => (flight, attempt),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_answer_says_how_long_to_wait_for_one_retry_only() {
+    let limited = RateLimitedBackOff { reset_headers: Vec::new(), max_interval: Span::from_secs(10) };
+    let policy =
+        RetryPolicy { num_retries: 3, rate_limited_retry_back_off: Some(limited), ..RetryPolicy::envoy_default() };
+    let mut desk = Desk::new(retrying(policy), 1);
+    let (mut flight, mut attempt) = first_try(&mut desk, ask());
+    desk.word = Word(499);
+    // Told, not told, told too much: from the answer, from the policy's first range, from its second.
+    for (told, wait) in
+        [(Some(Span::from_secs(1)), ms(1499)), (None, ms(499 % 25)), (Some(Span::from_secs(11)), ms(499 % 50))]
+    {
+        let answer = Answer { reset_after: told, ..Answer::of(503) };
+        let Step::Wait { until: Some(until) } = desk.answer(&mut flight, attempt, answer) else { panic!("no wait") };
+        assert_eq!(until, desk.now + wait);
+        desk.now = until;
+        attempt = match desk.tell(|router, cx| router.step(cx, &mut flight)) {
+            Step::Try(attempt) => attempt,
+            other => panic!("{other:?}"),
+        };
+    }
+    assert_eq!(desk.stat("upstream_rq_retry_backoff_ratelimited"), 1);
+    assert_eq!(desk.stat("upstream_rq_retry_backoff_exponential"), 2);
+    desk.tell(|router, cx| router.abandon(cx, flight));
+    assert_eq!(desk.router.retries(), 0);
+}
+
+#[test]
+fn an_attempt_says_its_number_and_how_long_the_endpoint_has() {
+    let mut config = retrying(RetryPolicy::envoy_default());
+    config.timeouts.per_try = Span::from_secs(4);
+    config.timeouts.request = Span::from_secs(5);
+    let mut desk = Desk::new(config.clone(), 1);
+    let (mut flight, attempt) = first_try(&mut desk, ask());
+    assert_eq!((attempt.count(), attempt.expected), (1, Span::from_secs(4)));
+    desk.now = desk.now + Span::from_secs(3);
+    let step = desk.answer(&mut flight, attempt, Answer::of(503));
+    let Step::Try(second) = step else { panic!("{step:?}") };
+    assert_eq!((second.count(), second.expected), (2, Span::from_secs(2)), "the rest of the request's time");
+    let _ = desk.answer(&mut flight, second, Answer::of(200));
+    assert_eq!(desk.stat("upstream_rq_retry_success"), 1);
+    // A hedged endpoint may use all of it.
+    config.hedge_on_per_try_timeout = true;
+    let (flight, attempt) = first_try(&mut Desk::new(config, 1), ask());
+    assert_eq!(attempt.expected, Span::from_secs(5));
+    drop(flight);
+}
+
+#[test]
+fn signs_of_life_move_the_limit_of_silence_and_nothing_else() {
+    let mut config = PolicyConfig::envoy_default();
+    config.timeouts.per_try = ms(1000);
+    config.timeouts.per_try_idle = ms(300);
+    let mut desk = Desk::new(config, 1);
+    let (mut flight, attempt) = first_try(&mut desk, ask());
+    assert_eq!((attempt.give_up_at, attempt.then), (Time::ZERO + ms(300), Trouble::IdleTimeout));
+    let alive = attempt.alive_at(Time::ZERO + ms(250));
+    assert_eq!((alive.give_up_at, alive.then), (Time::ZERO + ms(550), Trouble::IdleTimeout));
+    let alive = alive.alive_at(Time::ZERO + ms(900));
+    assert_eq!((alive.give_up_at, alive.then), (Time::ZERO + ms(1000), Trouble::Timeout));
+    desk.now = attempt.give_up_at;
+    desk.tell(|router, cx| router.report(cx, &mut flight, attempt.attempt, Outcome::Failed(attempt.then)));
+    let Step::Done(verdict) = desk.tell(|router, cx| router.step(cx, &mut flight)) else { panic!("it goes on") };
+    assert_eq!((verdict.status, verdict.flags.to_string().as_str()), (504, "UT"));
+    assert_eq!((desk.stat("upstream_rq_per_try_idle_timeout"), desk.stat("upstream_rq_per_try_timeout")), (1, 0));
+}
+
+#[test]
+fn a_body_that_grows_past_what_is_kept_ends_retries() {
+    let mut config = retrying(RetryPolicy::envoy_default());
+    config.per_request_buffer_limit_bytes = 1000;
+    // While an attempt is open the rest of the body goes to it.
+    let mut desk = Desk::new(config.clone(), 1);
+    let (mut flight, attempt) = first_try(&mut desk, Ask { complete: false, body: 500, ..ask() });
+    assert_eq!((flight.deadline(), attempt.give_up_at), (Time::NEVER, Time::NEVER));
+    desk.tell(|router, cx| router.on_body(cx, &mut flight, 1001));
+    let Step::Done(verdict) = desk.answer(&mut flight, attempt, Answer::of(503)) else { panic!("it was retried") };
+    assert_eq!((verdict.status, verdict.attempts, desk.stat("retry_or_shadow_abandoned")), (503, 1, 1));
+    // During a back-off there is nowhere for it to go.
+    let mut desk = Desk::new(config, 1);
+    let (mut flight, attempt) = first_try(&mut desk, Ask { complete: false, body: 500, ..ask() });
+    desk.word = Word(20);
+    assert!(matches!(desk.answer(&mut flight, attempt, Answer::of(503)), Step::Wait { .. }));
+    assert_eq!(desk.router.retries(), 1);
+    desk.tell(|router, cx| router.on_body(cx, &mut flight, 1001));
+    let Step::Done(verdict) = desk.tell(|router, cx| router.step(cx, &mut flight)) else { panic!("it goes on") };
+    assert_eq!((verdict.status, desk.router.retries()), (507, 0));
+}
+
+#[test]
+fn only_requests_with_the_wanted_header_are_retried() {
+    let wanted = HeaderMatch { name: "x-again".to_owned(), exact: Some("yes".to_owned()) };
+    let policy = RetryPolicy { retriable_request_headers: vec![wanted], ..RetryPolicy::envoy_default() };
+    for (value, attempts) in [("yes", 2), ("no", 1)] {
+        let mut desk = Desk::new(retrying(policy.clone()), 1);
+        let retriable_header = headers::retriable_request(&policy, [("x-again", value)]);
+        let (mut flight, mut attempt) = first_try(&mut desk, Ask { retriable_header, ..ask() });
+        let verdict = loop {
+            match desk.answer(&mut flight, attempt, Answer::of(503)) {
+                Step::Try(next) => attempt = next,
+                Step::Done(verdict) => break verdict,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(verdict.attempts, attempts);
+        assert_eq!(verdict.flags.has(Flag::Urx), attempts == 2);
+    }
+}
+
+#[test]
+fn detectors_count_a_grpc_failure_in_the_headers_of_a_200() {
+    let config = PolicyConfig {
+        outlier_detection: Some(OutlierDetection { max_ejection_percent: 100, ..OutlierDetection::envoy_default() }),
+        ..PolicyConfig::envoy_default()
+    };
+    for (grpc, ejected) in [(14, 1), (5, 0)] {
+        let mut desk = Desk::new(config.clone(), 1);
+        for _ in 0..5 {
+            let (mut flight, attempt) = first_try(&mut desk, ask());
+            let answer = Answer { grpc_status: Some(grpc), ..Answer::of(200) };
+            let Step::Done(verdict) = desk.answer(&mut flight, attempt, answer) else { panic!("it goes on") };
+            assert_eq!(verdict.status, 200);
+        }
+        assert_eq!(desk.router.ejected(), ejected);
+    }
+}
+
+#[test]
+fn an_endpoint_that_was_too_slow_is_charged_once_whatever_follows() {
+    let mut config = retrying(RetryPolicy { num_retries: 1, ..RetryPolicy::envoy_default() });
+    config.hedge_on_per_try_timeout = true;
+    config.timeouts.per_try = ms(100);
+    config.timeouts.request = ms(450);
+    config.outlier_detection =
+        Some(OutlierDetection { consecutive_5xx: 3, max_ejection_percent: 100, ..OutlierDetection::envoy_default() });
+    let mut desk = Desk::new(config, 1);
+    let (mut flight, first) = first_try(&mut desk, ask());
+    desk.now = first.give_up_at;
+    desk.tell(|router, cx| router.report(cx, &mut flight, first.attempt, Outcome::Failed(first.then)));
+    let Step::Try(second) = desk.step(&mut flight) else { panic!("no second attempt") };
+    assert!(flight.is_open(first.attempt) && flight.is_open(second.attempt));
+    desk.now = second.give_up_at;
+    desk.tell(|router, cx| router.report(cx, &mut flight, second.attempt, Outcome::Failed(second.then)));
+    desk.now = flight.deadline();
+    let Step::Done(verdict) = desk.tell(|router, cx| router.step(cx, &mut flight)) else { panic!("it goes on") };
+    assert_eq!((verdict.status, verdict.flags.to_string().as_str()), (504, "URX,UT"));
+    // Two slow attempts count two; their end at the deadline counts nothing more.
+    assert_eq!(desk.router.ejected(), 0);
+    assert_eq!((desk.router.active(), desk.router.retries()), (0, 0));
+    assert_eq!((desk.stat("upstream_rq_timeout"), desk.stat("upstream_rq_per_try_timeout")), (1, 0));
+}
