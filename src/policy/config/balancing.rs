@@ -124,5 +124,5 @@ pub(super) fn problems(config: &PolicyConfig) -> Vec<ConfigProblem> {
 }
 
 fn is_prime(n: u64) -> bool {
-    n >= 2 && (2..).take_while(|d| d * d <= n).all(|d| n % d != 0)
+    n >= 2 && (2..n).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d))
 }
