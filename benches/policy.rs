@@ -1,8 +1,8 @@
 //! What one request costs in `policy` alone: begin, step, report and the look at its upkeep.
 //!
-//! `cargo bench --bench policy` prints nanoseconds per request at 3, 30 and 300 endpoints, all of
-//! them connected, for round robin and least request. Every tenth answer is a 503, so that the
-//! detectors count and the retry rule is asked.
+//! `cargo bench --bench policy` prints nanoseconds per request at 3, 30, 300 and 3000 endpoints, all of
+//! them connected, for each rule of choice. Every tenth answer is a 503, so that the detectors count
+//! and the retry rule is asked. A word after `--` leaves only the rows with that word in their name.
 
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 #![expect(clippy::print_stdout, reason = "the table is what a bench is for")]
@@ -10,6 +10,7 @@
 use scsim::policy::Answer;
 use scsim::policy::Ask;
 use scsim::policy::Cx;
+use scsim::policy::EdsHealth;
 use scsim::policy::Entropy;
 use scsim::policy::Member;
 use scsim::policy::MemberKey;
@@ -22,7 +23,9 @@ use scsim::policy::Step;
 use scsim::policy::Upkeep;
 use scsim::policy::config::LbPolicy;
 use scsim::policy::config::LeastRequest;
+use scsim::policy::config::LocalityRouting;
 use scsim::policy::config::OutlierDetection;
+use scsim::policy::config::ZoneAware;
 use scsim::units::Span;
 use scsim::units::Time;
 use std::hint::black_box;
@@ -32,26 +35,74 @@ use std::time::Instant;
 const REQUESTS: u64 = 300_000;
 const ROUNDS: usize = 7;
 
+const ENDPOINTS: [u64; 4] = [3, 30, 300, 3000];
+
+/// A row: its name, its rule, and what it changes of members and configuration.
+struct Row {
+    name: &'static str,
+    rule: LbPolicy,
+    member: fn(&mut Member),
+    config: fn(&mut PolicyConfig),
+}
+
 fn main() {
+    let plain = |name, rule| Row { name, rule, member: |_| {}, config: |_| {} };
+    let weighted = |name, rule| Row { name, rule, member: |m| m.weight = 1 + m.key.0 as u32 % 3, config: |_| {} };
+    let two = LbPolicy::LeastRequest(LeastRequest::Choices(2));
+    let ring = LbPolicy::RingHash { minimum_ring_size: 1024, maximum_ring_size: 8 * 1024 * 1024 };
+    let rows = [
+        plain("round robin", LbPolicy::RoundRobin),
+        plain("random", LbPolicy::Random),
+        plain("least request, 2 choices", two),
+        plain("least request, full scan", LbPolicy::LeastRequest(LeastRequest::FullScan)),
+        weighted("round robin, weighted", LbPolicy::RoundRobin),
+        weighted("least request, weighted", two),
+        plain("ring hash", ring),
+        plain("maglev", LbPolicy::Maglev { table_size: 65_537 }),
+        plain("weighted random, mitigating", LbPolicy::WeightedRandom { anomaly_mitigation: true }),
+        Row {
+            name: "round robin, two priorities",
+            rule: LbPolicy::RoundRobin,
+            // A third of the first priority is down, so that both get a part.
+            member: |m| {
+                m.priority = u8::from(m.key.0 % 3 == 2);
+                m.health = if m.key.0 % 3 == 0 { EdsHealth::Unhealthy } else { EdsHealth::Healthy };
+            },
+            config: |_| {},
+        },
+        Row {
+            name: "round robin, weighted zones",
+            rule: LbPolicy::RoundRobin,
+            member: |m| (m.zone, m.locality_weight) = ((m.key.0 % 3) as u8, 1 + (m.key.0 % 3) as u32),
+            config: |config| config.locality = LocalityRouting::Weighted,
+        },
+        Row {
+            name: "round robin, zone-aware",
+            rule: LbPolicy::RoundRobin,
+            member: |m| m.zone = (m.key.0 % 3) as u8,
+            config: |config| {
+                let zones = ZoneAware { routing_enabled: 100, min_cluster_size: 1 };
+                config.locality = LocalityRouting::ZoneAware(zones);
+            },
+        },
+    ];
+    let only = std::env::args().skip(1).find(|word| !word.starts_with('-'));
     println!("nanoseconds per request, median of {ROUNDS}");
-    println!("  {:<34}{:>8}{:>8}{:>8}", "", "3", "30", "300");
-    for (name, rule) in [
-        ("round robin", LbPolicy::RoundRobin),
-        ("least request, 2 choices", LbPolicy::LeastRequest(LeastRequest::Choices(2))),
-        ("least request, full scan", LbPolicy::LeastRequest(LeastRequest::FullScan)),
-    ] {
-        let figures = [3, 30, 300].map(|endpoints| {
-            let mut rounds: Vec<f64> = (0..ROUNDS).map(|_| one_request(rule, endpoints)).collect();
+    println!("  {:<34}{:>8}{:>8}{:>8}{:>8}", "", "3", "30", "300", "3000");
+    for row in rows.iter().filter(|row| only.as_ref().is_none_or(|only| row.name.contains(only.as_str()))) {
+        let figures = ENDPOINTS.map(|endpoints| {
+            let mut rounds: Vec<f64> = (0..ROUNDS).map(|_| one_request(row, endpoints)).collect();
             rounds.sort_unstable_by(f64::total_cmp);
-            rounds[ROUNDS / 2]
+            format!("{:>8.1}", rounds[ROUNDS / 2])
         });
-        println!("  {name:<34}{:>8.1}{:>8.1}{:>8.1}", figures[0], figures[1], figures[2]);
+        println!("  {:<34}{}", row.name, figures.concat());
     }
 }
 
 /// Nanoseconds per request through a router with that many endpoints.
-fn one_request(rule: LbPolicy, endpoints: u64) -> f64 {
-    let mut config = PolicyConfig { lb_policy: rule, ..PolicyConfig::service_connect() };
+fn one_request(row: &Row, endpoints: u64) -> f64 {
+    let mut config = PolicyConfig { lb_policy: row.rule, ..PolicyConfig::service_connect() };
+    (row.config)(&mut config);
     // Detectors count, but nobody leaves: the list stays as long as the column says.
     config.outlier_detection = Some(OutlierDetection {
         enforcing_consecutive_5xx: 0,
@@ -60,8 +111,11 @@ fn one_request(rule: LbPolicy, endpoints: u64) -> f64 {
     let mut router = Router::new(Arc::new(config));
     let mut driver = Driver { words: Words(1), facts: NoFacts };
     let mut now = Time::ZERO;
-    let members: Vec<Member> = (0..endpoints).map(|key| Member::of(MemberKey(key))).collect();
+    let mut members: Vec<Member> = (0..endpoints).map(|key| Member::of(MemberKey(key))).collect();
+    members.iter_mut().for_each(row.member);
     router.on_members(&mut driver.cx(now), &members, None);
+    // The caller's zone has more callers than endpoints: some of its requests leave it.
+    router.on_local_cluster(&mut driver.cx(now), 0, &[2, 1, 1]);
     // As many requests at once as there are endpoints, a few times over, open the connections.
     for _ in 0..8 {
         let flights: Vec<_> = (0..endpoints).map(|i| start(&mut router, now, &mut driver, i)).collect();

@@ -2,6 +2,7 @@
 //!
 //! *Knows* the contract of the policy and keeps it. *Does not know* what is expected.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::policy::Answer;
@@ -43,12 +44,26 @@ pub struct Bench {
     pub listed: Vec<u64>,
 }
 
-/// Words for the router: always the same one, until told otherwise.
-struct Words(u64);
+/// Words for the router: those queued, then always the same one, or a new one each time.
+struct Words {
+    queued: VecDeque<u64>,
+    mixing: bool,
+    word: u64,
+}
 
 impl Entropy for Words {
     fn next_u64(&mut self) -> u64 {
-        self.0
+        if let Some(word) = self.queued.pop_front() {
+            return word;
+        }
+        if self.mixing {
+            // SplitMix64: a counter, well stirred.
+            self.word = self.word.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let word = (self.word ^ (self.word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            return word ^ (word >> 31);
+        }
+        self.word
     }
 }
 
@@ -79,17 +94,22 @@ pub fn probed() -> HealthCheck {
 impl Bench {
     /// A router that was told of members `0..hosts` at its t = 0, with `word` as its random word.
     pub fn new(config: PolicyConfig, hosts: usize, word: u64) -> Bench {
+        Bench::of(config, &plain(hosts), word)
+    }
+
+    /// The same with members that have weights, priorities and the like.
+    pub fn of(config: PolicyConfig, members: &[Member], word: u64) -> Bench {
         let mut bench = Bench {
             router: Router::new(Arc::new(config)),
             now: Time::ZERO,
             facts: Vec::new(),
-            words: Words(word),
+            words: Words { queued: VecDeque::new(), mixing: false, word },
             requests: 0,
             refuse: false,
             names: Vec::new(),
             listed: Vec::new(),
         };
-        bench.list((0..hosts as u64).collect());
+        bench.list_members(members);
         bench
     }
 
@@ -99,7 +119,17 @@ impl Bench {
     }
 
     pub fn set_word(&mut self, word: u64) {
-        self.words.0 = word;
+        self.words.word = word;
+    }
+
+    /// Real random words from now on.
+    pub fn mix_words(&mut self) {
+        self.words.mixing = true;
+    }
+
+    /// The words that come next.
+    pub fn queue_words(&mut self, words: impl IntoIterator<Item = u64>) {
+        self.words.queued.extend(words);
     }
 
     /// A call of the router.
@@ -110,9 +140,14 @@ impl Bench {
 
     /// Gives the router a new list.
     pub fn list(&mut self, members: Vec<u64>) {
-        let list: Vec<Member> = members.iter().map(|&key| Member::of(MemberKey(key))).collect();
-        self.listed = members;
-        self.tell(|router, cx| router.on_members(cx, &list, None));
+        let list: Vec<Member> = members.into_iter().map(|key| Member::of(MemberKey(key))).collect();
+        self.list_members(&list);
+    }
+
+    /// Gives the router a new list.
+    pub fn list_members(&mut self, list: &[Member]) {
+        self.listed = list.iter().map(|member| member.key.0).collect();
+        self.tell(|router, cx| router.on_members(cx, list, None));
         for (id, key) in self.router.endpoints() {
             if !self.names.iter().any(|(known, _)| *known == id) {
                 self.names.push((id, key.0));
@@ -168,8 +203,13 @@ impl Bench {
 
     /// Begins a request and brings it as far as it goes.
     pub fn begin(&mut self) -> (Flight, Step) {
+        self.begin_hashed(None)
+    }
+
+    /// The same for a request with a hash.
+    pub fn begin_hashed(&mut self, hash: Option<u64>) -> (Flight, Step) {
         self.requests += 1;
-        let ask = Ask::of(RequestKey(self.requests));
+        let ask = Ask { hash, ..Ask::of(RequestKey(self.requests)) };
         let mut flight = self.tell(|router, cx| router.begin(cx, ask));
         let step = self.step(&mut flight);
         (flight, step)
@@ -206,6 +246,11 @@ impl Bench {
         let n = candidates.by_ref().count() as u128;
         Some((((at as u128) << 64).div_ceil(n)) as u64)
     }
+}
+
+/// Members `0..hosts` of weight 1.
+pub fn plain(hosts: usize) -> Vec<Member> {
+    (0..hosts as u64).map(|key| Member::of(MemberKey(key))).collect()
 }
 
 /// An answer without a body.

@@ -2,8 +2,10 @@
 
 use super::Compared;
 use super::Halt;
+use super::balance;
 use super::bench::Bench;
 use super::bench::boundless;
+use super::bench::plain;
 use super::bench::probed;
 use super::differ;
 use super::expectation;
@@ -11,6 +13,7 @@ use super::not_replayable;
 use super::only;
 use super::yaml::Node;
 use crate::policy::Flag;
+use crate::policy::Member;
 use crate::policy::PolicyConfig;
 use crate::policy::Step;
 use crate::policy::Verdict;
@@ -22,7 +25,13 @@ use crate::units::Time;
 
 /// A router whose endpoints are healthy or not as probes say.
 fn with_health(config: PolicyConfig, hosts: usize, word: u64, healthy: impl Fn(usize) -> bool) -> Bench {
-    let mut bench = Bench::new(PolicyConfig { health_check: Some(probed()), ..config }, hosts, word);
+    with_health_of(config, &plain(hosts), word, healthy)
+}
+
+/// The same with members `0..` that have weights and the like.
+fn with_health_of(config: PolicyConfig, members: &[Member], word: u64, healthy: impl Fn(usize) -> bool) -> Bench {
+    let hosts = members.len();
+    let mut bench = Bench::of(PolicyConfig { health_check: Some(probed()), ..config }, members, word);
     for host in 0..hosts {
         bench.probe(host as u64, true);
     }
@@ -34,7 +43,7 @@ fn with_health(config: PolicyConfig, hosts: usize, word: u64, healthy: impl Fn(u
 }
 
 /// Who gets the next request; it stays under way.
-fn pick(bench: &mut Bench) -> Result<u64, Halt> {
+pub fn pick(bench: &mut Bench) -> Result<u64, Halt> {
     match bench.begin() {
         (_, Step::Try(attempt)) => Ok(attempt.member.0),
         (_, other) => not_replayable(format!("a pick became {other:?}")),
@@ -44,25 +53,35 @@ fn pick(bench: &mut Bench) -> Result<u64, Halt> {
 /// `lb_picks`: a sequence of picks, with changes of health between.
 pub fn picks(vector: &Node) -> Compared {
     let config = vector.get("config");
-    only(config, "config", &["policy", "seed_index", "weights"])?;
+    only(config, "config", &["policy", "seed_index", "weights", "prepicks"])?;
     let setting = |key: &str| config.and_then(|config| config.get(key));
     match setting("policy").map(Node::text).transpose()? {
         Some("round_robin") | None => {}
         Some(other) => return not_replayable(format!("scsim does not replay picks of `{other}`")),
     }
+    // One word is both: where indices start, and how many turns are taken before the first.
+    let word = match (setting("seed_index"), setting("prepicks")) {
+        (Some(word), None) | (None, Some(word)) => word.whole()?,
+        (None, None) => {
+            return not_replayable("it does not say where the index starts, nor how many picks went before");
+        }
+        (Some(_), Some(_)) => return not_replayable("an index starts and picks go before, but it is one seed"),
+    };
+    let hosts = vector.get("hosts").ok_or_else(|| vector.wrong("it needs `hosts`"))?.words()?;
+    let mut members = plain(hosts.len());
     if let Some(weights) = setting("weights") {
-        let weights = weights.wholes()?;
-        if weights.iter().any(|weight| *weight != weights[0]) {
-            return not_replayable("scsim does not weigh endpoints");
+        if weights.list()?.len() != hosts.len() {
+            return Err(weights.wrong("a weight for each host").into());
+        }
+        for (member, weight) in members.iter_mut().zip(weights.list()?) {
+            member.weight = weight.small()?;
         }
     }
-    let Some(index) = setting("seed_index") else { return not_replayable("it does not say where the index starts") };
-    let hosts = vector.get("hosts").ok_or_else(|| vector.wrong("it needs `hosts`"))?.words()?;
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["picks"])?;
     let expected = expect.get("picks").ok_or_else(|| expect.wrong("it expects no `picks`"))?.wholes()?;
     let config = PolicyConfig { lb_policy: LbPolicy::RoundRobin, panic: Panic::Never, ..boundless() };
-    let mut bench = with_health(config, hosts.len(), index.whole()?, |_| true);
+    let mut bench = with_health_of(config, &members, word, |_| true);
     let mut got = Vec::new();
     match vector.get("timeline") {
         None => {
@@ -106,18 +125,18 @@ pub fn panic(vector: &Node) -> Compared {
     }
     let panic = if percent == 0 { Panic::Never } else { Panic::Below(Ratio::from_percent(percent)) };
     let sets = vector.get("sets").ok_or_else(|| vector.wrong("it needs `sets`"))?.list()?;
-    let [set] = sets else { return not_replayable("scsim has one priority") };
+    let expect = expectation(vector)?;
+    only(Some(expect), "expect", &["panic", "share_each", "code", "flags", "attempts"])?;
+    let [set] = sets else { return several(sets, panic, expect) };
     only(Some(set), "a set", &["healthy", "degraded", "total"])?;
     let count = |key: &str| set.get(key).map_or(Ok(0), Node::small);
     let (healthy, total) = (count("healthy")?, count("total")?);
     if count("degraded")? > 0 {
-        return not_replayable("scsim has no degraded endpoints");
+        return several(sets, panic, expect);
     }
     if healthy > total || total > 10_000 {
         return Err(set.wrong("more are healthy than there are, or too many").into());
     }
-    let expect = expectation(vector)?;
-    only(Some(expect), "expect", &["panic", "share_each", "code", "flags", "attempts"])?;
     let mut bench =
         with_health(PolicyConfig { panic, ..boundless() }, total as usize, 0, |host| host < healthy as usize);
     let mut lines = Vec::new();
@@ -140,6 +159,17 @@ pub fn panic(vector: &Node) -> Compared {
             (_, other) => lines.push(format!("+ the request became {other:?}")),
         }
     }
+    Ok(lines)
+}
+
+/// Panic of several priorities, or with degraded endpoints.
+fn several(sets: &[Node], panic: Panic, expect: &Node) -> Compared {
+    only(Some(expect), "what several sets or degraded endpoints expect", &["panic"])?;
+    let bench = Bench::of(PolicyConfig { panic, ..boundless() }, &balance::members(sets)?, 0);
+    let expected = expect.get("panic").ok_or_else(|| expect.wrong("it expects no `panic`"))?;
+    let expected = expected.list()?.iter().map(Node::truth).collect::<Result<Vec<_>, _>>()?;
+    let mut lines = Vec::new();
+    differ(&mut lines, "panic", &expected, &bench.router.priority_loads().panic);
     Ok(lines)
 }
 

@@ -5,6 +5,7 @@
 //! was compared; what cannot be replayed says why and never counts as passed.
 //! Start reading at [`replay`]; each kind of vector has a function in one of the rooms.
 
+mod balance;
 mod bench;
 mod choice;
 mod outlier;
@@ -110,6 +111,14 @@ fn compare(kind: &str, vector: &Node) -> Compared {
         "lb_picks" => choice::picks(vector),
         "lb_visibility" => choice::visibility(vector),
         "panic" => choice::panic(vector),
+        "priority_load" => balance::priority_load(vector),
+        "lb_distribution" => balance::distribution(vector),
+        "lb_choice" => balance::choice(vector),
+        "lb_weight" => balance::weight(vector),
+        "health_status" => balance::health_status(vector),
+        "slow_start" => balance::slow_start(vector),
+        "ring_hash" => balance::ring_hash(vector),
+        "maglev" => balance::maglev(vector),
         "retry_matrix" => requests::matrix(vector),
         "retry_sequence" => requests::sequence(vector),
         "retry_hosts" => requests::hosts(vector),
