@@ -409,20 +409,18 @@ fn several_flips_in_one_sweep_go_through_the_window_one_by_one() {
     assert_eq!(seen(&bench), [true, true]);
 }
 
-fn retrying(rules: PolicyConfig) -> PolicyConfig {
-    let policy = RetryPolicy { retry_on: RetryOn::FIVE_XX, num_retries: 2, ..RetryPolicy::envoy_default() };
-    PolicyConfig { retry_policy: Some(policy), ..rules }
-}
-
 #[test]
 fn a_retry_leaves_out_the_priorities_that_were_tried() {
     let list: Vec<Member> =
         members(6).into_iter().map(|member| Member { priority: (member.key.0 / 2) as u8, ..member }).collect();
     let tried = |frequency: Option<u32>| {
-        let mut rules = retrying(config(LbPolicy::RoundRobin));
-        if let Some(retry) = &mut rules.retry_policy {
-            retry.retry_priority = frequency.map(|update_frequency| PreviousPriorities { update_frequency });
-        }
+        let retry = RetryPolicy {
+            retry_on: RetryOn::FIVE_XX,
+            num_retries: 2,
+            retry_priority: frequency.map(|update_frequency| PreviousPriorities { update_frequency }),
+            ..RetryPolicy::envoy_default()
+        };
+        let rules = PolicyConfig { retry_policy: Some(retry), ..config(LbPolicy::RoundRobin) };
         let (went, ..) = Bench::new(rules, 3, &list).ask(None, |_| 503);
         went.iter().map(|member| member / 2).collect::<Vec<_>>()
     };

@@ -163,4 +163,54 @@ mod tests {
         }
         assert!(!PAGES.iter().any(|page| matches(page, "nonsense")));
     }
+
+    #[test]
+    fn every_field_of_the_policy_has_a_page() {
+        for word in [
+            "lb_policy",
+            "ring_hash_lb_config",
+            "maglev_lb_config",
+            "least_request_lb_config",
+            "slow_start_config",
+            "zone_aware_lb_config",
+            "locality_weighted_lb_config",
+            "update_merge_window",
+            "healthy_panic_threshold",
+            "fail_traffic_on_panic",
+            "overprovisioning_factor",
+            "retry_on",
+            "num_retries",
+            "retriable_status_codes",
+            "retriable_headers",
+            "retriable_request_headers",
+            "retry_back_off",
+            "rate_limited_retry_back_off",
+            "retry_host_predicate",
+            "host_selection_retry_max_attempts",
+            "retry_priority",
+            "per_try_timeout",
+            "per_try_idle_timeout",
+            "hedge_on_per_try_timeout",
+            "per_request_buffer_limit_bytes",
+            "circuit_breakers",
+            "retry_budget",
+            "per_host_thresholds",
+            "per_upstream_preconnect_ratio",
+            "max_connect_attempts",
+            "consecutive_5xx",
+            "interval",
+            "max_ejection_percent",
+            "detect_degraded_hosts",
+            "strict_envoy",
+        ] {
+            assert!(PAGES.iter().any(|page| page.kind == Kind::Field && matches(page, word)), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_preset_says_where_each_value_comes_from_and_what_is_a_guess() {
+        let text = values(Preset::ServiceConnect);
+        assert!(text.contains("outlier_detection.max_ejection_percent = 10 %, at least one: true  (guess)"), "{text}");
+        assert!(text.contains("retry_policy.num_retries = 2  (documented)"), "{text}");
+    }
 }

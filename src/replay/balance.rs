@@ -70,7 +70,7 @@ pub fn priority_load(vector: &Node) -> Compared {
     let panic = if percent == 0 { Panic::Never } else { Panic::Below(Ratio::from_percent(percent)) };
     let overprovisioning_factor = setting("overprovisioning_factor").map_or(Ok(140), Node::small)?.max(1);
     let sets = vector.get("sets").ok_or_else(|| vector.wrong("it needs `sets`"))?.list()?;
-    let config = PolicyConfig { panic, overprovisioning_factor, ..boundless() };
+    let config = PolicyConfig { overprovisioning_factor, panic, ..boundless() };
     let bench = Bench::of(config, &members(sets)?, 0);
     let loads = bench.router.priority_loads();
     let expect = expectation(vector)?;

@@ -180,7 +180,7 @@ impl Bench {
 
     /// Gives the router a new list.
     pub fn list(&mut self, members: Vec<u64>) {
-        let list: Vec<Member> = members.iter().map(|&key| Member::of(MemberKey(key))).collect();
+        let list: Vec<Member> = members.into_iter().map(|key| Member::of(MemberKey(key))).collect();
         self.list_members(&list);
     }
 

@@ -28,7 +28,7 @@ pub struct PriorityLoads {
 
 /// A share of a priority that is available, in percent: `factor` percent of what it is, 100 at the most.
 fn available(factor: u32, of: u64, counted: u64) -> u32 {
-    if counted == 0 { 0 } else { (u64::from(factor) * of / counted).min(100) as u32 }
+    (u64::from(factor) * of).checked_div(counted).map_or(0, |share| share.min(100) as u32)
 }
 
 /// What is available of each priority, healthy and degraded; priorities left out have nothing.

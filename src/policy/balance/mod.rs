@@ -230,10 +230,9 @@ impl Balancer {
             return if self.rules.fail_traffic_on_panic { None } else { Some((priority, Source::All)) };
         }
         let zone = match self.rules.locality {
-            LocalityRouting::None => None,
             LocalityRouting::Weighted => self.weighted_zone(members, priority, source),
             LocalityRouting::ZoneAware(config) if priority == 0 => self.zone_routing.pick(cx, config),
-            LocalityRouting::ZoneAware(_) => None,
+            LocalityRouting::None | LocalityRouting::ZoneAware(_) => None,
         };
         Some(match (zone, source) {
             (Some(zone), Source::Healthy) => (priority, Source::ZoneHealthy(zone)),
