@@ -82,9 +82,10 @@ pub(super) enum Reported {
 
 impl Reported {
     /// What the detectors are told of an HTTP attempt's end.
-    pub(super) fn of(outcome: Outcome) -> Reported {
-        match outcome {
-            Outcome::Answered(answer) => Reported::Status(status_of(answer), answer.degraded),
+    #[inline]
+    pub(super) fn of(outcome: &Outcome) -> Reported {
+        match *outcome {
+            Outcome::Answered(ref answer) => Reported::Status(status_of(answer), answer.degraded),
             // A connect time-out over HTTP is a failed connect, 503, not 504 (envoy.md 1.2).
             Outcome::Failed(
                 Trouble::ConnectRefused | Trouble::ConnectTimeout | Trouble::Reset { .. } | Trouble::RefusedStream,
@@ -100,7 +101,8 @@ impl Reported {
 }
 
 /// The status that counts: what `grpc-status` in the headers stands for, if it is there.
-fn status_of(answer: Answer) -> u16 {
+#[inline]
+fn status_of(answer: &Answer) -> u16 {
     // Envoy's Grpc::Utility::grpcToHttpStatus.
     match answer.grpc_status {
         None => answer.status,
@@ -188,11 +190,40 @@ impl Outlier {
         }
     }
 
+    /// True if getting a connection counts, so that it has to be reported.
+    #[inline]
+    pub(super) fn counts_connections(&self) -> bool {
+        self.config.split_external_local_origin_errors
+    }
+
     /// Takes one result.
     #[inline]
     pub(super) fn on_result(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32, result: Reported) -> Effect {
+        // Nearly all results are good answers.
+        if let Reported::Status(status, degraded) = result
+            && status < 500
+        {
+            self.on_success(cx, members, slot, degraded)
+        } else {
+            self.on_other(cx, members, slot, result)
+        }
+    }
+
+    #[inline]
+    fn on_success(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32, degraded: bool) -> Effect {
+        let counters = members.counters_mut(slot);
+        counters.external.count(true);
+        counters.consecutive_5xx = 0;
+        counters.consecutive_gateway = 0;
+        if degraded && self.config.detect_degraded_hosts {
+            return self.degrade(cx, members, slot);
+        }
+        Effect::None
+    }
+
+    fn on_other(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32, result: Reported) -> Effect {
         let split = self.config.split_external_local_origin_errors;
-        let (status, degraded) = match result {
+        let status = match result {
             Reported::PoolReady | Reported::Connected if split => {
                 let counters = members.counters_mut(slot);
                 counters.local.count(true);
@@ -200,25 +231,16 @@ impl Outlier {
                 return Effect::None;
             }
             Reported::PoolReady => return Effect::None,
+            Reported::Connected => return self.on_success(cx, members, slot, false),
             Reported::Connect | Reported::Timeout if split => {
                 members.counters_mut(slot).local.count(false);
                 return self.on_local_failure(cx, members, slot);
             }
-            Reported::Status(status, degraded) => (status, degraded),
-            Reported::Connected => (200, false),
-            Reported::Connect => (503, false),
-            Reported::Timeout => (504, false),
+            Reported::Status(status, _) => status,
+            Reported::Connect => 503,
+            Reported::Timeout => 504,
         };
-        let counters = members.counters_mut(slot);
-        counters.external.count(status < 500);
-        if status < 500 {
-            counters.consecutive_5xx = 0;
-            counters.consecutive_gateway = 0;
-            if degraded && self.config.detect_degraded_hosts {
-                return self.degrade(cx, members, slot);
-            }
-            return Effect::None;
-        }
+        members.counters_mut(slot).external.count(false);
         let ejected = match self.config.reading {
             OutlierReading::Consecutive => self.on_failure(cx, members, slot, status),
             OutlierReading::Window(window) => self.on_failure_in_window(cx, members, slot, window),

@@ -15,6 +15,7 @@ use super::fact::Flags;
 use crate::units::Span;
 
 /// True if the policy retries that outcome, limits aside.
+#[inline]
 pub(super) fn retriable(policy: &RetryPolicy, outcome: Outcome) -> bool {
     let on = policy.retry_on;
     let any_reset = RetryOn::FIVE_XX.with(RetryOn::GATEWAY_ERROR).with(RetryOn::RESET);
@@ -38,6 +39,7 @@ pub(super) fn retriable(policy: &RetryPolicy, outcome: Outcome) -> bool {
 }
 
 /// True if the endpoint may have acted on the request.
+#[inline]
 pub(super) fn may_have_acted(outcome: Outcome) -> bool {
     match outcome {
         Outcome::Answered(_) | Outcome::Failed(Trouble::Timeout | Trouble::Reset { sent: true }) => true,
@@ -62,6 +64,7 @@ pub(super) fn backoff(cx: &mut Cx<'_>, policy: &RetryPolicy, retry: u32) -> Span
 }
 
 /// The status and flag that a caller sees for an outcome that is not retried.
+#[inline]
 pub(super) fn reply(replies: &Replies, outcome: Outcome) -> (u16, Flags) {
     let flagged = |status, flag| (status, Flags::NONE.with(flag));
     match outcome {

@@ -72,7 +72,7 @@ impl Router {
                     if let Some(tcp) = self.tcp() {
                         return self.connect_failed(cx, flight, endpoint, trouble, tcp);
                     }
-                    self.conclude(cx, flight, endpoint, Outcome::Failed(trouble));
+                    self.conclude(cx, flight, endpoint, &Outcome::Failed(trouble));
                     self.step(cx, flight)
                 }
             },
@@ -154,7 +154,9 @@ impl Router {
     pub(super) fn send(&mut self, cx: &mut Cx<'_>, flight: &mut Flight, conn: ConnKey) -> Step {
         let slot = self.pool.slot_of(conn).expect("the pool has just handed out this connection");
         let endpoint = self.members.id(slot);
-        if let Some(outlier) = &mut self.outlier {
+        if let Some(outlier) = &mut self.outlier
+            && (outlier.counts_connections() || self.pool.tcp())
+        {
             let got = if self.pool.tcp() { Reported::Connected } else { Reported::PoolReady };
             let effect = outlier.on_result(cx, &mut self.members, slot, got);
             debug_assert_eq!(effect, Effect::None, "a success ejects nobody");
@@ -185,7 +187,7 @@ impl Router {
         }
         let retried = match self.tcp() {
             Some(_) => self.connection_over(cx, flight, endpoint, outcome),
-            None => self.conclude(cx, flight, endpoint, outcome),
+            None => self.conclude(cx, flight, endpoint, &outcome),
         };
         let h1 = self.pool.one_request_per_connection();
         let keep = match outcome {
@@ -204,10 +206,10 @@ impl Router {
         cx: &mut Cx<'_>,
         flight: &mut Flight,
         endpoint: EndpointId,
-        outcome: Outcome,
+        outcome: &Outcome,
     ) -> bool {
-        match outcome {
-            Outcome::Answered(answer) => cx.emit(Fact::Answered { endpoint, status: answer.status }),
+        match *outcome {
+            Outcome::Answered(ref answer) => cx.emit(Fact::Answered { endpoint, status: answer.status }),
             Outcome::Failed(trouble) => cx.emit(Fact::Failed { endpoint, trouble }),
         }
         self.charge(cx, endpoint, outcome);
@@ -215,13 +217,13 @@ impl Router {
             flight.holds_retry = false;
             self.retries -= 1;
         }
-        let out_of_time = outcome == Outcome::Failed(Trouble::Timeout) && cx.now >= flight.deadline;
-        let (status, mut flags) = retry::reply(&self.config.replies, outcome);
+        let out_of_time = matches!(outcome, Outcome::Failed(Trouble::Timeout)) && cx.now >= flight.deadline;
+        let (status, mut flags) = retry::reply(&self.config.replies, *outcome);
         if let Some(policy) = &self.config.retry_policy
             && !out_of_time
-            && retry::retriable(policy, outcome)
+            && retry::retriable(policy, *outcome)
         {
-            if !flight.idempotent && retry::may_have_acted(outcome) {
+            if !flight.idempotent && retry::may_have_acted(*outcome) {
                 cx.emit(Fact::RetryDenied(Denial::NotIdempotent));
             } else if flight.retries_left == 0 {
                 flags = flags.with(Flag::Urx);
@@ -247,7 +249,7 @@ impl Router {
         false
     }
 
-    pub(super) fn charge(&mut self, cx: &mut Cx<'_>, endpoint: EndpointId, outcome: Outcome) {
+    pub(super) fn charge(&mut self, cx: &mut Cx<'_>, endpoint: EndpointId, outcome: &Outcome) {
         let (Some(slot), Some(outlier)) = (self.members.live(endpoint), &mut self.outlier) else { return };
         let effect = outlier.on_result(cx, &mut self.members, slot, Reported::of(outcome));
         self.after_result(cx, slot, effect);
