@@ -413,7 +413,11 @@ impl Bare<'_> {
                 };
                 self.at(self.now + after, ev);
             }
-            Ev::Ends(n, attempt, outcome) => self.report(n, attempt, outcome),
+            Ev::Ends(n, attempt, outcome) => {
+                // Hedged, a slow attempt may end when the wait before its retry does.
+                self.tied |= up_to_ms(self.flights[&n].1) == up_to_ms(self.now);
+                self.report(n, attempt, outcome);
+            }
             Ev::Wake(n) => match self.flights[&n].0.open_attempt() {
                 Some(attempt) => {
                     let silent = self.script.config.timeouts.per_try_idle < self.script.config.timeouts.per_try;

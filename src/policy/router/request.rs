@@ -316,7 +316,9 @@ impl Router {
                     Trouble::MaxDuration => Some(TimeLimit::StreamDuration),
                     _ => None,
                 };
-                limit.into_iter().for_each(|limit| cx.emit(Fact::TimedOut(limit)));
+                if let Some(limit) = limit {
+                    cx.emit(Fact::TimedOut(limit));
+                }
             }
         }
         self.charge(cx, flight, endpoint, outcome);
@@ -374,12 +376,11 @@ impl Router {
         let told = policy.rate_limited_retry_back_off.as_ref().and_then(|limited| {
             answer.and_then(|answer| answer.reset_after).filter(|wait| *wait <= limited.max_interval)
         });
-        let (wait, backoff) = match told {
-            Some(wait) => (retry::backoff_told(cx, wait), BackOff::RateLimited),
-            None => {
-                flight.backoffs += 1;
-                (retry::backoff(cx, policy, u32::from(flight.backoffs) - 1), BackOff::Exponential)
-            }
+        let (wait, backoff) = if let Some(wait) = told {
+            (retry::backoff_told(cx, wait), BackOff::RateLimited)
+        } else {
+            flight.backoffs += 1;
+            (retry::backoff(cx, policy, u32::from(flight.backoffs) - 1), BackOff::Exponential)
         };
         flight.state = State::BackOff { until: cx.now + wait };
         cx.emit(Fact::Retrying { after: attempt, status: answer.map(|answer| answer.status), backoff });
