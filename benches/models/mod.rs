@@ -74,6 +74,7 @@ pub fn hop(seconds: u64) -> Scenario {
             memory: Bytes::new(64 << 20),
             cpu_per_request: Span::from_micros(100),
             drain: Span::from_secs(20),
+            inbound: true,
             drains_inbound_first: true,
         }),
         edge_policies: vec![PolicyConfig::service_connect()],

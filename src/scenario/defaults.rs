@@ -245,13 +245,14 @@ impl Page {
                 };
                 self.line(given, "ready_when", &quoted(ready));
                 let text = format!(
-                    "{{ cpu = \"{}\", memory = \"{}\", overhead = {}, cpu_per_request = \"{}\", drain = \"{}\", drains_inbound_first = {} }}",
+                    "{{ cpu = \"{}\", memory = \"{}\", overhead = {}, cpu_per_request = \"{}\", drain = \"{}\", drains_inbound_first = {}{} }}",
                     sidecar.cpu,
                     sidecar.memory,
                     written(&sidecar.overhead),
                     sidecar.cpu_per_request,
                     sidecar.drain,
-                    sidecar.drains_inbound_first
+                    sidecar.drains_inbound_first,
+                    if sidecar.inbound { "" } else { ", inbound = false" }
                 );
                 self.line(given, "sidecar", &text);
             }

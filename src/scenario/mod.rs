@@ -452,6 +452,8 @@ pub struct SidecarPlane {
     pub cpu_per_request: Span,
     /// How long a stopping proxy drains after the app has gone (Service Connect: 20 s).
     pub drain: Span,
+    /// A task has a proxy on its own side as well, not only its callers have one.
+    pub inbound: bool,
     /// Inbound listeners close before SIGTERM reaches the app.
     pub drains_inbound_first: bool,
     /// Processor share set aside for the proxy, for `scsim cost`.

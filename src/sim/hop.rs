@@ -252,6 +252,7 @@ impl World<'_> {
     }
 
     fn send(&mut self, at: Ref<Call>, attempt: Try) {
+        let inbound = self.front().is_some();
         let Some(call) = self.calls.get_mut(at) else { return };
         let host = &self.routers[call.router as usize];
         let zone = match Self::member_task(attempt.member) {
@@ -259,8 +260,9 @@ impl World<'_> {
             None => self.nodes[attempt.member.0 as u32 as usize].zone,
         };
         let mut draw = call.key.draw(Purpose::Delay, u64::from(attempt.attempt.0));
-        let from_node = host.node != NOBODY;
-        call.hop_delay = self.delays.hop(host.zone, zone, from_node, host.feed == Feed::Pushed, &mut draw);
+        let pushed = host.feed == Feed::Pushed;
+        let one_proxy = host.node != NOBODY || (pushed && !inbound);
+        call.hop_delay = self.delays.hop(host.zone, zone, one_proxy, pushed && inbound, &mut draw);
         call.member = attempt.member;
         let deadline = call.flight.deadline();
         if attempt.give_up_at < deadline {
@@ -284,18 +286,22 @@ impl World<'_> {
         };
         let endpoint = self.program.sites[site as usize].endpoint;
         let parent = Parent::Call { call: at, attempt };
-        let sidecar = self.routers[call.router as usize].feed == Feed::Pushed;
-        if sidecar && let Some(plane) = self.sidecar() {
-            // Both proxies of the call pay for it.
-            let callee = self.tasks[task as usize].service;
-            self.services[callee as usize].queueing.sidecar(plane.cpu_per_request);
+        let fronted = self.fronted(call.router);
+        if self.routers[call.router as usize].feed == Feed::Pushed
+            && let Some(plane) = self.sidecar()
+        {
+            // Every proxy of the call pays for it.
+            if fronted {
+                let callee = self.tasks[task as usize].service;
+                self.services[callee as usize].queueing.sidecar(plane.cpu_per_request);
+            }
             let caller = self.routers[call.router as usize].task;
             let caller = self.tasks[caller as usize].service;
             self.services[caller as usize].queueing.sidecar(plane.cpu_per_request);
         }
         // The arrow as the client sees it, also behind an ALB.
         let arrow = if edge == NOBODY { self.program.sites[site as usize].edge.0 } else { edge };
-        match self.reception(task, Some(arrow), sidecar) {
+        match self.reception(task, Some(arrow), fronted) {
             Reception::Serves => {
                 self.admit(task, endpoint, key.child(Purpose::Child, u64::from(attempt)), parent, segment, Some(arrow));
             }

@@ -451,7 +451,7 @@ impl World<'_> {
         self.hang_up(task, false);
         if !spec.handles_sigterm {
             // The app dies of SIGTERM at once; behind a living sidecar its callers see a 503.
-            let seen = self.sidecar().map(|_| 503);
+            let seen = self.front().map(|_| 503);
             self.kill_jobs(task, seen);
             self.on_app_stopped(task);
         } else if idle {
@@ -464,7 +464,7 @@ impl World<'_> {
     pub(super) fn on_sigkill(&mut self, task: u32) {
         if self.tasks[task as usize].phase == Phase::Draining {
             self.log(HappeningKind::Sigkill, NOBODY, task);
-            let seen = self.sidecar().map(|_| 503);
+            let seen = self.front().map(|_| 503);
             self.kill_jobs(task, seen);
             self.on_app_stopped(task);
         }
@@ -476,7 +476,7 @@ impl World<'_> {
             return;
         }
         state.phase = Phase::AppStopped;
-        let drain = self.sidecar().map_or(Span::ZERO, |sidecar| sidecar.drain);
+        let drain = self.front().map_or(Span::ZERO, |sidecar| sidecar.drain);
         self.engine.after(drain, Ev::TaskGone { task });
     }
 
@@ -518,7 +518,7 @@ impl World<'_> {
     pub(super) fn hang_up(&mut self, task: u32, gone: bool) {
         let service = self.tasks[task as usize].service;
         for router in self.services[service as usize].routers_in.clone() {
-            if gone || self.routers[router as usize].feed != Feed::Pushed {
+            if gone || !self.fronted(router) {
                 let member = crate::policy::MemberKey(u64::from(task));
                 self.tell_router(router, |router, cx| router.on_peer_gone(cx, member));
             }

@@ -3,7 +3,6 @@
 //! *Knows* zones, proxies' and nodes' delay and how a closed, hanging or absent port answers.
 
 use super::hop::Dial;
-use super::hop::Feed;
 use super::hop::Reception;
 use super::life::Phase;
 use super::random::Draw;
@@ -51,16 +50,16 @@ impl Delays {
     }
 
     /// One way of an attempt: the wire, and half of what the proxies on the way add. Through two
-    /// sidecars that is half of each one's passage, behind an ALB node half of the node's.
+    /// sidecars that is half of each one's passage, through one of them or an ALB node half of its own.
     #[inline]
-    pub(super) fn hop(&self, from: u8, to: u8, from_node: bool, sidecars: bool, draw: &mut Draw) -> Span {
+    pub(super) fn hop(&self, from: u8, to: u8, one_proxy: bool, two_proxies: bool, draw: &mut Draw) -> Span {
         let wire = self.wire(from, to, draw);
         match &self.passage {
-            Some(passage) if sidecars => {
+            Some(passage) if two_proxies => {
                 let both = passage.sample(draw) + passage.sample(draw);
                 wire + Span::from_nanos(both.as_nanos() / 2)
             }
-            Some(passage) if from_node => wire + Span::from_nanos(passage.sample(draw).as_nanos() / 2),
+            Some(passage) if one_proxy => wire + Span::from_nanos(passage.sample(draw).as_nanos() / 2),
             _ => wire,
         }
     }
@@ -109,7 +108,7 @@ impl World<'_> {
     /// How a task's address takes a new connection from a router.
     fn port(&mut self, task: u32, router: u32) -> Port {
         let host = &self.routers[router as usize];
-        let sidecar = host.feed == Feed::Pushed;
+        let sidecar = self.fronted(router);
         let edge_refuses = host.edge != NOBODY && self.edge_trouble[host.edge as usize].refuse;
         let state = &self.tasks[task as usize];
         if let Some(since) = state.deaf_since {

@@ -74,6 +74,7 @@ fn sidecar() -> Plane {
             overhead: Distribution::Constant(Span::from_micros(300)),
             cpu_per_request: Span::from_micros(100),
             drain: Span::from_secs(20),
+            inbound: true,
             drains_inbound_first: true,
             cpu: crate::units::Cpu::from_millis(250),
             memory: crate::units::Bytes::new(64 << 20),

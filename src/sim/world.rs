@@ -13,6 +13,7 @@ use super::fault::ActiveFault;
 use super::fault::Trouble as TaskTrouble;
 use super::hop::Call;
 use super::hop::Dial;
+use super::hop::Feed;
 use super::hop::Node;
 use super::hop::RouterHost;
 use super::life::Deployment;
@@ -373,6 +374,16 @@ impl<'a> World<'a> {
             Mechanism::Sidecar(sidecar) => Some(sidecar),
             Mechanism::Direct | Mechanism::Dns(_) | Mechanism::Alb(_) => None,
         }
+    }
+
+    /// The sidecar that stands before each task's app, if the plane has such.
+    pub(super) fn front(&self) -> Option<&'a crate::scenario::SidecarPlane> {
+        self.sidecar().filter(|sidecar| sidecar.inbound)
+    }
+
+    /// True if what comes from that router passes a sidecar before it reaches the app.
+    pub(super) fn fronted(&self, router: u32) -> bool {
+        self.routers[router as usize].feed == Feed::Pushed && self.front().is_some()
     }
 
     fn on_warmup_over(&mut self) {

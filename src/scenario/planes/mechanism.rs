@@ -65,6 +65,7 @@ pub fn sidecar(base: Base, reader: &mut Reader<'_>, fields: &mut Patch, problems
         cpu_per_request: Span::from_micros(100),
         // 20 s, fixed in the agent (aws.md 1.6).
         drain: if managed { Span::from_secs(20) } else { Span::ZERO },
+        inbound: true,
         drains_inbound_first: base == Base::ServiceConnect,
         cpu: Cpu::from_millis(250),
         memory: Bytes::new(64 << 20),
@@ -75,6 +76,10 @@ pub fn sidecar(base: Base, reader: &mut Reader<'_>, fields: &mut Patch, problems
     plane.memory = inner.bytes("memory", problems).unwrap_or(plane.memory);
     plane.overhead = inner.distribution("overhead", problems).unwrap_or(plane.overhead);
     plane.cpu_per_request = inner.span("cpu_per_request", problems).unwrap_or(plane.cpu_per_request);
+    // Service Connect and App Mesh always have both.
+    if !managed {
+        plane.inbound = inner.truth("inbound", problems).unwrap_or(plane.inbound);
+    }
     plane.drain = inner.span("drain", problems).unwrap_or(plane.drain);
     plane.drains_inbound_first = inner.truth("drains_inbound_first", problems).unwrap_or(plane.drains_inbound_first);
     inner.finish(problems);
