@@ -177,6 +177,7 @@ impl Variant {
              [service.hosts]\ntasks = {HOSTS}\nlatency = '{}ms'\n\
              [load]\nrate = '200/s'\narrivals = 'constant'\n\
              [run]\nduration = '60s'\nwarmup = '0s'\nreplications = 1\n\
+             [plane.envoy]\nsidecar = {{ inbound = false }}\n\
              [policy]\n{}\n\
              [[fault]]\nat = '5s'\ntarget = 'hosts#1'\n{fault}\n",
             WORK.as_millis(),
