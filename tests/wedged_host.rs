@@ -113,12 +113,12 @@ fn variants() -> Vec<Variant> {
         more(
             "success rate alone",
             says,
-            "outlier_detection = { consecutive_5xx = 0, interval = '10s', base_ejection_time = '30s', max_ejection_percent = 50 }",
+            "outlier_detection = { consecutive_5xx = 0, interval = '10s', base_ejection_time = '25s', max_ejection_percent = 50 }",
         ),
         more(
             "failure percentage alone",
             says,
-            "outlier_detection = { consecutive_5xx = 0, interval = '10s', base_ejection_time = '30s', max_ejection_percent = 50, enforcing_success_rate = 0, enforcing_failure_percentage = 100 }",
+            "outlier_detection = { consecutive_5xx = 0, interval = '10s', base_ejection_time = '25s', max_ejection_percent = 50, enforcing_success_rate = 0, enforcing_failure_percentage = 100 }",
         ),
         more(
             "it says 500, gateway-error retries",
@@ -211,13 +211,29 @@ struct Seen {
     moves: Vec<(bool, f64)>,
 }
 
+/// The sweep at the very end belongs to neither side.
+fn counts(&(_, at): &(bool, f64)) -> bool {
+    at < END.as_secs_f64() - 0.1
+}
+
 // ---- the simulator ---------------------------------------------------------------------------
 
-fn simulate(variant: &Variant) -> Seen {
+/// Back-offs are random, so the simulator is asked more than once.
+const SEEDS: u64 = 10;
+
+fn simulate(variant: &Variant) -> Vec<Seen> {
+    (1..=SEEDS).map(|seed| simulate_once(variant, seed)).collect()
+}
+
+fn simulate_once(variant: &Variant, seed: u64) -> Seen {
     let file = std::env::temp_dir().join(format!("scsim-wedged-{}.toml", std::process::id()));
     std::fs::write(&file, variant.scenario()).unwrap();
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_scsim")).arg("run").arg(&file).args(["--json", "-"]).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_scsim"))
+        .arg("run")
+        .arg(&file)
+        .args(["--json", "-", "--seed", &seed.to_string()])
+        .output()
+        .unwrap();
     let _ = std::fs::remove_file(&file);
     let complaint = String::from_utf8_lossy(&output.stderr);
     let result: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {complaint}"));
@@ -231,6 +247,7 @@ fn simulate(variant: &Variant) -> Seen {
         };
         Some((out, event["t_s"].as_f64()?))
     });
+    let moves = moves.filter(counts);
     let requests = mean("requests");
     // Every attempt on a host is a request of its task; the other seven share the rest.
     let before = requests * WEDGED_AT.as_secs_f64() / END.as_secs_f64() / HOSTS as f64;
@@ -374,7 +391,7 @@ async fn play(binary: &Path, variants: Vec<Variant>) -> (Vec<Seen>, Duration) {
             errors: tally.errors,
             retries: statistics.get(&format!("{name}.upstream_rq_retry")).copied().unwrap_or(0),
             hits: hits.iter().filter(wedged).count() as u64,
-            moves: mine.map(|event| (event.eject, since(event.at))).collect(),
+            moves: mine.map(|event| (event.eject, since(event.at))).filter(counts).collect(),
         }
     });
     let latest = tallies.iter().map(|tally| tally.lock().unwrap().latest).max().unwrap_or_default();
@@ -391,49 +408,71 @@ fn binary() -> Option<PathBuf> {
     binary
 }
 
-fn both(binary: &Path, variants: Vec<Variant>) -> (Vec<Seen>, Vec<Seen>, Duration) {
-    let simulated = variants.iter().map(simulate).collect();
+/// A host is hit every 40 ms. Of a machine that is later than this nothing follows for Envoy.
+const TOO_LATE: Duration = Duration::from_millis(60);
+
+/// Simulates and plays those variants; plays them again where the machine was too busy. Also how late the
+/// latest request was sent.
+fn both(binary: &Path, which: &[usize]) -> (Vec<Vec<Seen>>, Vec<Seen>, Duration) {
+    let chosen = || -> Vec<Variant> {
+        variants().into_iter().enumerate().filter(|(nth, _)| which.contains(nth)).map(|(_, variant)| variant).collect()
+    };
+    let simulated = chosen().iter().map(simulate).collect();
     // Client, upstreams and clock share one thread; Envoy has the other core.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (real, latest) = runtime.block_on(play(binary, variants));
-    (simulated, real, latest)
+    for plays_left in (0..3).rev() {
+        let (real, latest) = runtime.block_on(play(binary, chosen()));
+        if latest <= TOO_LATE || plays_left == 0 {
+            return (simulated, real, latest);
+        }
+        eprintln!("a request was sent {latest:?} late: the machine was busy, once more");
+    }
+    unreachable!("the last play is taken as it is")
 }
 
 /// Room for a request that was sent a few milliseconds late, on either side of an ejection.
-fn close(a: u64, b: u64) -> bool {
-    a.abs_diff(b) <= 3 + a.max(b) / 100
+fn close(simulated: &[Seen], real: u64, what: fn(&Seen) -> u64) -> bool {
+    let (low, high) = range(simulated, what);
+    let room = 3 + real / 100;
+    real + room >= low && real <= high + room
 }
 
-fn agree(simulated: &Seen, real: &Seen) -> bool {
-    let moves = simulated.moves.len() == real.moves.len()
-        && simulated.moves.iter().zip(&real.moves).all(|(a, b)| a.0 == b.0 && (a.1 - b.1).abs() < 0.5);
-    moves
-        && close(simulated.errors, real.errors)
-        && close(simulated.retries, real.retries)
-        && close(simulated.hits, real.hits)
+/// The least and the most of the simulator's seeds.
+fn range(simulated: &[Seen], what: fn(&Seen) -> u64) -> (u64, u64) {
+    let all = || simulated.iter().map(what);
+    (all().min().unwrap_or(0), all().max().unwrap_or(0))
 }
 
-/// Five hits of a host are 200 ms apart at the most; a machine that is later than this says nothing.
-const TOO_LATE: Duration = Duration::from_millis(150);
+fn agree(simulated: &[Seen], real: &Seen) -> bool {
+    let same_moves = |one: &Seen| {
+        one.moves.len() == real.moves.len()
+            && one.moves.iter().zip(&real.moves).all(|(a, b)| a.0 == b.0 && (a.1 - b.1).abs() < 0.5)
+    };
+    simulated.iter().any(same_moves)
+        && close(simulated, real.errors, |seen| seen.errors)
+        && close(simulated, real.retries, |seen| seen.retries)
+        && close(simulated, real.hits, |seen| seen.hits)
+}
 
 #[test]
 fn the_simulator_agrees_with_envoy_on_the_wedged_host() {
     let Some(binary) = binary() else { return };
-    for round in 0.. {
-        let variants: Vec<Variant> = variants().into_iter().filter(|variant| variant.core).collect();
-        let names: Vec<&str> = variants.iter().map(|variant| variant.name).collect();
-        let (simulated, real, latest) = both(&binary, variants);
-        if latest > TOO_LATE && round == 0 {
-            eprintln!("a request was sent {latest:?} late; once more");
-            continue;
-        }
-        for ((name, simulated), real) in names.iter().zip(&simulated).zip(&real) {
-            assert!(
-                agree(simulated, real),
-                "{name} (the latest request was {latest:?} late)\n  simulated {simulated:?}\n  Envoy     {real:?}"
-            );
-        }
-        break;
+    let core: Vec<usize> = (0..variants().len()).filter(|&nth| variants()[nth].core).collect();
+    let (simulated, real, latest) = both(&binary, &core);
+    for ((nth, simulated), real) in core.into_iter().zip(&simulated).zip(&real) {
+        assert!(
+            agree(simulated, real),
+            "{} (the latest request was {latest:?} late)\n  simulated {simulated:?}\n  Envoy     {real:?}",
+            variants()[nth].name
+        );
+    }
+}
+
+/// What all seeds agree on, or their range.
+fn shown(simulated: &[Seen], what: fn(&Seen) -> u64) -> String {
+    match range(simulated, what) {
+        (low, high) if low == high => low.to_string(),
+        (low, high) => format!("{low} to {high}"),
     }
 }
 
@@ -442,14 +481,13 @@ fn the_simulator_agrees_with_envoy_on_the_wedged_host() {
 fn the_table_of_all_variants() {
     let Some(binary) = binary() else { return };
     let mut rows = String::new();
-    let mut all = variants();
+    let all: Vec<usize> = (0..variants().len()).collect();
     let mut latest = Duration::ZERO;
-    while !all.is_empty() {
-        let batch: Vec<Variant> = all.drain(..all.len().min(7)).collect();
-        let names: Vec<&str> = batch.iter().map(|variant| variant.name).collect();
+    for batch in all.chunks(7) {
         let (simulated, real, late) = both(&binary, batch);
         latest = latest.max(late);
-        for ((name, a), b) in names.iter().zip(&simulated).zip(&real) {
+        for ((&nth, a), b) in batch.iter().zip(&simulated).zip(&real) {
+            let name = variants()[nth].name;
             let moves = |seen: &Seen| {
                 let text = |&(out, at): &(bool, f64)| format!("{} {at:.2}", if out { "out" } else { "back" });
                 if seen.moves.is_empty() {
@@ -461,13 +499,13 @@ fn the_table_of_all_variants() {
             let _ = writeln!(
                 rows,
                 "| {name} | {} / {} | {} / {} | {} / {} | {}<br>{} | {} |",
-                a.errors,
+                shown(a, |seen| seen.errors),
                 b.errors,
-                a.retries,
+                shown(a, |seen| seen.retries),
                 b.retries,
-                a.hits,
+                shown(a, |seen| seen.hits),
                 b.hits,
-                moves(a),
+                moves(&a[0]),
                 moves(b),
                 if agree(a, b) { "yes" } else { "**no**" }
             );
@@ -490,7 +528,8 @@ which is when Envoy begins to time its sweeps. Written by
 |---|---|---|---|---|---|
 ROWS
 
-*Agree*: the same moves within 0.5 s, and errors, retries and attempts within 3 or 1 %: a request that is sent a few milliseconds
-late falls on the other side of an ejection. The latest request of these runs was sent LATEST late.
+Where back-offs are drawn, the simulated figure is the range over ten seeds; the moves are those of the first. *Agree*: the same
+moves within 0.5 s, and errors, retries and attempts within 3 or 1 % of the range: a request that is sent a few milliseconds late
+falls on the other side of an ejection. The latest request of these runs was sent LATEST late.
 The simulated client counts from 0 s; the real one begins when Envoy serves, a tenth of a second later.
 ";
