@@ -18,9 +18,6 @@
 #[path = "support/envoy/mod.rs"]
 #[allow(dead_code, reason = "another test needs the rest")]
 mod envoy;
-#[path = "envoy/setup.rs"]
-#[allow(dead_code, reason = "another test needs the rest")]
-mod setup;
 
 use envoy::client::Client;
 use envoy::process::Envoy;
@@ -193,7 +190,7 @@ impl Variant {
         match self.wedge {
             Wedge::Says(status) => Act::Answer(Answer::of(status)),
             Wedge::Hangs => Act::Hang,
-            Wedge::Resets => Act::Reset,
+            Wedge::Resets => Act::Reset(Duration::ZERO),
             Wedge::Slow(after) => Act::Answer(Answer { after, ..Answer::of(200) }),
         }
     }
@@ -304,7 +301,7 @@ fn setup_of(variants: &[Variant], upstreams: &Upstreams) -> Setup {
         let name = format!("v{i}");
         let policy: toml::Table = variant.policy().parse().unwrap();
         let part = |key: &str| policy.get(key).map(|value| envoys(key, value));
-        let mut cluster = setup::cluster(&name, &upstreams.hosts);
+        let mut cluster = envoy::setup::cluster(&name, &upstreams.hosts);
         if let Some(outlier) = part("outlier_detection") {
             cluster["outlier_detection"] = outlier;
         }
@@ -313,7 +310,7 @@ fn setup_of(variants: &[Variant], upstreams: &Upstreams) -> Setup {
         }
         clusters.push(cluster);
         let timeout = part("timeout");
-        hosts.push(setup::virtual_host(&name, part("retry_policy"), timeout.as_ref().and_then(Value::as_str)));
+        hosts.push(envoy::setup::virtual_host(&name, part("retry_policy"), timeout.as_ref().and_then(Value::as_str)));
     }
     Setup::of(clusters, hosts)
 }

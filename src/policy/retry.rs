@@ -139,9 +139,9 @@ pub(super) fn reply(replies: &Replies, outcome: Outcome) -> (u16, Flags) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::outlier::Reported;
     use crate::policy::Entropy;
     use crate::policy::NoFacts;
+    use crate::policy::outlier::Reported;
     use crate::units::Time;
 
     struct Word(u64);
