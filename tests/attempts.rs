@@ -8,6 +8,8 @@ use std::sync::Arc;
 use config::HeaderMatch;
 use config::OutlierDetection;
 use config::RateLimitedBackOff;
+use config::ResetFormat;
+use config::ResetHeader;
 use config::RetryOn;
 use config::RetryPolicy;
 use fact::Flag;
@@ -93,7 +95,10 @@ fn first_try(desk: &mut Desk, ask: Ask) -> (Flight, Try) {
 
 #[test]
 fn an_answer_says_how_long_to_wait_for_one_retry_only() {
-    let limited = RateLimitedBackOff { reset_headers: Vec::new(), max_interval: Span::from_secs(10) };
+    let limited = RateLimitedBackOff {
+        reset_headers: vec![ResetHeader { name: "retry-after".to_owned(), format: ResetFormat::Seconds }],
+        max_interval: Span::from_secs(10),
+    };
     let policy =
         RetryPolicy { num_retries: 3, rate_limited_retry_back_off: Some(limited), ..RetryPolicy::envoy_default() };
     let mut desk = Desk::new(retrying(policy), 1);

@@ -880,7 +880,10 @@ fn play_hedged(knobs: &Knobs, ops: &[Op]) -> Vec<(Time, Fact)> {
     let policy = config.retry_policy.get_or_insert(RetryPolicy { num_retries: 3, ..RetryPolicy::envoy_default() });
     let marks = RetryOn::GRPC.with(RetryOn::RETRIABLE_HEADERS);
     policy.retry_on = policy.retry_on.with(if knobs[2] & 128 == 0 { marks } else { RetryOn::ENVOY_RATELIMITED });
-    policy.rate_limited_retry_back_off = Some(RateLimitedBackOff { reset_headers: Vec::new(), max_interval: ms(100) });
+    policy.rate_limited_retry_back_off = Some(RateLimitedBackOff {
+        reset_headers: vec![ResetHeader { name: "retry-after".to_owned(), format: ResetFormat::Seconds }],
+        max_interval: ms(100),
+    });
     let mut harness = Harness::new(config);
     harness.hedged = true;
     harness.oracle = None;

@@ -16,7 +16,6 @@
 )]
 
 #[path = "support/envoy/mod.rs"]
-#[allow(dead_code, reason = "another test needs the rest")]
 mod envoy;
 
 use envoy::client::Client;
