@@ -78,7 +78,8 @@ impl PolicyConfig {
                 retry_on: RetryOn::RETRIABLE_STATUS_CODES
                     .with(RetryOn::CONNECT_FAILURE)
                     .with(RetryOn::REFUSED_STREAM)
-                    .with(RetryOn::RESET),
+                    .with(RetryOn::RESET)
+                    .with(RetryOn::GRPC_UNAVAILABLE),
                 retriable_status_codes: vec![503],
                 num_retries: 2,
                 previous_hosts: true,
