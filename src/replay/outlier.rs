@@ -12,8 +12,14 @@ use super::bench::boundless;
 use super::differ;
 use super::events::log_line;
 use super::expectation;
+use super::facts::detector_name;
 use super::not_replayable;
-use super::only;
+use super::schema::host as host_in;
+use super::schema::host_named;
+use super::schema::only;
+use super::schema::stranger;
+use super::schema::unknown;
+use super::tape::Tape;
 use super::yaml::Node;
 use crate::policy::Answer;
 use crate::policy::Flight;
@@ -30,6 +36,26 @@ use crate::policy::events::Event;
 use crate::policy::fact::Detector;
 use crate::units::Span;
 use crate::units::Time;
+
+/// What can be expected of an instant.
+const EXPECTED: [&str; 13] = [
+    "ejected",
+    "events",
+    "events_last",
+    "multiplier",
+    "num_ejections",
+    "overflow",
+    "ejections_active",
+    "detected",
+    "stats",
+    "event_log",
+    "degraded",
+    "sr_mean",
+    "sr_threshold",
+];
+
+/// Results other than a status.
+const RESULTS: [&str; 6] = ["connect_failed", "reset", "timeout", "overflow", "pool_ready", "client_disconnect"];
 
 type Number = fn(&mut OutlierDetection, u32);
 type Length = fn(&mut OutlierDetection, Span);
@@ -104,7 +130,7 @@ pub fn read(vector: &Node) -> Result<OutlierDetection, Halt> {
     }
     for (name, set) in LENGTHS {
         if let Some(node) = config.get(name) {
-            set(&mut od, Span::from_millis(node.whole()?));
+            set(&mut od, Span::from_millis(node.millis()?));
         }
     }
     for (name, set) in SWITCHES {
@@ -121,7 +147,7 @@ fn strict_envoy(vector: &Node) -> Result<bool, Halt> {
 }
 
 /// `config_error`: Envoy refuses the configuration, naming a field.
-pub fn config_error(vector: &Node) -> Compared {
+pub fn config_error(vector: &Node, tape: &Tape) -> Compared {
     let config = PolicyConfig { outlier_detection: Some(read(vector)?), ..boundless() };
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["error"])?;
@@ -129,10 +155,12 @@ pub fn config_error(vector: &Node) -> Compared {
     let problems = config.check().err().unwrap_or_default();
     let names_it = |field: &str| expected.contains(field.rsplit('.').next().unwrap_or(field));
     if problems.iter().any(|problem| names_it(problem.field)) {
-        return Ok(Vec::new());
+        tape.compared("refused:", expected, expected, true);
+        return Ok(());
     }
     let got: Vec<String> = problems.iter().map(|p| format!("{} {}", p.field, p.message)).collect();
-    Ok(vec![format!("- refused: {expected}"), format!("+ refused: {}", got.join("; "))])
+    tape.compared("refused:", expected, &got.join("; "), false);
+    Ok(())
 }
 
 /// One thing on the time line.
@@ -154,7 +182,7 @@ struct Stage<'a> {
 }
 
 /// `outlier`: the whole time line.
-pub fn timeline(vector: &Node) -> Compared {
+pub fn timeline(vector: &Node, tape: &Tape) -> Compared {
     let od = read(vector)?;
     let hosts = vector.get("hosts").ok_or_else(|| vector.wrong("a vector of kind outlier needs `hosts`"))?.words()?;
     let timeline = vector.get("timeline").ok_or_else(|| vector.wrong("it needs `timeline`"))?;
@@ -167,6 +195,11 @@ pub fn timeline(vector: &Node) -> Compared {
         pool: Pool { max_requests_per_connection: 1, ..Pool::envoy_default() },
         ..boundless()
     };
+    // Sweeps cost time, here too.
+    let sweeps = steps.last().map_or(0, |(at, _)| at / od.interval.as_millis().max(1));
+    if sweeps > 10_000_000 {
+        return Err(timeline.wrong("at most 10000000 intervals can be replayed").into());
+    }
     if let Err(problems) = config.check() {
         return Err(vector.wrong(&format!("{} {}", problems[0].field, problems[0].message)).into());
     }
@@ -181,7 +214,8 @@ pub fn timeline(vector: &Node) -> Compared {
         }
         config.circuit_breakers.max_pending_requests = 0;
     }
-    let bench = Bench::new(config, hosts.len(), 0);
+    let mut bench = Bench::new(tape, config, hosts.len(), 0);
+    bench.terse = true;
     let split = od.split_external_local_origin_errors;
     let mut stage = Stage { bench, hosts, split, steps: steps.clone(), open: Vec::new() };
     if !overflows {
@@ -189,7 +223,6 @@ pub fn timeline(vector: &Node) -> Compared {
             stage.begin_all(host, 0)?;
         }
     }
-    let mut lines = Vec::new();
     for (i, (at, doing)) in steps.iter().enumerate() {
         stage.bench.advance(Time::ZERO + Span::from_millis(*at), |_| {});
         match *doing {
@@ -201,29 +234,32 @@ pub fn timeline(vector: &Node) -> Compared {
             }
             Doing::Add(host) => {
                 let mut members = stage.bench.listed.clone();
+                if members.contains(&(host as u64)) {
+                    return Err(timeline.wrong(&format!("add_host: {} is in the list", stage.hosts[host])).into());
+                }
                 members.push(host as u64);
                 stage.bench.list(members);
                 stage.begin_all(host, i)?;
             }
             Doing::Expect(expect) => {
-                let before = lines.len();
-                stage.compare(expect, &mut lines)?;
-                if lines.len() > before {
-                    lines.insert(before, format!("t={at} ms (line {})", expect.line));
-                }
+                tape.heading(expect.line);
+                stage.compare(expect, tape)?;
             }
         }
     }
-    if !lines.is_empty() {
-        lines.push("what happened:".to_owned());
-        lines.extend(
-            stage
-                .events()
-                .into_iter()
-                .map(|(at, event)| format!("  t={} ms {}", at.since(Time::ZERO).as_millis(), event.join(" "))),
-        );
+    Ok(())
+}
+
+/// A result that there is.
+fn result_of(node: &Node) -> Result<&str, Halt> {
+    let word = node.text()?;
+    let status = word.strip_suffix("+degraded").unwrap_or(word);
+    match status.parse::<i64>() {
+        Ok(status) if (100..600).contains(&status) => Ok(word),
+        Ok(_) => Err(node.wrong(&format!("`{word}` is no status: write one from 100 to 599")).into()),
+        Err(_) if RESULTS.contains(&word) => Ok(word),
+        Err(_) => Err(unknown(node, "result", word, &RESULTS)),
     }
-    Ok(lines)
 }
 
 /// The time line with repetitions written out, in order of time.
@@ -232,24 +268,16 @@ fn steps<'a>(timeline: &'a Node, hosts: &[String]) -> Result<Vec<(u64, Doing<'a>
     let mut expects = false;
     for step in timeline.list()? {
         only(Some(step), "a step", &["t", "host", "result", "repeat", "every", "op", "expect"])?;
-        let at = step.get("t").ok_or_else(|| step.wrong("a step needs `t`"))?.whole()?;
+        let at = step.get("t").ok_or_else(|| step.wrong("a step needs `t`"))?.millis()?;
         let host = match step.get("host") {
             None => None,
-            Some(node) => {
-                let name = node.text()?;
-                Some(
-                    hosts
-                        .iter()
-                        .position(|h| h == name)
-                        .ok_or_else(|| node.wrong(&format!("there is no host `{name}`")))?,
-                )
-            }
+            Some(node) => Some(host_in(node, hosts)?),
         };
         let needs_host = || host.ok_or_else(|| step.wrong("a step with a result or an op needs `host`"));
         if let Some(result) = step.get("result") {
-            let (host, result) = (needs_host()?, result.text()?);
+            let (host, result) = (needs_host()?, result_of(result)?);
             let repeat = step.get("repeat").map_or(Ok(1), Node::whole)?;
-            let every = step.get("every").map_or(Ok(0), Node::whole)?;
+            let every = step.get("every").map_or(Ok(0), Node::millis)?;
             if repeat > 100_000 {
                 return Err(step.wrong("at most 100000 repetitions").into());
             }
@@ -261,7 +289,7 @@ fn steps<'a>(timeline: &'a Node, hosts: &[String]) -> Result<Vec<(u64, Doing<'a>
             match op.text()? {
                 "remove_host" => steps.push((at, Doing::Remove(host))),
                 "add_host" => steps.push((at, Doing::Add(host))),
-                other => return not_replayable(format!("scsim does not know the op `{other}`")),
+                other => return Err(unknown(op, "op", other, &["remove_host", "add_host"])),
             }
         }
         if let Some(expect) = step.get("expect") {
@@ -405,7 +433,7 @@ impl Stage<'_> {
             .sum()
     }
 
-    fn compare(&self, expect: &Node, lines: &mut Vec<String>) -> Result<(), Halt> {
+    fn compare(&self, expect: &Node, tape: &Tape) -> Result<(), Halt> {
         for (key, node) in expect.entries() {
             match key.as_str() {
                 "ejected" => {
@@ -415,35 +443,36 @@ impl Stage<'_> {
                     let mut expected = node.words()?;
                     got.sort();
                     expected.sort();
-                    differ(lines, key, &expected, &got);
+                    differ(tape, key, &expected, &got);
                 }
                 "events" => {
                     let expected: Vec<Vec<String>> = node.list()?.iter().map(Node::words).collect::<Result<_, _>>()?;
                     let got: Vec<Vec<String>> = self.events().into_iter().map(|(_, event)| event).collect();
-                    differ(lines, key, &expected, &got);
+                    differ(tape, key, &expected, &got);
                 }
                 "events_last" => {
                     let expected = node.words()?;
                     let mut got = self.events().pop().map_or(Vec::new(), |(_, event)| event);
                     got.truncate(expected.len());
-                    differ(lines, key, &expected, &got);
+                    differ(tape, key, &expected, &got);
                 }
                 "multiplier" | "num_ejections" => {
                     for (name, number) in node.entries() {
-                        let host = self.hosts.iter().position(|host| host == name);
-                        let host = host.ok_or_else(|| number.wrong(&format!("there is no host `{name}`")))?;
+                        let host = host_named(number, name, &self.hosts)?;
                         let got = self.bench.standing(host as u64);
                         let got = got.map_or(0, |s| if key == "multiplier" { s.multiplier } else { s.ejections });
-                        differ(lines, &format!("{key} of {name}"), &number.small()?, &got);
+                        differ(tape, &format!("{key} of {name}"), &number.small()?, &got);
                     }
                 }
                 "overflow" => {
-                    differ(lines, key, &node.whole()?, &self.bench.router.ejection_stats().overflow);
+                    differ(tape, key, &node.whole()?, &self.bench.router.ejection_stats().overflow);
                 }
-                "ejections_active" => differ(lines, key, &node.small()?, &self.bench.router.ejected()),
+                "ejections_active" => {
+                    differ(tape, key, &node.small()?, &self.bench.router.ejected());
+                }
                 "detected" => {
                     for (name, number) in node.entries() {
-                        differ(lines, &format!("detected {name}"), &number.whole()?, &self.detected(name));
+                        differ(tape, &format!("detected {name}"), &number.whole()?, &self.detected(name));
                     }
                 }
                 "stats" => {
@@ -452,37 +481,32 @@ impl Stage<'_> {
                         let Some((_, got)) = stats.named().find(|(known, _)| known == name) else {
                             return not_replayable(format!("scsim does not know the statistic `{name}`"));
                         };
-                        differ(lines, name, &number.whole()?, &got);
+                        differ(tape, name, &number.whole()?, &got);
                     }
                 }
                 "event_log" => {
                     let expected: Vec<String> = node.words()?;
                     let got = self.bench.events.iter();
                     let got: Vec<String> = got.map(|(_, event)| log_line(event, &self.name(event.endpoint))).collect();
-                    differ(lines, key, &expected, &got);
+                    differ(tape, key, &expected, &got);
                 }
                 "degraded" => {
                     let degraded = |host: usize| self.bench.standing(host as u64).is_some_and(|s| s.degraded);
                     let hosts = (0..self.hosts.len()).filter(|&host| degraded(host));
                     let got: Vec<String> = hosts.map(|host| self.hosts[host].clone()).collect();
-                    differ(lines, key, &node.words()?, &got);
+                    differ(tape, key, &node.words()?, &got);
                 }
                 "sr_mean" | "sr_threshold" => {
                     let rates = self.bench.router.success_rates();
                     let got = rates.map(|rates| if key == "sr_mean" { rates.mean } else { rates.threshold });
                     // Vectors give three decimals.
                     if !got.is_some_and(|got| (got - node.number().unwrap_or(f64::NAN)).abs() < 0.000_6) {
-                        differ(lines, key, &Some(node.number()?), &got);
+                        differ(tape, key, &Some(node.number()?), &got);
                     }
                 }
-                other => return not_replayable(format!("scsim does not know `{other}` in expect")),
+                other => return Err(stranger(node.named_at, "expect", other, &EXPECTED)),
             }
         }
         Ok(())
     }
-}
-
-/// A detector's name in vectors: that of the event log in lower case.
-fn detector_name(detector: Detector) -> String {
-    detector.name().to_ascii_lowercase()
 }
