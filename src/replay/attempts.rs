@@ -12,8 +12,8 @@ use super::choice::verdict_lines;
 use super::differ;
 use super::expectation;
 use super::not_replayable;
-use super::requests::conditions;
 use super::requests::play;
+use super::requests::retry_on;
 use super::requests::retrying;
 use super::schema::only;
 use super::tape::Tape;
@@ -97,8 +97,7 @@ pub fn hedge(vector: &Node, tape: &Tape) -> Compared {
     let Some(per_try) = length("per_try_timeout")? else { return not_replayable("nothing makes an attempt slow") };
     let mut policy = five_xx(setting("num_retries").map_or(Ok(1), Node::small)?.min(250));
     if let Some(on) = setting("retry_on") {
-        policy.retry_on =
-            conditions(on.text()?).map_err(|what| Halt::NotReplayable(format!("scsim does not model {what}")))?;
+        policy.retry_on = retry_on(on, on.text()?)?;
     }
     let mut config = PolicyConfig { hedge_on_per_try_timeout: true, ..retrying(policy) };
     config.timeouts.per_try = Span::from_millis(per_try);
@@ -137,7 +136,7 @@ pub fn hedge(vector: &Node, tape: &Tape) -> Compared {
 /// Whatever a request took is back at its end.
 fn held_nothing(tape: &Tape, bench: &Bench) {
     let held = (bench.router.active(), bench.router.pending(), bench.router.retries());
-    differ(tape, "held at the end", &(0, 0, 0), &held);
+    differ(tape, "requests, waiting ones and retries held at the end", &(0, 0, 0), &held);
 }
 
 /// `buffer`: requests with bodies, all of whose attempts fail.
@@ -229,8 +228,7 @@ pub fn stale_connection(vector: &Node, tape: &Tape) -> Compared {
     let expect = expectation(vector)?;
     let flags = expect.get("flags").map(Node::text).transpose()?;
     for (name, code) in expect.entries().iter().filter(|(name, _)| name != "flags") {
-        let on = conditions(&name.replace('_', "-"))
-            .map_err(|what| Halt::NotReplayable(format!("scsim does not model {what}")))?;
+        let on = retry_on(code, &name.replace('_', "-"))?;
         let mut bench = Bench::new(tape, retrying(RetryPolicy { retry_on: on, ..RetryPolicy::envoy_default() }), 1, 0);
         let begun = bench.begin();
         let _ = play(&mut bench, begun, &[answered(200)])?;

@@ -13,6 +13,7 @@ use super::choice::pick;
 use super::differ;
 use super::expectation;
 use super::not_replayable;
+use super::schema;
 use super::schema::only;
 use super::tape::Tape;
 use super::yaml::Node;
@@ -98,7 +99,7 @@ fn busy(vector: &Node, tape: &Tape) -> Result<(Bench, usize), Halt> {
         _ => return not_replayable("scsim replays least_request with two choices and more here"),
     }
     let active = config.get("active").map_or(Ok(Vec::new()), Node::wholes)?;
-    let hosts = vector.get("hosts").ok_or_else(|| vector.wrong("it needs `hosts`"))?.words()?.len();
+    let hosts = schema::hosts(vector)?.len();
     if active.len() > hosts || active.iter().any(|&n| n > 1000) {
         return Err(config.wrong("`active` has more entries than there are hosts, or too large ones").into());
     }

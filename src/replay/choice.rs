@@ -64,7 +64,7 @@ pub fn picks(vector: &Node, tape: &Tape) -> Compared {
     let setting = |key: &str| config.and_then(|config| config.get(key));
     match setting("policy").or(setting("lb_policy")).map(Node::text).transpose()? {
         Some("round_robin" | "ROUND_ROBIN") | None => {}
-        Some(other) => return not_replayable(format!("scsim does not replay picks of `{other}`")),
+        Some(other) => return Err(schema::unknown(vector, "policy of lb_picks", other, &["round_robin"])),
     }
     // One word is both: where indices start, and how many turns are taken before the first.
     let word = match (setting("seed_index"), setting("prepicks")) {
@@ -74,7 +74,7 @@ pub fn picks(vector: &Node, tape: &Tape) -> Compared {
         }
         (Some(_), Some(_)) => return not_replayable("an index starts and picks go before, but it is one seed"),
     };
-    let hosts = vector.get("hosts").ok_or_else(|| vector.wrong("it needs `hosts`"))?.words()?;
+    let hosts = schema::hosts(vector)?;
     let mut members = plain(hosts.len());
     if let Some(weights) = setting("weights") {
         if weights.list()?.len() != hosts.len() {

@@ -95,21 +95,19 @@ pub fn jitter(vector: &Node, tape: &Tape) -> Compared {
         }
     }
     let [low, high] = expected[..] else { return Err(range.wrong("two numbers were expected").into()) };
-    if least < low || most > high {
-        differ(tape, "duration_ms_range holds", &expected, &vec![least, most]);
-    }
+    let (wanted, got) = (format!("{low} to {high}"), format!("{least} to {most}"));
+    tape.compared("duration_ms_range holds", &wanted, &got, least >= low && most <= high);
     // The ends of the range are reached, or a duration that never varies would pass too.
     let reach = od.interval.as_millis();
-    if least >= low + reach || most + reach <= high {
-        differ(tape, "duration_ms_range is reached", &expected, &vec![least, most]);
-    }
+    let reached = least < low + reach && most + reach > high;
+    tape.compared("duration_ms_range is reached", &wanted, &got, reached);
     Ok(())
 }
 
 /// `outlier_degraded`: one answer with `x-envoy-degraded`, then many requests.
 pub fn degraded(vector: &Node, tape: &Tape) -> Compared {
     let od = read(vector)?;
-    let hosts = vector.get("hosts").ok_or_else(|| vector.wrong("it needs `hosts`"))?.words()?;
+    let hosts = schema::hosts(vector)?;
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["host", "state", "share_when_3_healthy"])?;
     let need = |key: &str| expect.get(key).ok_or_else(|| expect.wrong(&format!("it expects no `{key}`")));
@@ -138,9 +136,13 @@ pub fn degraded(vector: &Node, tape: &Tape) -> Compared {
             let _ = bench.report(&mut flight, attempt, answered(200));
         }
         let got = f64::from(hits) / draws as f64;
-        if (got - share.number()?).abs() > 0.001 {
-            differ(tape, "share_when_3_healthy", &share.number()?, &got);
-        }
+        let expected = share.number()?;
+        tape.compared(
+            "share_when_3_healthy",
+            &format!("{expected}"),
+            &format!("{got}"),
+            (got - expected).abs() <= 0.001,
+        );
     }
     // What the title says: it ends at a sweep, not before the base has passed.
     let ends = Time::ZERO

@@ -121,13 +121,12 @@ fn not_replayable<T>(why: impl Into<String>) -> Result<T, Halt> {
 /// If the file is not one of vectors. A mistake within one vector is that vector's outcome.
 pub fn replay(text: &str) -> Result<Vec<Replayed>, Malformed> {
     let file = yaml::parse(text)?;
-    let vectors = match &file.data {
-        Data::List(items) => items.as_slice(),
-        _ => {
-            only(Some(&file), "a file of vectors", &["meta", "vectors"]).map_err(Halt::into_malformed)?;
-            let vectors = file.get("vectors");
-            vectors.ok_or_else(|| file.wrong("a list under `vectors`, or a list alone, was expected"))?.list()?
-        }
+    let vectors = if let Data::List(items) = &file.data {
+        items.as_slice()
+    } else {
+        only(Some(&file), "a file of vectors", &["meta", "vectors"]).map_err(Halt::into_malformed)?;
+        let vectors = file.get("vectors");
+        vectors.ok_or_else(|| file.wrong("a list under `vectors`, or a list alone, was expected"))?.list()?
     };
     let mut all: Vec<Replayed> = Vec::new();
     for vector in vectors {
@@ -136,6 +135,9 @@ pub fn replay(text: &str) -> Result<Vec<Replayed>, Malformed> {
         let tape = Tape::new(vector.get("hosts").and_then(|hosts| hosts.words().ok()).unwrap_or_default());
         let twice = all.iter().any(|other| other.id == id && !id.is_empty());
         let outcome = match attempt(vector, &id, twice, &tape) {
+            Ok(()) if !tape.compares() => {
+                Outcome::Malformed(vector.wrong("it expects nothing; write what under `expect`"))
+            }
             Ok(()) if tape.holds() => Outcome::Passed,
             Ok(()) => Outcome::Failed(tape.differences()),
             Err(Halt::NotReplayable(why)) => Outcome::NotReplayable(why),

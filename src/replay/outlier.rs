@@ -16,10 +16,12 @@ use super::facts::detector_name;
 use super::not_replayable;
 use super::schema::host as host_in;
 use super::schema::host_named;
+use super::schema::hosts as schema_hosts;
 use super::schema::only;
 use super::schema::stranger;
 use super::schema::unknown;
 use super::tape::Tape;
+use super::tape::shown;
 use super::yaml::Node;
 use crate::policy::Answer;
 use crate::policy::Flight;
@@ -184,7 +186,7 @@ struct Stage<'a> {
 /// `outlier`: the whole time line.
 pub fn timeline(vector: &Node, tape: &Tape) -> Compared {
     let od = read(vector)?;
-    let hosts = vector.get("hosts").ok_or_else(|| vector.wrong("a vector of kind outlier needs `hosts`"))?.words()?;
+    let hosts = schema_hosts(vector)?;
     let timeline = vector.get("timeline").ok_or_else(|| vector.wrong("it needs `timeline`"))?;
     let steps = steps(timeline, &hosts)?;
     let mut config = PolicyConfig {
@@ -273,6 +275,9 @@ fn steps<'a>(timeline: &'a Node, hosts: &[String]) -> Result<Vec<(u64, Doing<'a>
             None => None,
             Some(node) => Some(host_in(node, hosts)?),
         };
+        if host.is_some() && step.get("result").or(step.get("op")).is_none() {
+            return Err(step.wrong("a step with `host` needs `result` or `op` as well").into());
+        }
         let needs_host = || host.ok_or_else(|| step.wrong("a step with a result or an op needs `host`"));
         if let Some(result) = step.get("result") {
             let (host, result) = (needs_host()?, result_of(result)?);
@@ -441,6 +446,7 @@ impl Stage<'_> {
                     let mut got: Vec<String> =
                         (0..self.hosts.len()).filter(|&host| out(host)).map(|host| self.hosts[host].clone()).collect();
                     let mut expected = node.words()?;
+                    node.list()?.iter().try_for_each(|name| host_in(name, &self.hosts).map(|_| ()))?;
                     got.sort();
                     expected.sort();
                     differ(tape, key, &expected, &got);
@@ -472,6 +478,11 @@ impl Stage<'_> {
                 }
                 "detected" => {
                     for (name, number) in node.entries() {
+                        let known = DETECTORS.map(detector_name);
+                        if !known.contains(name) {
+                            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                            return Err(unknown(number, "detector", name, &known));
+                        }
                         differ(tape, &format!("detected {name}"), &number.whole()?, &self.detected(name));
                     }
                 }
@@ -479,7 +490,8 @@ impl Stage<'_> {
                     for (name, number) in node.entries() {
                         let stats = self.bench.router.ejection_stats();
                         let Some((_, got)) = stats.named().find(|(known, _)| known == name) else {
-                            return not_replayable(format!("scsim does not know the statistic `{name}`"));
+                            let known: Vec<&str> = stats.named().map(|(known, _)| known).collect();
+                            return Err(unknown(number, "statistic", name, &known));
                         };
                         differ(tape, name, &number.whole()?, &got);
                     }
@@ -500,9 +512,9 @@ impl Stage<'_> {
                     let rates = self.bench.router.success_rates();
                     let got = rates.map(|rates| if key == "sr_mean" { rates.mean } else { rates.threshold });
                     // Vectors give three decimals.
-                    if !got.is_some_and(|got| (got - node.number().unwrap_or(f64::NAN)).abs() < 0.000_6) {
-                        differ(tape, key, &Some(node.number()?), &got);
-                    }
+                    let expected = node.number()?;
+                    let same = got.is_some_and(|got| (got - expected).abs() < 0.000_6);
+                    tape.compared(key, &expected.to_string(), &shown(&got), same);
                 }
                 other => return Err(stranger(node.named_at, "expect", other, &EXPECTED)),
             }

@@ -11,6 +11,7 @@ use super::differ;
 use super::expectation;
 use super::not_replayable;
 use super::schema::only;
+use super::schema::unknown;
 use super::tape::Tape;
 use super::yaml::Node;
 use crate::policy::Answer;
@@ -46,13 +47,36 @@ pub fn conditions(names: &str) -> Result<RetryOn, String> {
     Ok(set)
 }
 
+/// The same of a node, or of a key whose value it is.
+pub fn retry_on(node: &Node, names: &str) -> Result<RetryOn, Halt> {
+    let known: Vec<&str> = RetryOn::NAMES.iter().map(|(name, _)| *name).collect();
+    match names.split(',').map(str::trim).find(|name| RetryOn::named(name).is_none()) {
+        Some(name) => Err(unknown(node, "condition of retry_on", name, &known)),
+        None => conditions(names).map_err(|what| Halt::NotReplayable(format!("scsim does not model {what}"))),
+    }
+}
+
+/// Endings of an attempt other than a status, for `retry_matrix` and `retry_sequence`; the last three are
+/// what the same is called in `outlier`.
+const ENDINGS: [&str; 6] = ["rst", "close", "refused", "reset", "connect_failed", "timeout"];
+
+/// How an attempt ends, in the word of a node.
+fn ending(node: &Node) -> Result<Outcome, Halt> {
+    let word = node.text()?;
+    column(word).or_else(|_| match word.parse::<i64>() {
+        Ok(_) => Err(node.wrong(&format!("`{word}` is no status: write one from 100 to 599")).into()),
+        Err(_) => Err(unknown(node, "ending of an attempt", word, &ENDINGS)),
+    })
+}
+
 /// How an attempt ends in a column of a matrix: a status, with headers behind `+`, or a failure.
 fn column(name: &str) -> Result<Outcome, String> {
     let unknown = || format!("a failure `{name}`");
     let mut parts = name.split('+');
     let status = match parts.next().unwrap_or("") {
-        "rst" | "close" => return Ok(Outcome::Failed(Trouble::Reset { sent: true })),
-        "refused" => return Ok(Outcome::Failed(Trouble::ConnectRefused)),
+        "rst" | "close" | "reset" => return Ok(Outcome::Failed(Trouble::Reset { sent: true })),
+        "refused" | "connect_failed" => return Ok(Outcome::Failed(Trouble::ConnectRefused)),
+        "timeout" => return Ok(Outcome::Failed(Trouble::Timeout)),
         code => code.parse().ok().filter(|status| (100..600).contains(status)).ok_or_else(unknown)?,
     };
     let mut marks = Vec::new();
@@ -83,26 +107,28 @@ pub fn matrix(vector: &Node, tape: &Tape) -> Compared {
     // A row without columns is about per_try_timeout, a local reset.
     let per_try =
         vector.get("title").is_some_and(|title| title.text().is_ok_and(|text| text.contains("per_try_timeout")));
-    let (mut unknown, mut held) = (Vec::new(), 0);
+    let (mut strangers, mut held) = (Vec::new(), 0);
     for (row, cells) in rows {
         if let Some(outcome) = h2_row(row) {
             for (name, expected) in cells.entries() {
-                match conditions(name) {
+                match retry_on(expected, name) {
                     Ok(on) => {
                         let got = u32::from(retried(tape, on, outcome));
                         differ(tape, &format!("{row} x {name}: retried"), &expected.small()?, &got);
                     }
-                    Err(what) => unknown.push(what),
+                    Err(Halt::NotReplayable(what)) => strangers.push(what),
+                    Err(malformed) => return Err(malformed),
                 }
             }
             continue;
         }
-        let on = match conditions(row) {
+        let on = match retry_on(cells, row) {
             Ok(on) => on,
-            Err(what) => {
-                unknown.push(what);
+            Err(Halt::NotReplayable(what)) => {
+                strangers.push(what);
                 continue;
             }
+            Err(malformed) => return Err(malformed),
         };
         let mut cell = |name: &str, outcome: Outcome, expected: u32| {
             let got = u32::from(retried(tape, on, outcome));
@@ -117,14 +143,14 @@ pub fn matrix(vector: &Node, tape: &Tape) -> Compared {
         for (name, expected) in cells.entries() {
             match column(name) {
                 Ok(outcome) => cell(name, outcome, expected.small()?),
-                Err(what) => unknown.push(what),
+                Err(what) => strangers.push(format!("scsim does not know {what}")),
             }
         }
     }
-    unknown.sort();
-    unknown.dedup();
-    if tape.holds() && !unknown.is_empty() {
-        return not_replayable(format!("{held} cells hold; scsim does not model {}", unknown.join(", ")));
+    strangers.sort();
+    strangers.dedup();
+    if tape.holds() && !strangers.is_empty() {
+        return not_replayable(format!("{held} cells hold; {}", strangers.join("; ")));
     }
     Ok(())
 }
@@ -173,15 +199,14 @@ pub fn sequence(vector: &Node, tape: &Tape) -> Compared {
     let Some(attempts) = vector.get("attempts") else { return attempts::stale_connection(vector, tape) };
     let mut policy = RetryPolicy::envoy_default();
     if let Some(on) = config.and_then(|config| config.get("retry_on")) {
-        policy.retry_on =
-            conditions(on.text()?).map_err(|what| Halt::NotReplayable(format!("scsim does not model {what}")))?;
+        policy.retry_on = retry_on(on, on.text()?)?;
     }
     if let Some(n) = config.and_then(|config| config.get("num_retries")) {
         policy.num_retries = n.small()?.min(250);
     }
     let mut endings = Vec::new();
     for attempt in attempts.list()? {
-        endings.push(column(attempt.text()?).map_err(Halt::NotReplayable)?);
+        endings.push(ending(attempt)?);
     }
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["decisions", "code", "flags", "attempts", "stats"])?;
@@ -365,8 +390,7 @@ pub fn breaker(vector: &Node, tape: &Tape) -> Compared {
     let setting = |key: &str| config.and_then(|config| config.get(key));
     let mut policy = RetryPolicy { retry_on: RetryOn::FIVE_XX, ..RetryPolicy::envoy_default() };
     if let Some(on) = setting("retry_on") {
-        policy.retry_on =
-            conditions(on.text()?).map_err(|what| Halt::NotReplayable(format!("scsim does not model {what}")))?;
+        policy.retry_on = retry_on(on, on.text()?)?;
     }
     policy.num_retries = setting("num_retries").map_or(Ok(1), Node::small)?.min(250);
     let mut config = retrying(policy);

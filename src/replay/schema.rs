@@ -117,7 +117,7 @@ pub fn stranger(line: usize, what: &str, key: &str, known: &[&str]) -> Halt {
     let instead = match nearest(key, known.iter().copied()) {
         Some(near) => format!("write `{near}`?"),
         None if known.is_empty() => "nothing is known there".to_owned(),
-        None => format!("known there: {}", known.join(", ")),
+        None => format!("it may have {}", list(known)),
     };
     Malformed { line, message: format!("there is no `{key}` in {what}; {instead}") }.into()
 }
@@ -127,7 +127,27 @@ pub fn stranger(line: usize, what: &str, key: &str, known: &[&str]) -> Halt {
 pub fn unknown(node: &Node, what: &str, word: &str, known: &[&str]) -> Halt {
     match nearest(word, known.iter().copied()) {
         Some(near) => node.wrong(&format!("there is no {what} `{word}`; write `{near}`?")).into(),
-        None => Halt::NotReplayable(format!("scsim does not know the {what} `{word}`; it knows {}", known.join(", "))),
+        None => Halt::NotReplayable(format!("scsim does not know the {what} `{word}`; it knows {}", list(known))),
+    }
+}
+
+/// The first of many names.
+fn list(names: &[&str]) -> String {
+    const LISTED: usize = 8;
+    let more = if names.len() > LISTED { format!(" and {} more", names.len() - LISTED) } else { String::new() };
+    names.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ") + &more
+}
+
+/// The hosts of a vector; each has a name of its own.
+pub fn hosts(vector: &Node) -> Result<Vec<String>, Malformed> {
+    let kind = vector.get("kind").map_or(Ok(""), Node::text)?;
+    let Some(node) = vector.get("hosts") else {
+        return Err(vector.wrong(&format!("a vector of kind {kind} needs `hosts`: write hosts: [h0, h1]")));
+    };
+    let names = node.words()?;
+    match names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
+        Some((_, name)) => Err(node.wrong(&format!("the host `{name}` is there twice; each has its own name"))),
+        None => Ok(names),
     }
 }
 

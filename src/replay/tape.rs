@@ -39,6 +39,7 @@ struct Roll {
     /// Where the comparisons that come next stand.
     heading: Option<String>,
     differences: Vec<String>,
+    comparisons: u64,
 }
 
 #[derive(Clone, PartialEq)]
@@ -82,7 +83,10 @@ impl Tape {
     pub fn zero(&self) {
         let mut roll = self.0.borrow_mut();
         roll.flush();
-        roll.zero = roll.now;
+        let (zero, run) = (roll.now, roll.runs);
+        let Roll { first, last, .. } = &mut *roll;
+        first.iter_mut().chain(last).filter(|line| line.run == run).for_each(|line| line.zero = zero);
+        roll.zero = zero;
     }
 
     pub fn at(&self, now: Time) {
@@ -144,6 +148,7 @@ impl Tape {
     pub fn compared(&self, what: &str, expected: &str, got: &str, same: bool) -> bool {
         let mut roll = self.0.borrow_mut();
         roll.flush();
+        roll.comparisons += 1;
         if same {
             roll.start(What::Said(format!("  expected {what} {expected}  ok")));
         } else {
@@ -162,6 +167,7 @@ impl Tape {
     /// Something is wrong that no value says.
     pub fn wrong(&self, what: &str) {
         let mut roll = self.0.borrow_mut();
+        roll.comparisons += 1;
         roll.differences.push(format!("+ {what}"));
         roll.start(What::Said(format!("+ {what}")));
         roll.flush();
@@ -169,6 +175,11 @@ impl Tape {
 
     pub fn holds(&self) -> bool {
         self.0.borrow().differences.is_empty()
+    }
+
+    /// True if anything was compared.
+    pub fn compares(&self) -> bool {
+        self.0.borrow().comparisons > 0
     }
 
     pub fn differences(&self) -> Vec<String> {
@@ -191,7 +202,9 @@ impl Tape {
                 out.push(format!("run {}", line.run));
             }
             run = line.run;
-            out.push(format!("{:>width$} ms  {}", line.when(), line.text()));
+            let when = line.when();
+            let unit = if when == "before" { "  " } else { "ms" };
+            out.push(format!("{when:>width$} {unit}  {}", line.text()));
         }
         out
     }
@@ -238,9 +251,9 @@ impl Roll {
                 && before.times == 1
             {
                 if hosts.len() < NAMED {
-                    hosts.extend(new.iter().cloned())
+                    hosts.extend(new.iter().cloned());
                 } else {
-                    *more += 1
+                    *more += 1;
                 }
                 return;
             }
