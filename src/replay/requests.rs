@@ -63,9 +63,9 @@ const ENDINGS: [&str; 6] = ["rst", "close", "refused", "reset", "connect_failed"
 /// How an attempt ends, in the word of a node.
 fn ending(node: &Node) -> Result<Outcome, Halt> {
     let word = node.text()?;
-    column(word).or_else(|_| match word.parse::<i64>() {
-        Ok(_) => Err(node.wrong(&format!("`{word}` is no status: write one from 100 to 599")).into()),
-        Err(_) => Err(unknown(node, "ending of an attempt", word, &ENDINGS)),
+    column(word).map_err(|_| match word.parse::<i64>() {
+        Ok(_) => node.wrong(&format!("`{word}` is no status: write one from 100 to 599")).into(),
+        Err(_) => unknown(node, "ending of an attempt", word, &ENDINGS),
     })
 }
 
