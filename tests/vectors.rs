@@ -159,7 +159,7 @@ const SLIPS: [(&str, &str, &str); 22] = [
     ("max_ejection_percent: 100", "max_ejection_percent: all", "`all`: write a whole number"),
     ("max_ejection_percent: 100", "max_ejection_percent: -1", "nothing is below zero"),
     ("max_ejection_percent: 100", "interval: 10 min", "`10s` or `250ms`"),
-    ("max_ejection_percent: 100", "interval: 0", "interval value must be greater than 0s"),
+    ("max_ejection_percent: 100", "interval: 0", "interval: value must be greater than 0s"),
     ("t: 0", "t: soon", "`soon`: write milliseconds"),
     ("t: 0", "t: -5", "nothing is below zero"),
     ("t: 0", "t: 50", "in order of time"),

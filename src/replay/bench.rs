@@ -40,6 +40,8 @@ pub struct Bench {
     tape: Tape,
     /// Only what ends an attempt is told, and what follows from it; not its beginning, nor what a caller gets.
     pub terse: bool,
+    /// What comes is one of very many alike.
+    untold: bool,
     pub router: Router,
     now: Time,
     pub facts: Vec<(Time, Fact)>,
@@ -95,12 +97,13 @@ struct Ear<'a> {
     tape: &'a Tape,
     names: &'a [(EndpointId, u64)],
     terse: bool,
+    untold: bool,
 }
 
 impl FactSink for Ear<'_> {
     fn emit(&mut self, at: Time, fact: Fact) {
         self.facts.push((at, fact));
-        if !(self.terse && matches!(fact, Fact::Sent { .. } | Fact::Finished { .. })) {
+        if !self.untold && !(self.terse && matches!(fact, Fact::Sent { .. } | Fact::Finished { .. })) {
             self.tape.fact(at, fact, |endpoint| named(self.names, endpoint));
         }
     }
@@ -148,6 +151,7 @@ impl Bench {
         let mut bench = Bench {
             tape: tape.clone(),
             terse: false,
+            untold: false,
             router: Router::new(Arc::new(config)),
             now: Time::ZERO,
             facts: Vec::new(),
@@ -180,6 +184,8 @@ impl Bench {
 
     /// Real random words from now on.
     pub fn mix_words(&mut self) {
+        self.tape.start("picks with random words from here on, told by their shares only");
+        self.untold = true;
         self.words.mixing = true;
     }
 
@@ -197,6 +203,7 @@ impl Bench {
             tape: &self.tape,
             names: &self.names,
             terse: self.terse,
+            untold: self.untold,
         };
         let cx = &mut Cx { now: self.now, rng: &mut self.words, facts: ear };
         what(&mut self.router, cx)

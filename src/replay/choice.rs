@@ -70,7 +70,7 @@ pub fn picks(vector: &Node, tape: &Tape) -> Compared {
     let word = match (setting("seed_index"), setting("prepicks")) {
         (Some(word), None) | (None, Some(word)) => word.whole()?,
         (None, None) => {
-            return not_replayable("it does not say where the index starts, nor how many picks went before");
+            return not_replayable("it does not say where the turns start: write `seed_index: 0`, or `prepicks`");
         }
         (Some(_), Some(_)) => return not_replayable("an index starts and picks go before, but it is one seed"),
     };
@@ -86,7 +86,8 @@ pub fn picks(vector: &Node, tape: &Tape) -> Compared {
     }
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["picks"])?;
-    let expected = expect.get("picks").ok_or_else(|| expect.wrong("it expects no `picks`"))?.wholes()?;
+    let expected = expect.get("picks").ok_or_else(|| expect.wrong("it expects no `picks`"))?;
+    let expected = schema::numbers(expected, &hosts)?;
     let config = PolicyConfig { lb_policy: LbPolicy::RoundRobin, panic: Panic::Never, ..boundless() };
     let mut bench = with_health_of(tape, config, &members, word, |_| true);
     let mut got = Vec::new();

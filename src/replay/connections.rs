@@ -12,6 +12,7 @@ use super::differ;
 use super::expectation;
 use super::not_replayable;
 use super::schema::only;
+use super::schema::refused;
 use super::schema::stranger;
 use super::tape::Tape;
 use super::yaml::Node;
@@ -69,7 +70,7 @@ fn read(vector: &Node) -> Result<(PolicyConfig, Option<u32>), Halt> {
         config.pool.preconnect_percent = (ratio.number()? * 100.0).round() as u32;
     }
     if let Err(problems) = config.check() {
-        return Err(vector.wrong(&format!("{} {}", problems[0].field, problems[0].message)).into());
+        return Err(refused(vector, &problems).into());
     }
     Ok((config, number("peer_max_concurrent_streams")?))
 }

@@ -18,6 +18,7 @@ use super::schema::host as host_in;
 use super::schema::host_named;
 use super::schema::hosts as schema_hosts;
 use super::schema::only;
+use super::schema::refused;
 use super::schema::stranger;
 use super::schema::unknown;
 use super::tape::Tape;
@@ -203,7 +204,7 @@ pub fn timeline(vector: &Node, tape: &Tape) -> Compared {
         return Err(timeline.wrong("at most 10000000 intervals can be replayed").into());
     }
     if let Err(problems) = config.check() {
-        return Err(vector.wrong(&format!("{} {}", problems[0].field, problems[0].message)).into());
+        return Err(refused(vector, &problems).into());
     }
     let dice = [od.enforcing_consecutive_5xx, od.enforcing_consecutive_gateway_failure, od.enforcing_success_rate];
     if dice.iter().any(|percent| !matches!(percent, 0 | 100)) || !od.max_ejection_time_jitter.is_zero() {

@@ -10,6 +10,7 @@ use super::not_replayable;
 use super::yaml::Data;
 use super::yaml::Node;
 use crate::diagnostic::nearest;
+use crate::policy::config::ConfigProblem;
 use crate::scenario::envoy_message;
 
 /// What every vector may have. The last four are notes, which nobody reads here.
@@ -112,7 +113,7 @@ pub fn only(node: Option<&Node>, what: &str, known: &[&str]) -> Result<(), Halt>
 /// What to say of a key that nobody reads.
 pub fn stranger(line: usize, what: &str, key: &str, known: &[&str]) -> Halt {
     if let Some(message) = envoy_message(key) {
-        return Halt::NotReplayable(format!("scsim does not model Envoy's `{key}` ({message}) in {what}"));
+        return Halt::NotReplayable(format!("scsim does not replay Envoy's `{key}` ({message}) in {what} here"));
     }
     let instead = match nearest(key, known.iter().copied()) {
         Some(near) => format!("write `{near}`?"),
@@ -129,6 +130,15 @@ pub fn unknown(node: &Node, what: &str, word: &str, known: &[&str]) -> Halt {
         Some(near) => node.wrong(&format!("there is no {what} `{word}`; write `{near}`?")).into(),
         None => Halt::NotReplayable(format!("scsim does not know the {what} `{word}`; it knows {}", list(known))),
     }
+}
+
+/// What Envoy refuses of a configuration, told where the file says it.
+pub fn refused(vector: &Node, problems: &[ConfigProblem]) -> Malformed {
+    let Some(problem) = problems.first() else { return vector.wrong("Envoy refuses the configuration") };
+    let config = vector.get("config");
+    let name = problem.field.rsplit('.').next().unwrap_or(problem.field);
+    let place = config.and_then(|config| config.get(name)).or(config).unwrap_or(vector);
+    place.wrong(&format!("{name}: {}; {}", problem.message, problem.remedy))
 }
 
 /// The first of many names.
@@ -155,6 +165,15 @@ pub fn hosts(vector: &Node) -> Result<Vec<String>, Malformed> {
 pub fn host(node: &Node, hosts: &[String]) -> Result<usize, Malformed> {
     let name = node.text()?;
     host_named(node, name, hosts)
+}
+
+/// Hosts by name or by number from 0, as numbers.
+pub fn numbers(node: &Node, hosts: &[String]) -> Result<Vec<u64>, Malformed> {
+    let number = |item: &Node| match item.text()?.parse() {
+        Ok(number) => Ok(number),
+        Err(_) => host(item, hosts).map(|at| at as u64),
+    };
+    node.list()?.iter().map(number).collect()
 }
 
 /// The same where the name is a key.

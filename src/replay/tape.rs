@@ -233,7 +233,10 @@ impl Roll {
     /// True if the open line says last that a request went to that host, now.
     fn was_sent_to(&self, host: &str) -> bool {
         let Some(line) = self.open.as_ref().filter(|line| line.from == self.now) else { return false };
-        line.what.text().ends_with(&format!(" to {host}"))
+        match &line.what {
+            What::Picks(hosts, _) => hosts.last().is_some_and(|last| last == host),
+            What::Said(text) => text.strip_suffix(host).is_some_and(|rest| rest.ends_with(" to ")),
+        }
     }
 
     /// Closes the open line. One that repeats the line before lengthens it.
