@@ -103,7 +103,8 @@ struct Ear<'a> {
 impl FactSink for Ear<'_> {
     fn emit(&mut self, at: Time, fact: Fact) {
         self.facts.push((at, fact));
-        if !self.untold && !(self.terse && matches!(fact, Fact::Sent { .. } | Fact::Finished { .. })) {
+        let aside = self.terse && matches!(fact, Fact::Sent { .. } | Fact::Finished { .. });
+        if !(self.untold || aside) {
             self.tape.fact(at, fact, |endpoint| named(self.names, endpoint));
         }
     }

@@ -117,7 +117,12 @@ const DETECTORS: [Detector; Detector::COUNT] = [
 
 pub fn read(vector: &Node) -> Result<OutlierDetection, Halt> {
     let mut od = OutlierDetection::envoy_default();
-    let Some(config) = vector.get("config") else { return Ok(od) };
+    let Some(mut config) = vector.get("config") else { return Ok(od) };
+    // As in Envoy's own file, too.
+    if let Some(inner) = config.get("outlier_detection") {
+        only(Some(config), "config", &["outlier_detection", "strict_envoy"])?;
+        config = inner;
+    }
     let known: Vec<&str> = NUMBERS
         .iter()
         .map(|(name, _)| *name)
@@ -146,7 +151,10 @@ pub fn read(vector: &Node) -> Result<OutlierDetection, Halt> {
 
 /// Whether the configuration asks for 1.40's mistakes as well.
 fn strict_envoy(vector: &Node) -> Result<bool, Halt> {
-    Ok(vector.get("config").and_then(|config| config.get("strict_envoy")).map_or(Ok(false), Node::truth)?)
+    let config = vector.get("config");
+    let inner = config.and_then(|config| config.get("outlier_detection"));
+    let node = [config, inner].into_iter().flatten().find_map(|node| node.get("strict_envoy"));
+    Ok(node.map_or(Ok(false), Node::truth)?)
 }
 
 /// `config_error`: Envoy refuses the configuration, naming a field.

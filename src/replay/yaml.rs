@@ -194,10 +194,10 @@ impl Node {
         }
     }
     pub fn list(&self) -> Result<&[Node], Malformed> {
-        if let Data::List(items) = &self.data {
-            Ok(items)
-        } else {
-            Err(self.wrong("a list was expected: write [a, b]"))
+        match &self.data {
+            Data::List(items) => Ok(items),
+            Data::Plain(text) | Data::Quoted(text) => Err(self.wrong(&format!("a list was expected: write [{text}]"))),
+            Data::Map(_) => Err(self.wrong("a list was expected, not a mapping: write [a, b]")),
         }
     }
     pub fn words(&self) -> Result<Vec<String>, Malformed> {
