@@ -50,7 +50,11 @@ const TABLE: &[Row] = &[
         may_import: &["units", "measure", "scenario", "sim", "report"],
         crates: &["serde", "serde_json", "toml", "indexmap", "rayon"],
     },
-    Row { module: "replay", may_import: &["units", "policy"], crates: &["saphyr_parser", "serde_json"] },
+    Row {
+        module: "replay",
+        may_import: &["units", "diagnostic", "policy", "scenario"],
+        crates: &["saphyr_parser", "serde_json"],
+    },
     Row {
         module: "cli",
         may_import: ALL,

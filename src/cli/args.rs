@@ -119,9 +119,15 @@ pub struct ReplayArgs {
     /// Write what became of each vector as JSON; `-` is stdout
     #[arg(long, env = "SCSIM_JSON", value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Write a JUnit report
+    /// Write a JUnit report; `-` is stdout
     #[arg(long, env = "SCSIM_JUNIT", value_name = "FILE")]
     pub junit: Option<PathBuf>,
+    /// Print what happened in every vector, not only in those that fail
+    #[arg(long, env = "SCSIM_TIMELINE", value_parser = FalseyValueParser::new())]
+    pub timeline: bool,
+    /// Count what is not replayable as failed
+    #[arg(long, env = "SCSIM_STRICT", value_parser = FalseyValueParser::new())]
+    pub strict: bool,
 }
 
 /// Arguments that shape a scenario.

@@ -19,15 +19,23 @@ use std::path::PathBuf;
 pub fn check(common: &Common, args: &RunArgs, inputs: &[PathBuf]) -> Result<(), Exit> {
     let named =
         [("--output", &common.output), ("--json", &args.json), ("--markdown", &args.markdown), ("--csv", &args.csv)];
+    check_all(&named, "the scenario", inputs)
+}
+
+/// The same for outputs with these flags; `what` is said of an input.
+///
+/// # Errors
+/// [`Exit::Usage`] after telling what is wrong.
+pub fn check_all(named: &[(&str, &Option<PathBuf>)], what: &str, inputs: &[PathBuf]) -> Result<(), Exit> {
     let files: Vec<(&str, &Path)> = named
-        .into_iter()
-        .filter_map(|(flag, path)| Some((flag, path.as_deref()?)))
+        .iter()
+        .filter_map(|(flag, path)| Some((*flag, path.as_deref()?)))
         .filter(|(_, path)| *path != Path::new("-"))
         .collect();
     for (i, (flag, path)) in files.iter().enumerate() {
         let place = real(path);
         if inputs.iter().any(|input| real(input) == place) {
-            complain(&format!("error: {flag} {} would overwrite the scenario itself", path.display()));
+            complain(&format!("error: {flag} {} would overwrite {what} itself", path.display()));
             return Err(Exit::Usage);
         }
         if let Some((other, _)) = files[..i].iter().find(|(_, earlier)| real(earlier) == place) {

@@ -12,10 +12,11 @@ use super::choice::verdict_lines;
 use super::differ;
 use super::expectation;
 use super::not_replayable;
-use super::only;
-use super::requests::conditions;
 use super::requests::play;
+use super::requests::retry_on;
 use super::requests::retrying;
+use super::schema::only;
+use super::tape::Tape;
 use super::yaml::Node;
 use crate::policy::Ask;
 use crate::policy::Flight;
@@ -87,17 +88,16 @@ fn unfold(bench: &mut Bench, (mut flight, mut step): (Flight, Step), answers: &[
 }
 
 /// `hedge`: attempts with their latencies, slow ones going on beside their retries.
-pub fn hedge(vector: &Node) -> Compared {
+pub fn hedge(vector: &Node, tape: &Tape) -> Compared {
     let config = vector.get("config");
     let known = ["per_try_timeout", "num_retries", "retry_on", "timeout", "max_retries", "strict_envoy"];
     only(config, "config", &known)?;
     let setting = |key: &str| config.and_then(|config| config.get(key));
-    let length = |key: &str| setting(key).map(Node::whole).transpose();
+    let length = |key: &str| setting(key).map(Node::millis).transpose();
     let Some(per_try) = length("per_try_timeout")? else { return not_replayable("nothing makes an attempt slow") };
     let mut policy = five_xx(setting("num_retries").map_or(Ok(1), Node::small)?.min(250));
     if let Some(on) = setting("retry_on") {
-        policy.retry_on =
-            conditions(on.text()?).map_err(|what| Halt::NotReplayable(format!("scsim does not model {what}")))?;
+        policy.retry_on = retry_on(on, on.text()?)?;
     }
     let mut config = PolicyConfig { hedge_on_per_try_timeout: true, ..retrying(policy) };
     config.timeouts.per_try = Span::from_millis(per_try);
@@ -107,40 +107,40 @@ pub fn hedge(vector: &Node) -> Compared {
     let mut answers = Vec::new();
     for attempt in vector.get("attempts").ok_or_else(|| vector.wrong("it needs `attempts`"))?.list()? {
         only(Some(attempt), "an attempt", &["latency", "code"])?;
-        let latency = attempt.get("latency").ok_or_else(|| attempt.wrong("it needs `latency`"))?.whole()?;
+        let latency = attempt.get("latency").ok_or_else(|| attempt.wrong("it needs `latency`"))?.millis()?;
         answers.push((latency, attempt.get("code").map_or(Ok(200), Node::small)? as u16));
     }
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["code", "flags", "attempts", "at_ms", "per_try_timeout_stat", "charged"])?;
     // A back-off of nothing: attempts follow each other at once.
-    let mut bench = Bench::new(config, 1, 0);
+    let mut bench = Bench::new(tape, config, 1, 0);
     let begun = bench.begin();
     let verdict = unfold(&mut bench, begun, &answers)?;
-    let mut lines = verdict_lines(expect, verdict)?;
+    verdict_lines(tape, expect, verdict)?;
     if let Some(at) = expect.get("at_ms") {
-        differ(&mut lines, "at_ms", &at.whole()?, &bench.now().since(Time::ZERO).as_millis());
+        differ(tape, "at_ms", &at.whole()?, &bench.now().since(Time::ZERO).as_millis());
     }
     if let Some(stat) = expect.get("per_try_timeout_stat") {
         let got = bench.stats().named("upstream_rq_per_try_timeout");
-        differ(&mut lines, "upstream_rq_per_try_timeout", &Some(stat.whole()?), &got);
+        differ(tape, "upstream_rq_per_try_timeout", &Some(stat.whole()?), &got);
     }
     if let Some(charged) = expect.get("charged") {
         let slow = |fact: &crate::policy::Fact| matches!(fact, crate::policy::Fact::Slow { .. });
         let got = bench.facts.iter().filter(|(_, fact)| slow(fact)).count() as u64;
-        differ(&mut lines, "slow attempts charged", &charged.whole()?, &got);
+        differ(tape, "slow attempts charged", &charged.whole()?, &got);
     }
-    held_nothing(&mut lines, &bench);
-    Ok(lines)
+    held_nothing(tape, &bench);
+    Ok(())
 }
 
 /// Whatever a request took is back at its end.
-fn held_nothing(lines: &mut Vec<String>, bench: &Bench) {
+fn held_nothing(tape: &Tape, bench: &Bench) {
     let held = (bench.router.active(), bench.router.pending(), bench.router.retries());
-    differ(lines, "held at the end", &(0, 0, 0), &held);
+    differ(tape, "requests, waiting ones and retries held at the end", &(0, 0, 0), &held);
 }
 
 /// `buffer`: requests with bodies, all of whose attempts fail.
-pub fn buffer(vector: &Node) -> Compared {
+pub fn buffer(vector: &Node, tape: &Tape) -> Compared {
     let config = vector.get("config");
     only(config, "config", &["per_request_buffer_limit_bytes", "num_retries"])?;
     let setting = |key: &str| config.and_then(|config| config.get(key));
@@ -150,27 +150,21 @@ pub fn buffer(vector: &Node) -> Compared {
     }
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["abandoned"])?;
-    let mut bench = Bench::new(policy, 1, 0);
-    let mut lines = Vec::new();
+    let mut bench = Bench::new(tape, policy, 1, 0);
     for case in vector.get("cases").ok_or_else(|| vector.wrong("it needs `cases`"))?.list()? {
         only(Some(case), "a case", &["body", "attempts"])?;
         let body = case.get("body").ok_or_else(|| case.wrong("it needs `body`"))?.whole()?;
         let begun = bench.begin_as(|ask| Ask { body, ..ask });
         let (_, verdict) = play(&mut bench, begun, &[answered(503)])?;
         if let Some(attempts) = case.get("attempts") {
-            differ(
-                &mut lines,
-                &format!("attempts with {body} bytes"),
-                &attempts.small()?,
-                &u32::from(verdict.attempts),
-            );
+            differ(tape, &format!("attempts with {body} bytes"), &attempts.small()?, &u32::from(verdict.attempts));
         }
     }
     if let Some(abandoned) = expect.get("abandoned") {
         let got = bench.stats().named("retry_or_shadow_abandoned");
-        differ(&mut lines, "retry_or_shadow_abandoned", &Some(abandoned.whole()?), &got);
+        differ(tape, "retry_or_shadow_abandoned", &Some(abandoned.whole()?), &got);
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// A request with those headers.
@@ -182,7 +176,7 @@ fn begin_with(bench: &mut Bench, headers: &[(String, String)], internal: bool) -
 
 /// `headers`: what a request's own headers change, and for whom. Where a vector does not list them,
 /// they are those of the observation.
-pub fn headers(vector: &Node) -> Compared {
+pub fn headers(vector: &Node, tape: &Tape) -> Compared {
     only(vector.get("config"), "config", &[])?;
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["external_attempts", "internal_attempts", "internal_timeout_ms", "code", "flags"])?;
@@ -206,56 +200,53 @@ pub fn headers(vector: &Node) -> Compared {
     }
     let mut config = boundless();
     config.timeouts.request = Span::from_secs(15);
-    let mut lines = Vec::new();
     for (key, internal) in [("external_attempts", false), ("internal_attempts", true)] {
         if let Some(expected) = expect.get(key) {
-            let mut bench = Bench::new(config.clone(), 1, 0);
+            let mut bench = Bench::new(tape, config.clone(), 1, 0);
             let begun = begin_with(&mut bench, &sent, internal);
             let (_, verdict) = play(&mut bench, begun, &[answered(503)])?;
-            differ(&mut lines, key, &expected.small()?, &u32::from(verdict.attempts));
+            differ(tape, key, &expected.small()?, &u32::from(verdict.attempts));
         }
     }
     // Nobody ever answers.
-    let mut bench = Bench::new(config, 1, 0);
+    let mut bench = Bench::new(tape, config, 1, 0);
     let begun = begin_with(&mut bench, &sent, true);
     let verdict = unfold(&mut bench, begun, &[])?;
     if let Some(expected) = expect.get("internal_timeout_ms") {
         let got = bench.now().since(Time::ZERO).as_millis();
-        differ(&mut lines, "internal_timeout_ms", &expected.whole()?, &got);
+        differ(tape, "internal_timeout_ms", &expected.whole()?, &got);
     }
-    lines.extend(verdict_lines(expect, verdict)?);
-    Ok(lines)
+    verdict_lines(tape, expect, verdict)?;
+    Ok(())
 }
 
 /// `retry_sequence` without a sequence: the connection that a request goes on was closed meanwhile.
-pub fn stale_connection(vector: &Node) -> Compared {
+pub fn stale_connection(vector: &Node, tape: &Tape) -> Compared {
     if !vector.get("title").is_some_and(|title| title.text().is_ok_and(|text| text.contains("keep-alive"))) {
         return not_replayable("it does not list its attempts");
     }
     let expect = expectation(vector)?;
     let flags = expect.get("flags").map(Node::text).transpose()?;
-    let mut lines = Vec::new();
     for (name, code) in expect.entries().iter().filter(|(name, _)| name != "flags") {
-        let on = conditions(&name.replace('_', "-"))
-            .map_err(|what| Halt::NotReplayable(format!("scsim does not model {what}")))?;
-        let mut bench = Bench::new(retrying(RetryPolicy { retry_on: on, ..RetryPolicy::envoy_default() }), 1, 0);
+        let on = retry_on(code, &name.replace('_', "-"))?;
+        let mut bench = Bench::new(tape, retrying(RetryPolicy { retry_on: on, ..RetryPolicy::envoy_default() }), 1, 0);
         let begun = bench.begin();
         let _ = play(&mut bench, begun, &[answered(200)])?;
         let begun = bench.begin();
         let closed = Outcome::Failed(Trouble::Reset { sent: true });
         let (_, verdict) = play(&mut bench, begun, &[closed, answered(200)])?;
-        differ(&mut lines, name, &code.small()?, &u32::from(verdict.status));
+        differ(tape, name, &code.small()?, &u32::from(verdict.status));
         if verdict.status != 200
             && let Some(flags) = flags
         {
-            differ(&mut lines, &format!("{name}: flags"), &flags.to_owned(), &verdict.flags.to_string());
+            differ(tape, &format!("{name}: flags"), &flags.to_owned(), &verdict.flags.to_string());
         }
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// `retry_hosts` without a configuration: the first failure ejects its host.
-pub fn ejected_meanwhile(vector: &Node) -> Compared {
+pub fn ejected_meanwhile(vector: &Node, tape: &Tape) -> Compared {
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["path"])?;
     let Some(path) = expect.get("path") else { return not_replayable("it has no `config`") };
@@ -268,30 +259,29 @@ pub fn ejected_meanwhile(vector: &Node) -> Compared {
         }),
         ..retrying(five_xx(1))
     };
-    let mut bench = Bench::new(config, 2, 0);
+    let mut bench = Bench::new(tape, config, 2, 0);
     let begun = bench.begin();
     let (got, _) = play(&mut bench, begun, &[answered(503), answered(200)])?;
-    let mut lines = Vec::new();
-    differ(&mut lines, "path", &path.wholes()?, &got);
-    Ok(lines)
+    differ(tape, "path", &path.wholes()?, &got);
+    Ok(())
 }
 
 /// `timeout` with a timeline: a request that is received bit by bit, and answered once it is complete.
-pub fn slow_upload(vector: &Node) -> Compared {
+pub fn slow_upload(vector: &Node, tape: &Tape) -> Compared {
     let config = vector.get("config");
-    let length = |key: &str| config.and_then(|config| config.get(key)).map(Node::whole).transpose();
+    let length = |key: &str| config.and_then(|config| config.get(key)).map(Node::millis).transpose();
     let mut policy = boundless();
     policy.timeouts.request = length("timeout")?.map_or(Span::from_secs(15), Span::from_millis);
     policy.timeouts.per_try = length("per_try_timeout")?.map_or(Span::MAX, Span::from_millis);
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["code", "flags", "attempts", "at_ms"])?;
-    let mut bench = Bench::new(policy, 1, 0);
+    let mut bench = Bench::new(tape, policy, 1, 0);
     let mut begun: Option<(Flight, Step)> = None;
     let mut verdict = None;
     for entry in vector.get("timeline").ok_or_else(|| vector.wrong("it needs `timeline`"))?.list()? {
         only(Some(entry), "a step", &["t", "op"])?;
         let need = |key: &str| entry.get(key).ok_or_else(|| entry.wrong(&format!("it needs `{key}`")));
-        let at = Time::ZERO + Span::from_millis(need("t")?.whole()?);
+        let at = Time::ZERO + Span::from_millis(need("t")?.millis()?);
         match (need("op")?.text()?, begun.as_mut()) {
             ("headers+half body", None) => {
                 bench.advance(at, |_| {});
@@ -319,11 +309,11 @@ pub fn slow_upload(vector: &Node) -> Compared {
         verdict = over(bench.report(flight, *attempt, answered(200)));
     }
     let Some(verdict) = verdict else { return not_replayable("the request does not end") };
-    let mut lines = verdict_lines(expect, verdict)?;
+    verdict_lines(tape, expect, verdict)?;
     if let Some(at) = expect.get("at_ms") {
-        differ(&mut lines, "at_ms", &at.whole()?, &bench.now().since(Time::ZERO).as_millis());
+        differ(tape, "at_ms", &at.whole()?, &bench.now().since(Time::ZERO).as_millis());
     }
-    Ok(lines)
+    Ok(())
 }
 
 fn over(step: Step) -> Option<Verdict> {
@@ -331,52 +321,50 @@ fn over(step: Step) -> Option<Verdict> {
 }
 
 /// `flags`: situations with the status and the flags that the caller and the log get.
-pub fn flags(vector: &Node) -> Compared {
-    let (mut lines, mut held, mut unknown) = (Vec::new(), 0, Vec::new());
+pub fn flags(vector: &Node, tape: &Tape) -> Compared {
+    let (mut held, mut unknown) = (0, Vec::new());
     for (situation, expected) in expectation(vector)?.entries() {
         let [code, flags] = expected.list()? else {
             return Err(expected.wrong("a code and flags were expected").into());
         };
         let (code, flags) = (code.text()?, flags.text()?);
-        let Some(seen) = situation_named(situation)? else {
+        let Some(seen) = situation_named(situation, tape)? else {
             unknown.push(format!("`{situation}`"));
             continue;
         };
         for (status, verdict) in seen {
             let wanted = if code.ends_with("upstream code") { status.to_string() } else { code.to_owned() };
-            let before = lines.len();
             let got = (verdict.status.to_string(), verdict.flags.to_string());
-            differ(&mut lines, situation, &(wanted, flags.to_owned()), &got);
-            held += usize::from(lines.len() == before);
+            held += usize::from(differ(tape, situation, &(wanted, flags.to_owned()), &got));
         }
     }
-    if lines.is_empty() && !unknown.is_empty() {
+    if tape.holds() && !unknown.is_empty() {
         let what = unknown.join(", ");
         return not_replayable(format!("{held} situations hold; a listener or a route alone knows of {what}"));
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// How requests end in a situation, each with the last status that its endpoint gave. `None` if the
 /// policy cannot come into it.
-fn situation_named(name: &str) -> Result<Option<Vec<(u16, Verdict)>>, Halt> {
+fn situation_named(name: &str, tape: &Tape) -> Result<Option<Vec<(u16, Verdict)>>, Halt> {
     let mut config = boundless();
     config.timeouts.request = Span::from_secs(15);
     let ends = |config: PolicyConfig, hosts: usize, endings: &[Outcome]| {
-        let mut bench = Bench::new(config, hosts, 0);
+        let mut bench = Bench::new(tape, config, hosts, 0);
         let begun = bench.begin();
         play(&mut bench, begun, endings).map(|(_, verdict)| verdict)
     };
     let fails = |trouble| ends(boundless(), 1, &[Outcome::Failed(trouble)]).map(|verdict| vec![(0, verdict)]);
     let silent = |config: PolicyConfig, headers: &[(String, String)]| {
-        let mut bench = Bench::new(config, 1, 0);
+        let mut bench = Bench::new(tape, config, 1, 0);
         let begun = begin_with(&mut bench, headers, true);
         unfold(&mut bench, begun, &[]).map(|verdict| (0, verdict))
     };
     Ok(Some(match name {
         "no healthy host/empty cluster" => vec![(0, ends(config, 0, &[])?)],
         "connect refused" => {
-            let mut bench = Bench::new(config, 1, 0);
+            let mut bench = Bench::new(tape, config, 1, 0);
             bench.refuse = true;
             let begun = bench.begin();
             vec![(0, play(&mut bench, begun, &[])?.1)]
@@ -408,7 +396,7 @@ fn situation_named(name: &str) -> Result<Option<Vec<(u16, Verdict)>>, Halt> {
             vec![(500, ends(config, 1, &[answered(500)])?)]
         }
         "client gone" => {
-            let mut bench = Bench::new(config, 1, 0);
+            let mut bench = Bench::new(tape, config, 1, 0);
             let (flight, _) = bench.begin();
             vec![(0, bench.abandon(flight))]
         }

@@ -13,7 +13,9 @@ use super::choice::pick;
 use super::differ;
 use super::expectation;
 use super::not_replayable;
-use super::only;
+use super::schema;
+use super::schema::only;
+use super::tape::Tape;
 use super::yaml::Node;
 use crate::policy::EdsHealth;
 use crate::policy::Member;
@@ -62,7 +64,7 @@ pub fn members(sets: &[Node]) -> Result<Vec<Member>, Halt> {
 }
 
 /// `priority_load`: how the load is shared out, and what is in panic.
-pub fn priority_load(vector: &Node) -> Compared {
+pub fn priority_load(vector: &Node, tape: &Tape) -> Compared {
     let config = vector.get("config");
     only(config, "config", &["threshold", "overprovisioning_factor"])?;
     let setting = |key: &str| config.and_then(|config| config.get(key));
@@ -71,26 +73,25 @@ pub fn priority_load(vector: &Node) -> Compared {
     let overprovisioning_factor = setting("overprovisioning_factor").map_or(Ok(140), Node::small)?.max(1);
     let sets = vector.get("sets").ok_or_else(|| vector.wrong("it needs `sets`"))?.list()?;
     let config = PolicyConfig { overprovisioning_factor, panic, ..boundless() };
-    let bench = Bench::of(config, &members(sets)?, 0);
+    let bench = Bench::of(tape, config, &members(sets)?, 0);
     let loads = bench.router.priority_loads();
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["healthy_load", "degraded_load", "panic"])?;
-    let mut lines = Vec::new();
     for (key, got) in [("healthy_load", &loads.healthy), ("degraded_load", &loads.degraded)] {
         if let Some(node) = expect.get(key) {
             let expected = node.list()?.iter().map(Node::small).collect::<Result<Vec<_>, _>>()?;
-            differ(&mut lines, key, &expected, got);
+            differ(tape, key, &expected, got);
         }
     }
     if let Some(node) = expect.get("panic") {
         let expected = node.list()?.iter().map(Node::truth).collect::<Result<Vec<_>, _>>()?;
-        differ(&mut lines, "panic", &expected, &loads.panic);
+        differ(tape, "panic", &expected, &loads.panic);
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// A router of least request whose members have so many requests under way.
-fn busy(vector: &Node) -> Result<(Bench, usize), Halt> {
+fn busy(vector: &Node, tape: &Tape) -> Result<(Bench, usize), Halt> {
     let Some(config) = vector.get("config") else { return not_replayable("it has no `config`") };
     let count = config.get("choice_count").map_or(Ok(2), Node::small)?;
     match config.get("policy").map(Node::text).transpose()? {
@@ -98,12 +99,12 @@ fn busy(vector: &Node) -> Result<(Bench, usize), Halt> {
         _ => return not_replayable("scsim replays least_request with two choices and more here"),
     }
     let active = config.get("active").map_or(Ok(Vec::new()), Node::wholes)?;
-    let hosts = vector.get("hosts").ok_or_else(|| vector.wrong("it needs `hosts`"))?.words()?.len();
+    let hosts = schema::hosts(vector)?.len();
     if active.len() > hosts || active.iter().any(|&n| n > 1000) {
         return Err(config.wrong("`active` has more entries than there are hosts, or too large ones").into());
     }
     let lb_policy = LbPolicy::LeastRequest(LeastRequest::Choices(count));
-    let mut bench = Bench::new(PolicyConfig { lb_policy, ..boundless() }, hosts, 0);
+    let mut bench = Bench::new(tape, PolicyConfig { lb_policy, ..boundless() }, hosts, 0);
     for (host, &n) in active.iter().enumerate() {
         // With one word for all draws the choice falls on this host, however busy it is.
         bench.set_word(bench.word_for(host as u64).unwrap_or(0));
@@ -118,22 +119,20 @@ fn busy(vector: &Node) -> Result<(Bench, usize), Halt> {
 }
 
 /// Compares shares of all picks with what was expected.
-fn share_line(lines: &mut Vec<String>, what: &str, expected: f64, tolerance: f64, got: f64) {
-    if (expected - got).abs() > tolerance {
-        lines.push(format!("- {what} {expected} within {tolerance}"));
-        lines.push(format!("+ {what} {got:.4}"));
-    }
+fn share_line(tape: &Tape, what: &str, expected: f64, tolerance: f64, got: f64) {
+    let same = (expected - got).abs() <= tolerance;
+    tape.compared(what, &format!("{expected} within {tolerance}"), &format!("{got:.4}"), same);
 }
 
 /// `lb_distribution`: shares of many picks with real random words.
-pub fn distribution(vector: &Node) -> Compared {
+pub fn distribution(vector: &Node, tape: &Tape) -> Compared {
     let expect = expectation(vector)?;
     let Some(tolerance) = expect.get("tolerance") else { return not_replayable("it has no `tolerance`") };
     let tolerance = tolerance.number()?;
-    let Some(share) = expect.get("share") else { return retries_elsewhere(vector, tolerance) };
+    let Some(share) = expect.get("share") else { return retries_elsewhere(vector, tape, tolerance) };
     only(Some(expect), "expect", &["share", "tolerance"])?;
     only(vector.get("config"), "config", &["policy", "choice_count", "active"])?;
-    let (mut bench, hosts) = busy(vector)?;
+    let (mut bench, hosts) = busy(vector, tape)?;
     bench.mix_words();
     let mut hits = vec![0_u32; hosts];
     for _ in 0..PICKS {
@@ -147,32 +146,30 @@ pub fn distribution(vector: &Node) -> Compared {
     if expected.len() != hosts {
         return Err(share.wrong("a share for each host").into());
     }
-    let mut lines = Vec::new();
     for (host, (expected, hits)) in expected.iter().zip(&hits).enumerate() {
         let got = f64::from(*hits) / f64::from(PICKS);
-        share_line(&mut lines, &format!("share of host {host}"), expected.number()?, tolerance, got);
+        share_line(tape, &format!("share of host {host}"), expected.number()?, tolerance, got);
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// How many of the retries went to the same host, of two, without and with the predicate.
-fn retries_elsewhere(vector: &Node, tolerance: f64) -> Compared {
+fn retries_elsewhere(vector: &Node, tape: &Tape, tolerance: f64) -> Compared {
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["none", "prev_1", "prev_5", "tolerance"])?;
     only(vector.get("config"), "config", &[])?;
-    let mut lines = Vec::new();
     for (name, extra) in [("none", 0), ("prev_1", 1), ("prev_5", 5)] {
         let Some(expected) = expect.get(name) else { continue };
-        let mut bench = Bench::new(retrying(LbPolicy::Random, extra), 2, 1);
+        let mut bench = Bench::new(tape, retrying(LbPolicy::Random, extra), 2, 1);
         bench.mix_words();
         let mut same = 0;
         for _ in 0..PICKS {
             let (first, second) = tried_twice(&mut bench, None)?;
             same += u32::from(first == second);
         }
-        share_line(&mut lines, name, expected.number()?, tolerance, f64::from(same) / f64::from(PICKS));
+        share_line(tape, name, expected.number()?, tolerance, f64::from(same) / f64::from(PICKS));
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// One retry, at once enough; with that many extra picks while the predicate rejects.
@@ -201,10 +198,10 @@ fn tried_twice(bench: &mut Bench, hash: Option<u64>) -> Result<(u64, u64), Halt>
 }
 
 /// `lb_choice`: who is picked with these draws.
-pub fn choice(vector: &Node) -> Compared {
+pub fn choice(vector: &Node, tape: &Tape) -> Compared {
     let Some(config) = vector.get("config") else { return not_replayable("it has no `config`") };
     only(Some(config), "config", &["policy", "choice_count", "active", "draws"])?;
-    let (mut bench, hosts) = busy(vector)?;
+    let (mut bench, hosts) = busy(vector, tape)?;
     let draws = config.get("draws").ok_or_else(|| config.wrong("it needs `draws`"))?.wholes()?;
     if draws.len() as u64 != config.get("choice_count").map_or(Ok(2), Node::whole)? {
         return not_replayable("a draw for each choice is needed");
@@ -217,18 +214,17 @@ pub fn choice(vector: &Node) -> Compared {
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["pick"])?;
     let expected = expect.get("pick").ok_or_else(|| expect.wrong("it expects no `pick`"))?.whole()?;
-    let mut lines = Vec::new();
-    differ(&mut lines, "pick", &expected, &pick(&mut bench)?);
-    Ok(lines)
+    differ(tape, "pick", &expected, &pick(&mut bench)?);
+    Ok(())
 }
 
 /// Compares a weight in millionths.
-fn weight_line(lines: &mut Vec<String>, what: &str, expected: f64, got: Option<u64>) {
-    differ(lines, what, &Some((expected * 1e6).round() as u64), &got);
+fn weight_line(tape: &Tape, what: &str, expected: f64, got: Option<u64>) {
+    differ(tape, what, &Some((expected * 1e6).round() as u64), &got);
 }
 
 /// `lb_weight`: the weight of a busy endpoint.
-pub fn weight(vector: &Node) -> Compared {
+pub fn weight(vector: &Node, tape: &Tape) -> Compared {
     let Some(config) = vector.get("config") else { return not_replayable("it has no `config`") };
     only(Some(config), "config", &["weight", "active", "bias"])?;
     if config.get("bias").map_or(Ok(1.0), Node::number)?.to_bits() != 1.0_f64.to_bits() {
@@ -238,21 +234,19 @@ pub fn weight(vector: &Node) -> Compared {
     let active = config.get("active").map_or(Ok(0), Node::small)?.min(10_000);
     let lb_policy = LbPolicy::LeastRequest(LeastRequest::Choices(2));
     let member = Member { weight, ..Member::of(MemberKey(0)) };
-    let mut bench = Bench::of(PolicyConfig { lb_policy, ..boundless() }, &[member], 0);
+    let mut bench = Bench::of(tape, PolicyConfig { lb_policy, ..boundless() }, &[member], 0);
     for _ in 0..active {
         pick(&mut bench)?;
     }
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["edf_weight"])?;
     let expected = expect.get("edf_weight").ok_or_else(|| expect.wrong("it expects no `edf_weight`"))?.number()?;
-    let mut lines = Vec::new();
-    weight_line(&mut lines, "edf_weight, millionths", expected, bench.router.weight_of(bench.now(), MemberKey(0)));
-    Ok(lines)
+    weight_line(tape, "edf_weight, millionths", expected, bench.router.weight_of(bench.now(), MemberKey(0)));
+    Ok(())
 }
 
 /// `health_status`: what a status of the control plane means, told by what its endpoint gets.
-pub fn health_status(vector: &Node) -> Compared {
-    let mut lines = Vec::new();
+pub fn health_status(vector: &Node, tape: &Tape) -> Compared {
     for (status, expected) in expectation(vector)?.entries() {
         let health = match status.as_str() {
             "healthy" | "unknown" => EdsHealth::Healthy,
@@ -271,31 +265,31 @@ pub fn health_status(vector: &Node) -> Compared {
         };
         let config = || PolicyConfig { panic: Panic::Never, ..boundless() };
         // Alone it is used, or not; beside enough healthy ones it gets its part, or not.
-        let mut alone = Bench::of(config(), &list(0, false), 0);
+        let mut alone = Bench::of(tape, config(), &list(0, false), 0);
         let used = matches!(alone.begin(), (_, Step::Try(_)));
-        let mut beside = Bench::of(config(), &list(4, false), 0);
+        let mut beside = Bench::of(tape, config(), &list(4, false), 0);
         let mut shares = false;
         for _ in 0..100 {
             shares |= pick(&mut beside)? == 4;
         }
         // Beside one healthy one it halves what counts as healthy, or it does not count.
-        let counts = Bench::of(config(), &list(1, true), 0).router.priority_loads().healthy != [100, 0];
+        let counts = Bench::of(tape, config(), &list(1, true), 0).router.priority_loads().healthy != [100, 0];
         let got = match (used, shares, counts) {
             (true, true, _) => "healthy",
             (true, false, _) => "degraded",
             (false, _, true) => "unhealthy",
             (false, _, false) => "unhealthy+excluded",
         };
-        differ(&mut lines, status, &expected.text()?, &got);
+        differ(tape, status, &expected.text()?, &got);
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// `slow_start`: the weight of a new endpoint over time, and its share beside two old ones.
-pub fn slow_start(vector: &Node) -> Compared {
+pub fn slow_start(vector: &Node, tape: &Tape) -> Compared {
     let Some(config) = vector.get("config") else { return not_replayable("it has no `config`") };
     only(Some(config), "config", &["window", "aggression", "min_weight_percent"])?;
-    let window = config.get("window").ok_or_else(|| config.wrong("it needs `window`"))?.whole()?;
+    let window = config.get("window").ok_or_else(|| config.wrong("it needs `window`"))?.millis()?;
     let aggression = config.get("aggression").map_or(Ok(1.0), Node::number)?;
     if window == 0 || !(0.001..1000.0).contains(&aggression) {
         return Err(config.wrong("a window above zero and an aggression from 0.001 to 1000").into());
@@ -308,15 +302,14 @@ pub fn slow_start(vector: &Node) -> Compared {
     };
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["weight_factor", "share_in_second", "tolerance_pct"])?;
-    let mut bench = Bench::of(PolicyConfig { slow_start: Some(rule), ..boundless() }, &plain(2), 1);
+    let mut bench = Bench::of(tape, PolicyConfig { slow_start: Some(rule), ..boundless() }, &plain(2), 1);
     bench.settle_long_ago();
     bench.list_members(&plain(3));
     let zero = bench.now();
-    let mut lines = Vec::new();
     for (ms, factor) in expect.get("weight_factor").map_or(&[][..], Node::entries) {
         let Ok(after) = ms.parse() else { return Err(expect.wrong("milliseconds as a whole number").into()) };
         let got = bench.router.weight_of(zero + Span::from_millis(after), MemberKey(2));
-        weight_line(&mut lines, &format!("weight after {ms} ms, millionths"), factor.number()?, got);
+        weight_line(tape, &format!("weight after {ms} ms, millionths"), factor.number()?, got);
     }
     if let Some(shares) = expect.get("share_in_second") {
         let Some(tolerance) = expect.get("tolerance_pct") else { return not_replayable("it has no `tolerance_pct`") };
@@ -329,10 +322,10 @@ pub fn slow_start(vector: &Node) -> Compared {
                 bench.abandon(flight);
             }
             let what = format!("percent in second {second}");
-            share_line(&mut lines, &what, expected.number()?, tolerance.number()?, f64::from(hits) / 5.0);
+            share_line(tape, &what, expected.number()?, tolerance.number()?, f64::from(hits) / 5.0);
         }
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// Hosts of a vector of hashing; three where none are given.
@@ -356,7 +349,7 @@ fn keys(n: u32) -> impl Iterator<Item = u64> {
 }
 
 /// `ring_hash`: the ring's size and parts, whether keys go where the definition says, and retries.
-pub fn ring_hash(vector: &Node) -> Compared {
+pub fn ring_hash(vector: &Node, tape: &Tape) -> Compared {
     let config = vector.get("config");
     only(config, "config", &["minimum_ring_size", "maximum_ring_size"])?;
     let setting = |key: &str, default: u64| config.and_then(|config| config.get(key)).map_or(Ok(default), Node::whole);
@@ -367,20 +360,19 @@ pub fn ring_hash(vector: &Node) -> Compared {
     }
     let rule = LbPolicy::RingHash { minimum_ring_size, maximum_ring_size };
     let members = plain(hosts(vector)?);
-    let mut bench = Bench::of(retrying(rule, 0), &members, 0);
+    let mut bench = Bench::of(tape, retrying(rule, 0), &members, 0);
     let entries = bench.router.hash_entries(0);
     let size: u32 = entries.iter().map(|(_, n)| n).sum();
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["ring_size", "per_host", "match", "retry_same_host_without_predicate", "owners"])?;
-    let mut lines = Vec::new();
     if let Some(node) = expect.get("ring_size") {
-        differ(&mut lines, "ring_size", &node.small()?, &size);
+        differ(tape, "ring_size", &node.small()?, &size);
     }
     if let Some(node) = expect.get("per_host") {
         let got: Vec<u32> = entries.iter().map(|(_, n)| *n).collect();
-        differ(&mut lines, "per_host", &vec![node.small()?; members.len()], &got);
+        differ(tape, "per_host", &vec![node.small()?; members.len()], &got);
     }
-    owners(&mut bench, expect, &mut lines)?;
+    owners(&mut bench, expect, tape)?;
     if let Some(node) = expect.get("match") {
         // The definition: of all points `ip:port_i` the first at or after the hash.
         let mut points: Vec<(u64, u64)> = Vec::new();
@@ -394,7 +386,7 @@ pub fn ring_hash(vector: &Node) -> Compared {
             let expected = after.or_else(|| points.iter().min()).map_or(u64::MAX, |(_, member)| *member);
             same += u32::from(owner(&mut bench, hash)? == expected);
         }
-        share_line(&mut lines, "match", node.number()?, 0.0, f64::from(same) / f64::from(of));
+        share_line(tape, "match", node.number()?, 0.0, f64::from(same) / f64::from(of));
     }
     if let Some(node) = expect.get("retry_same_host_without_predicate") {
         let (mut same, of) = (0, 60);
@@ -402,21 +394,21 @@ pub fn ring_hash(vector: &Node) -> Compared {
             let (first, second) = tried_twice(&mut bench, Some(hash))?;
             same += u32::from(first == second);
         }
-        share_line(&mut lines, "retry on the same host", node.number()?, 0.0, f64::from(same) / f64::from(of));
+        share_line(tape, "retry on the same host", node.number()?, 0.0, f64::from(same) / f64::from(of));
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// `owners`: keys, as a header has them, with the host that each belongs to.
-fn owners(bench: &mut Bench, expect: &Node, lines: &mut Vec<String>) -> Result<(), Halt> {
+fn owners(bench: &mut Bench, expect: &Node, tape: &Tape) -> Result<(), Halt> {
     for (key, host) in expect.get("owners").map_or(&[][..], Node::entries) {
-        differ(lines, &format!("owner of {key}"), &host.whole()?, &owner(bench, header_hash(key.as_bytes()))?);
+        differ(tape, &format!("owner of {key}"), &host.whole()?, &owner(bench, header_hash(key.as_bytes()))?);
     }
     Ok(())
 }
 
 /// `maglev`: the table's parts, keys, and where a retry goes.
-pub fn maglev(vector: &Node) -> Compared {
+pub fn maglev(vector: &Node, tape: &Tape) -> Compared {
     let config = vector.get("config");
     only(config, "config", &["table_size"])?;
     let table_size = config.and_then(|config| config.get("table_size")).map_or(Ok(65_537), Node::whole)?;
@@ -425,35 +417,34 @@ pub fn maglev(vector: &Node) -> Compared {
         return Err(vector.wrong("Envoy rejects this table size").into());
     }
     let members = plain(hosts(vector)?);
-    let mut bench = Bench::of(retrying(rule, 0), &members, 0);
+    let mut bench = Bench::of(tape, retrying(rule, 0), &members, 0);
     let entries: Vec<u32> = bench.router.hash_entries(0).iter().map(|(_, n)| *n).collect();
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["min_entries", "max_entries", "formula", "owners"])?;
-    let mut lines = Vec::new();
     for (key, got) in [("min_entries", entries.iter().min()), ("max_entries", entries.iter().max())] {
         if let Some(node) = expect.get(key) {
-            differ(&mut lines, key, &Some(node.small()?), &got.copied());
+            differ(tape, key, &Some(node.small()?), &got.copied());
         }
     }
-    owners(&mut bench, expect, &mut lines)?;
+    owners(&mut bench, expect, tape)?;
     if let Some(node) = expect.get("formula") {
         if node.text()? != "hash ^ (2^64-1-a+1)" {
             return not_replayable("scsim knows the formula `hash ^ (2^64-1-a+1)` only");
         }
         // Two extra picks: the second is asked for when the first falls on the same host again.
-        let mut retrying = Bench::of(retrying(rule, 2), &members, 0);
+        let mut retrying = Bench::of(tape, retrying(rule, 2), &members, 0);
         for hash in keys(200) {
             let flipped = |a: u64| hash ^ (u64::MAX - a + 1);
             let (first, second) = tried_twice(&mut retrying, Some(hash))?;
             let mut expected = owner(&mut bench, hash)?;
-            differ(&mut lines, &format!("first attempt of {hash:x}"), &expected, &first);
+            differ(tape, &format!("first attempt of {hash:x}"), &expected, &first);
             for a in [1, 2] {
                 if expected == first {
                     expected = owner(&mut bench, flipped(a))?;
                 }
             }
-            differ(&mut lines, &format!("retry of {hash:x}"), &expected, &second);
+            differ(tape, &format!("retry of {hash:x}"), &expected, &second);
         }
     }
-    Ok(lines)
+    Ok(())
 }

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::tape::Tape;
 use crate::policy::Answer;
 use crate::policy::Ask;
 use crate::policy::ConnKey;
@@ -36,6 +37,11 @@ use crate::units::Time;
 
 /// The router's world. Instants are spans since the vector's t = 0.
 pub struct Bench {
+    tape: Tape,
+    /// Only what ends an attempt is told, and what follows from it; not its beginning, nor what a caller gets.
+    pub terse: bool,
+    /// What comes is one of very many alike.
+    untold: bool,
     pub router: Router,
     now: Time,
     pub facts: Vec<(Time, Fact)>,
@@ -88,16 +94,27 @@ impl Entropy for Words {
 struct Ear<'a> {
     facts: &'a mut Vec<(Time, Fact)>,
     events: &'a mut Vec<(Time, Event)>,
+    tape: &'a Tape,
+    names: &'a [(EndpointId, u64)],
+    terse: bool,
+    untold: bool,
 }
 
 impl FactSink for Ear<'_> {
     fn emit(&mut self, at: Time, fact: Fact) {
         self.facts.push((at, fact));
+        let aside = self.terse && matches!(fact, Fact::Sent { .. } | Fact::Finished { .. });
+        if !(self.untold || aside) {
+            self.tape.fact(at, fact, |endpoint| named(self.names, endpoint));
+        }
     }
     fn log(&mut self, at: Time, event: &Event) {
         self.events.push((at, *event));
     }
 }
+
+/// Hosts that the story of a list names.
+const LISTED: usize = 16;
 
 /// A vector's t = 0 lies this far from the router's beginning when the beginning must not matter.
 const LONG_AGO: Span = Span::from_secs(100_000);
@@ -125,13 +142,17 @@ pub fn probed() -> HealthCheck {
 
 impl Bench {
     /// A router that was told of members `0..hosts` at its t = 0, with `word` as its random word.
-    pub fn new(config: PolicyConfig, hosts: usize, word: u64) -> Bench {
-        Bench::of(config, &plain(hosts), word)
+    pub fn new(tape: &Tape, config: PolicyConfig, hosts: usize, word: u64) -> Bench {
+        Bench::of(tape, config, &plain(hosts), word)
     }
 
     /// The same with members that have weights, priorities and the like.
-    pub fn of(config: PolicyConfig, members: &[Member], word: u64) -> Bench {
+    pub fn of(tape: &Tape, config: PolicyConfig, members: &[Member], word: u64) -> Bench {
+        tape.run();
         let mut bench = Bench {
+            tape: tape.clone(),
+            terse: false,
+            untold: false,
             router: Router::new(Arc::new(config)),
             now: Time::ZERO,
             facts: Vec::new(),
@@ -155,6 +176,7 @@ impl Bench {
     /// Lets the list that the router began with be history: t = 0 is long after it.
     pub fn settle_long_ago(&mut self) {
         self.advance(self.now + LONG_AGO, |_| {});
+        self.tape.zero();
     }
 
     pub fn set_word(&mut self, word: u64) {
@@ -163,6 +185,8 @@ impl Bench {
 
     /// Real random words from now on.
     pub fn mix_words(&mut self) {
+        self.tape.start("picks with random words from here on, told by their shares only");
+        self.untold = true;
         self.words.mixing = true;
     }
 
@@ -173,7 +197,15 @@ impl Bench {
 
     /// A call of the router.
     pub fn tell<R>(&mut self, what: impl FnOnce(&mut Router, &mut Cx<'_>) -> R) -> R {
-        let ear = &mut Ear { facts: &mut self.facts, events: &mut self.events };
+        self.tape.at(self.now);
+        let ear = &mut Ear {
+            facts: &mut self.facts,
+            events: &mut self.events,
+            tape: &self.tape,
+            names: &self.names,
+            terse: self.terse,
+            untold: self.untold,
+        };
         let cx = &mut Cx { now: self.now, rng: &mut self.words, facts: ear };
         what(&mut self.router, cx)
     }
@@ -187,6 +219,10 @@ impl Bench {
     /// Gives the router a new list.
     pub fn list_members(&mut self, list: &[Member]) {
         self.listed = list.iter().map(|member| member.key.0).collect();
+        let names: Vec<String> = self.listed.iter().take(LISTED).map(|member| self.tape.host(*member)).collect();
+        let more = if list.len() > LISTED { format!(" and {} more", list.len() - LISTED) } else { String::new() };
+        self.tape.at(self.now);
+        self.tape.start(format!("list of hosts: {}{more}", names.join(" ")));
         self.tell(|router, cx| router.on_members(cx, list, None));
         for (id, key) in self.router.endpoints() {
             if !self.names.iter().any(|(known, _)| *known == id) {
@@ -198,7 +234,7 @@ impl Bench {
 
     /// The member an endpoint is or was.
     pub fn member(&self, endpoint: EndpointId) -> u64 {
-        self.names.iter().find(|(id, _)| *id == endpoint).map_or(u64::MAX, |(_, member)| *member)
+        named(&self.names, endpoint)
     }
 
     pub fn standing(&self, member: u64) -> Option<Standing> {
@@ -209,6 +245,9 @@ impl Bench {
     pub fn probe(&mut self, member: u64, healthy: bool) {
         let id = self.router.endpoints().find(|(_, key)| key.0 == member).map(|(id, _)| id);
         if let Some(id) = id {
+            self.tape.at(self.now);
+            let ends = if healthy { "passes" } else { "fails" };
+            self.tape.start(format!("probe of {} {ends}", self.tape.host(member)));
             self.tell(|router, cx| router.on_probe(cx, id, healthy));
             self.drain();
         }
@@ -222,6 +261,7 @@ impl Bench {
             seen(self);
         }
         self.now = self.now.max(now);
+        self.tape.at(self.now);
     }
 
     pub fn now(&self) -> Time {
@@ -287,6 +327,7 @@ impl Bench {
     /// Begins a request that asks for more than the usual.
     pub fn begin_as(&mut self, what: impl FnOnce(Ask) -> Ask) -> (Flight, Step) {
         self.requests += 1;
+        self.tape.flush();
         let ask = what(Ask::of(RequestKey(self.requests)));
         let mut flight = self.tell(|router, cx| router.begin(cx, ask));
         let step = self.step(&mut flight);
@@ -311,6 +352,7 @@ impl Bench {
     }
 
     pub fn abandon(&mut self, flight: Flight) -> Verdict {
+        self.tape.flush();
         let verdict = self.tell(|router, cx| router.abandon(cx, flight));
         self.drain();
         verdict
@@ -333,6 +375,11 @@ impl Bench {
         let n = candidates.by_ref().count() as u128;
         Some((((at as u128) << 64).div_ceil(n)) as u64)
     }
+}
+
+/// The member that an endpoint is or was.
+fn named(names: &[(EndpointId, u64)], endpoint: EndpointId) -> u64 {
+    names.iter().find(|(id, _)| *id == endpoint).map_or(u64::MAX, |(_, member)| *member)
 }
 
 /// Members `0..hosts` of weight 1.

@@ -10,7 +10,9 @@ use super::bench::probed;
 use super::differ;
 use super::expectation;
 use super::not_replayable;
-use super::only;
+use super::schema;
+use super::schema::only;
+use super::tape::Tape;
 use super::yaml::Node;
 use crate::policy::Member;
 use crate::policy::PolicyConfig;
@@ -23,14 +25,20 @@ use crate::units::Span;
 use crate::units::Time;
 
 /// A router whose endpoints are healthy or not as probes say.
-fn with_health(config: PolicyConfig, hosts: usize, word: u64, healthy: impl Fn(usize) -> bool) -> Bench {
-    with_health_of(config, &plain(hosts), word, healthy)
+fn with_health(tape: &Tape, config: PolicyConfig, hosts: usize, word: u64, healthy: impl Fn(usize) -> bool) -> Bench {
+    with_health_of(tape, config, &plain(hosts), word, healthy)
 }
 
 /// The same with members `0..` that have weights and the like.
-fn with_health_of(config: PolicyConfig, members: &[Member], word: u64, healthy: impl Fn(usize) -> bool) -> Bench {
+fn with_health_of(
+    tape: &Tape,
+    config: PolicyConfig,
+    members: &[Member],
+    word: u64,
+    healthy: impl Fn(usize) -> bool,
+) -> Bench {
     let hosts = members.len();
-    let mut bench = Bench::of(PolicyConfig { health_check: Some(probed()), ..config }, members, word);
+    let mut bench = Bench::of(tape, PolicyConfig { health_check: Some(probed()), ..config }, members, word);
     for host in 0..hosts {
         bench.probe(host as u64, true);
     }
@@ -50,23 +58,23 @@ pub fn pick(bench: &mut Bench) -> Result<u64, Halt> {
 }
 
 /// `lb_picks`: a sequence of picks, with changes of health between.
-pub fn picks(vector: &Node) -> Compared {
+pub fn picks(vector: &Node, tape: &Tape) -> Compared {
     let config = vector.get("config");
-    only(config, "config", &["policy", "seed_index", "weights", "prepicks"])?;
+    only(config, "config", &["policy", "lb_policy", "seed_index", "weights", "prepicks"])?;
     let setting = |key: &str| config.and_then(|config| config.get(key));
-    match setting("policy").map(Node::text).transpose()? {
-        Some("round_robin") | None => {}
-        Some(other) => return not_replayable(format!("scsim does not replay picks of `{other}`")),
+    match setting("policy").or(setting("lb_policy")).map(Node::text).transpose()? {
+        Some("round_robin" | "ROUND_ROBIN") | None => {}
+        Some(other) => return Err(schema::unknown(vector, "policy of lb_picks", other, &["round_robin"])),
     }
     // One word is both: where indices start, and how many turns are taken before the first.
     let word = match (setting("seed_index"), setting("prepicks")) {
         (Some(word), None) | (None, Some(word)) => word.whole()?,
         (None, None) => {
-            return not_replayable("it does not say where the index starts, nor how many picks went before");
+            return not_replayable("it does not say where the turns start: write `seed_index: 0`, or `prepicks`");
         }
         (Some(_), Some(_)) => return not_replayable("an index starts and picks go before, but it is one seed"),
     };
-    let hosts = vector.get("hosts").ok_or_else(|| vector.wrong("it needs `hosts`"))?.words()?;
+    let hosts = schema::hosts(vector)?;
     let mut members = plain(hosts.len());
     if let Some(weights) = setting("weights") {
         if weights.list()?.len() != hosts.len() {
@@ -78,9 +86,10 @@ pub fn picks(vector: &Node) -> Compared {
     }
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["picks"])?;
-    let expected = expect.get("picks").ok_or_else(|| expect.wrong("it expects no `picks`"))?.wholes()?;
+    let expected = expect.get("picks").ok_or_else(|| expect.wrong("it expects no `picks`"))?;
+    let expected = schema::numbers(expected, &hosts)?;
     let config = PolicyConfig { lb_policy: LbPolicy::RoundRobin, panic: Panic::Never, ..boundless() };
-    let mut bench = with_health_of(config, &members, word, |_| true);
+    let mut bench = with_health_of(tape, config, &members, word, |_| true);
     let mut got = Vec::new();
     match vector.get("timeline") {
         None => {
@@ -98,24 +107,23 @@ pub fn picks(vector: &Node) -> Compared {
                     continue;
                 }
                 let name = step.get("host").ok_or_else(|| step.wrong("a step needs `pick`, or `op` and `host`"))?;
-                let host = hosts.iter().position(|host| Ok(host.as_str()) == name.text());
-                let host = host.ok_or_else(|| name.wrong("there is no such host"))?;
-                match step.get("op").map_or(Ok(""), Node::text)? {
+                let host = schema::host(name, &hosts)?;
+                let op = step.get("op").ok_or_else(|| step.wrong("a step needs `pick`, or `op` and `host`"))?;
+                match op.text()? {
                     // To the balancer, one that is out and one that fails its probes are the same.
                     "eject" => bench.probe(host as u64, false),
                     "uneject" => bench.probe(host as u64, true),
-                    other => return not_replayable(format!("scsim does not know the op `{other}`")),
+                    other => return Err(schema::unknown(op, "op", other, &["eject", "uneject"])),
                 }
             }
         }
     }
-    let mut lines = Vec::new();
-    differ(&mut lines, "picks", &expected, &got);
-    Ok(lines)
+    differ(tape, "picks", &expected, &got);
+    Ok(())
 }
 
 /// `panic`: with so many healthy, is health ignored?
-pub fn panic(vector: &Node) -> Compared {
+pub fn panic(vector: &Node, tape: &Tape) -> Compared {
     let config = vector.get("config");
     only(config, "config", &["threshold"])?;
     let percent = config.and_then(|config| config.get("threshold")).map_or(Ok(50), Node::small)?;
@@ -126,22 +134,21 @@ pub fn panic(vector: &Node) -> Compared {
     let sets = vector.get("sets").ok_or_else(|| vector.wrong("it needs `sets`"))?.list()?;
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["panic", "share_each", "code", "flags", "attempts"])?;
-    let [set] = sets else { return several(sets, panic, expect) };
+    let [set] = sets else { return several(sets, panic, expect, tape) };
     only(Some(set), "a set", &["healthy", "degraded", "total"])?;
     let count = |key: &str| set.get(key).map_or(Ok(0), Node::small);
     let (healthy, total) = (count("healthy")?, count("total")?);
     if count("degraded")? > 0 {
-        return several(sets, panic, expect);
+        return several(sets, panic, expect, tape);
     }
     if healthy > total || total > 10_000 {
         return Err(set.wrong("more are healthy than there are, or too many").into());
     }
     let mut bench =
-        with_health(PolicyConfig { panic, ..boundless() }, total as usize, 0, |host| host < healthy as usize);
-    let mut lines = Vec::new();
+        with_health(tape, PolicyConfig { panic, ..boundless() }, total as usize, 0, |host| host < healthy as usize);
     if let Some(node) = expect.get("panic") {
         let expected = node.list()?.iter().map(Node::truth).collect::<Result<Vec<_>, _>>()?;
-        differ(&mut lines, "panic", &expected, &vec![bench.router.in_panic()]);
+        differ(tape, "panic", &expected, &vec![bench.router.in_panic()]);
     }
     if let Some(share) = expect.get("share_each") {
         // Round robin over a whole number of rounds is exact.
@@ -150,48 +157,46 @@ pub fn panic(vector: &Node) -> Compared {
             hits[pick(&mut bench)? as usize] += 1;
         }
         let got: Vec<f64> = hits.iter().map(|&n| f64::from(n) / f64::from(total * 4)).collect();
-        differ(&mut lines, "share_each", &vec![share.number()?; total as usize], &got);
+        differ(tape, "share_each", &vec![share.number()?; total as usize], &got);
     }
     if ["code", "flags", "attempts"].iter().any(|key| expect.get(key).is_some()) {
         match bench.begin() {
-            (_, Step::Done(verdict)) => lines.extend(verdict_lines(expect, verdict)?),
-            (_, other) => lines.push(format!("+ the request became {other:?}")),
+            (_, Step::Done(verdict)) => verdict_lines(tape, expect, verdict)?,
+            (_, other) => tape.wrong(&format!("the request became {other:?}")),
         }
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// Panic of several priorities, or with degraded endpoints.
-fn several(sets: &[Node], panic: Panic, expect: &Node) -> Compared {
+fn several(sets: &[Node], panic: Panic, expect: &Node, tape: &Tape) -> Compared {
     only(Some(expect), "what several sets or degraded endpoints expect", &["panic"])?;
-    let bench = Bench::of(PolicyConfig { panic, ..boundless() }, &balance::members(sets)?, 0);
+    let bench = Bench::of(tape, PolicyConfig { panic, ..boundless() }, &balance::members(sets)?, 0);
     let expected = expect.get("panic").ok_or_else(|| expect.wrong("it expects no `panic`"))?;
     let expected = expected.list()?.iter().map(Node::truth).collect::<Result<Vec<_>, _>>()?;
-    let mut lines = Vec::new();
-    differ(&mut lines, "panic", &expected, &bench.router.priority_loads().panic);
-    Ok(lines)
+    differ(tape, "panic", &expected, &bench.router.priority_loads().panic);
+    Ok(())
 }
 
 /// Compares `code`, `flags` and `attempts`.
-pub fn verdict_lines(expect: &Node, verdict: Verdict) -> Compared {
-    let mut lines = Vec::new();
+pub fn verdict_lines(tape: &Tape, expect: &Node, verdict: Verdict) -> Compared {
     if let Some(code) = expect.get("code") {
-        differ(&mut lines, "code", &code.small()?, &u32::from(verdict.status));
+        differ(tape, "code", &code.small()?, &u32::from(verdict.status));
     }
     if let Some(flags) = expect.get("flags") {
-        differ(&mut lines, "flags", &flags.text()?.to_owned(), &verdict.flags.to_string());
+        differ(tape, "flags", &flags.text()?.to_owned(), &verdict.flags.to_string());
     }
     if let Some(attempts) = expect.get("attempts") {
-        differ(&mut lines, "attempts", &attempts.small()?, &u32::from(verdict.attempts));
+        differ(tape, "attempts", &attempts.small()?, &u32::from(verdict.attempts));
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// `lb_visibility`: when a change of health reaches the balancer.
-pub fn visibility(vector: &Node) -> Compared {
+pub fn visibility(vector: &Node, tape: &Tape) -> Compared {
     let config = vector.get("config");
     only(config, "config", &["update_merge_window"])?;
-    let window = config.and_then(|config| config.get("update_merge_window")).map_or(Ok(1_000), Node::whole)?;
+    let window = config.and_then(|config| config.get("update_merge_window")).map_or(Ok(1_000), Node::millis)?;
     let mut names: Vec<String> = Vec::new();
     let mut changes = Vec::new();
     let mut first = Vec::new();
@@ -209,10 +214,11 @@ pub fn visibility(vector: &Node) -> Compared {
             first.push(!healthy);
             names.len() - 1
         });
-        changes.push((need("t")?.whole()?, host, healthy));
+        changes.push((need("t")?.millis()?, host, healthy));
     }
+    tape.rename(names.clone());
     let config = PolicyConfig { update_merge_window: Span::from_millis(window), ..boundless() };
-    let mut bench = with_health(config, names.len(), 0, |host| first[host]);
+    let mut bench = with_health(tape, config, names.len(), 0, |host| first[host]);
     bench.settle_long_ago();
     let zero = bench.now();
     let mut seen: Vec<bool> = first.clone();
@@ -238,14 +244,13 @@ pub fn visibility(vector: &Node) -> Compared {
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["visible_at"])?;
     let visible = expect.get("visible_at").ok_or_else(|| expect.wrong("it expects no `visible_at`"))?;
-    let mut lines = Vec::new();
     if visible.entries().is_empty() {
         let got: Vec<u64> = changed.iter().map(|(ms, _)| *ms).collect();
-        differ(&mut lines, "visible_at", &visible.wholes()?, &got);
+        differ(tape, "visible_at", &visible.wholes()?, &got);
     }
     for (name, node) in visible.entries() {
         let got: Vec<u64> = changed.iter().filter(|(_, host)| names[*host] == *name).map(|(ms, _)| *ms).collect();
-        differ(&mut lines, &format!("visible_at of {name}"), &vec![node.whole()?], &got);
+        differ(tape, &format!("visible_at of {name}"), &vec![node.whole()?], &got);
     }
-    Ok(lines)
+    Ok(())
 }

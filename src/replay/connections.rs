@@ -11,7 +11,10 @@ use super::bench::boundless;
 use super::differ;
 use super::expectation;
 use super::not_replayable;
-use super::only;
+use super::schema::only;
+use super::schema::refused;
+use super::schema::stranger;
+use super::tape::Tape;
 use super::yaml::Node;
 use crate::policy::Answer;
 use crate::policy::Fact;
@@ -67,7 +70,7 @@ fn read(vector: &Node) -> Result<(PolicyConfig, Option<u32>), Halt> {
         config.pool.preconnect_percent = (ratio.number()? * 100.0).round() as u32;
     }
     if let Err(problems) = config.check() {
-        return Err(vector.wrong(&format!("{} {}", problems[0].field, problems[0].message)).into());
+        return Err(refused(vector, &problems).into());
     }
     Ok((config, number("peer_max_concurrent_streams")?))
 }
@@ -137,16 +140,15 @@ fn crowd_of(vector: &Node) -> Result<(u64, usize), Halt> {
 }
 
 /// `breaker`: many requests at once meet cold pools; who is served, who is turned away?
-pub fn breaker(vector: &Node) -> Compared {
+pub fn breaker(vector: &Node, tape: &Tape) -> Compared {
     let (n, hosts) = crowd_of(vector)?;
     let (mut config, streams) = read(vector)?;
     // Were an overflow retriable, it would be retried.
     config.retry_policy = Some(RetryPolicy { retry_on: RetryOn::FIVE_XX, ..RetryPolicy::envoy_default() });
-    let mut bench = Bench::new(config, hosts, 0);
+    let mut bench = Bench::new(tape, config, hosts, 0);
     let verdicts = Crowd::begin(&mut bench, n, streams).finish(&mut bench)?;
     let (ok, rejected): (Vec<_>, Vec<_>) = verdicts.into_iter().partition(|verdict| verdict.status == 200);
     let stats = bench.router.pool_stats();
-    let mut lines = Vec::new();
     for (key, node) in expectation(vector)?.entries() {
         let count = match key.as_str() {
             "ok" => ok.len() as u64,
@@ -161,7 +163,7 @@ pub fn breaker(vector: &Node) -> Compared {
                     flags.collect::<Vec<_>>().join(",")
                 };
                 let expected = vec![node.text()?.to_owned(); rejected.len()];
-                differ(&mut lines, key, &expected, &rejected.iter().map(names).collect());
+                differ(tape, key, &expected, &rejected.iter().map(names).collect());
                 continue;
             }
             "header" => {
@@ -170,27 +172,43 @@ pub fn breaker(vector: &Node) -> Compared {
                     return not_replayable("scsim does not know that header");
                 }
                 let limited = bench.facts.iter().filter(|(_, fact)| matches!(fact, Fact::LimitHit(_))).count();
-                differ(&mut lines, "turned away by a breaker", &rejected.len(), &limited);
+                differ(tape, "turned away by a breaker", &rejected.len(), &limited);
                 continue;
             }
             "conns" => {
                 let got = (0..hosts as u64).map(|host| bench.made.iter().filter(|to| **to == host).count() as u64);
-                differ(&mut lines, key, &node.wholes()?, &got.collect());
+                differ(tape, key, &node.wholes()?, &got.collect());
                 continue;
             }
-            other => return not_replayable(format!("scsim does not know `{other}` in expect")),
+            other => {
+                return Err(stranger(
+                    node.named_at,
+                    "expect",
+                    other,
+                    &[
+                        "ok",
+                        "rejected",
+                        "retried",
+                        "active_overflow",
+                        "pending_overflow",
+                        "cx_overflow",
+                        "flags",
+                        "header",
+                        "conns",
+                    ],
+                ));
+            }
         };
-        differ(&mut lines, key, &node.whole()?, &count);
+        differ(tape, key, &node.whole()?, &count);
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// `pool`: which connections requests get, and how many are made.
-pub fn pool(vector: &Node) -> Compared {
+pub fn pool(vector: &Node, tape: &Tape) -> Compared {
     let (config, streams) = read(vector)?;
-    let mut lines = Vec::new();
     let made = |config: PolicyConfig, n: u64| -> Result<u64, Halt> {
-        let mut bench = Bench::new(config, 1, 0);
+        let mut bench = Bench::new(tape, config, 1, 0);
         let crowd = Crowd::begin(&mut bench, n, streams);
         let made = bench.made.len() as u64;
         crowd.finish(&mut bench)?;
@@ -211,16 +229,16 @@ pub fn pool(vector: &Node) -> Compared {
         let got = match key.as_str() {
             "conn_of_request" => {
                 let expected = node.wholes()?;
-                let mut bench = Bench::new(config.clone(), 1, 0);
+                let mut bench = Bench::new(tape, config.clone(), 1, 0);
                 let got = serial(&mut bench, expected.len())?;
-                differ(&mut lines, key, &expected, &got);
+                differ(tape, key, &expected, &got);
                 continue;
             }
             "conn_of_8_serial_requests" => {
-                let mut bench = Bench::new(config.clone(), 1, 0);
+                let mut bench = Bench::new(tape, config.clone(), 1, 0);
                 Crowd::begin(&mut bench, 4, streams).finish(&mut bench)?;
                 let got = serial(&mut bench, 8)?;
-                differ(&mut lines, key, &node.wholes()?, &got);
+                differ(tape, key, &node.wholes()?, &got);
                 continue;
             }
             "conns_limit4" => made(http2(4), 8)?,
@@ -228,11 +246,26 @@ pub fn pool(vector: &Node) -> Compared {
             "preconnect" => made(ratio(200), 3)?,
             "default" => made(ratio(100), 3)?,
             "conns" => made(config.clone(), crowd_of(vector)?.0)?,
-            other => return not_replayable(format!("scsim does not know `{other}` in expect")),
+            other => {
+                return Err(stranger(
+                    node.named_at,
+                    "expect",
+                    other,
+                    &[
+                        "conn_of_request",
+                        "conn_of_8_serial_requests",
+                        "conns_limit4",
+                        "conns_default",
+                        "preconnect",
+                        "default",
+                        "conns",
+                    ],
+                ));
+            }
         };
-        differ(&mut lines, key, &node.whole()?, &got);
+        differ(tape, key, &node.whole()?, &got);
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// The connections of requests that come one after another, numbered from 1 in order of making.
@@ -264,13 +297,14 @@ fn under_way(bench: &mut Bench) -> Result<(Flight, Try), Halt> {
 }
 
 /// `pool_on_ejection`: an endpoint with one idle and one busy connection is ejected.
-pub fn on_ejection(vector: &Node) -> Compared {
+pub fn on_ejection(vector: &Node, tape: &Tape) -> Compared {
     only(vector.get("config"), "config", &[])?;
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["idle_closed", "inflight_finish"])?;
     let od = OutlierDetection { consecutive_5xx: 1, max_ejection_percent: 100, ..OutlierDetection::envoy_default() };
     // The merge window is the default: draining does not wait for it.
     let mut bench = Bench::new(
+        tape,
         PolicyConfig {
             outlier_detection: Some(od),
             lb_policy: LbPolicy::FirstListed,
@@ -294,33 +328,31 @@ pub fn on_ejection(vector: &Node) -> Compared {
     if before != 3 || !ejected {
         return not_replayable(format!("{before} connections, ejected: {ejected}"));
     }
-    let mut lines = Vec::new();
     if let Some(expected) = expect.get("idle_closed") {
         let only_busy = bench.conns.iter().all(|(conn, to)| *to != 0 || *conn == attempt.conn);
-        differ(&mut lines, "idle_closed", &expected.truth()?, &only_busy);
+        differ(tape, "idle_closed", &expected.truth()?, &only_busy);
     }
     if let Some(expected) = expect.get("inflight_finish") {
         let kept = bench.conns.iter().any(|(conn, _)| *conn == attempt.conn);
         let step = bench.report(&mut flight, attempt, answered(200));
         let done = matches!(step, Step::Done(verdict) if verdict.status == 200);
-        differ(&mut lines, "inflight_finish", &expected.truth()?, &(kept && done && bench.conns_to(0) == 0));
+        differ(tape, "inflight_finish", &expected.truth()?, &(kept && done && bench.conns_to(0) == 0));
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// `pool_on_retry`: twenty requests fail at the first endpoint and are retried at the second.
-pub fn on_retry(vector: &Node) -> Compared {
+pub fn on_retry(vector: &Node, tape: &Tape) -> Compared {
     only(vector.get("config"), "config", &[])?;
-    let mut lines = Vec::new();
     for (key, node) in expectation(vector)?.entries() {
         let body = match key.as_str() {
             "with_body_conns" => true,
             "empty_body_conns" => false,
-            other => return not_replayable(format!("scsim does not know `{other}` in expect")),
+            other => return Err(stranger(node.named_at, "expect", other, &["with_body_conns", "empty_body_conns"])),
         };
         let retry_policy = Some(RetryPolicy { retry_on: RetryOn::FIVE_XX, ..RetryPolicy::envoy_default() });
         let config = PolicyConfig { retry_policy, lb_policy: LbPolicy::FirstListed, ..boundless() };
-        let mut bench = Bench::new(config, 2, 0);
+        let mut bench = Bench::new(tape, config, 2, 0);
         let mut hits = 0;
         for _ in 0..20 {
             let (mut flight, mut step) = bench.begin();
@@ -345,56 +377,54 @@ pub fn on_retry(vector: &Node) -> Compared {
             return not_replayable(format!("{hits} hits instead of 20"));
         }
         let made = bench.made.iter().filter(|to| **to == 0).count() as u64;
-        differ(&mut lines, key, &node.whole()?, &made);
+        differ(tape, key, &node.whole()?, &made);
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// `eds`: an endpoint with one idle and one busy connection leaves the list.
-pub fn removal(vector: &Node) -> Compared {
+pub fn removal(vector: &Node, tape: &Tape) -> Compared {
     only(vector.get("config"), "config", &[])?;
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["inflight_code", "conn_closed_after"])?;
-    let mut bench = Bench::new(PolicyConfig { lb_policy: LbPolicy::FirstListed, ..boundless() }, 3, 0);
+    let mut bench = Bench::new(tape, PolicyConfig { lb_policy: LbPolicy::FirstListed, ..boundless() }, 3, 0);
     let (mut flight, attempt) = under_way(&mut bench)?;
     bench.list(vec![1, 2]);
-    let mut lines = Vec::new();
     // What the title says besides.
     let left: Vec<_> = bench.conns.iter().filter(|(_, to)| *to == 0).map(|(conn, _)| *conn).collect();
-    differ(&mut lines, "connections to it while one is busy", &vec![attempt.conn], &left);
+    differ(tape, "connections to it while one is busy", &vec![attempt.conn], &left);
     for _ in 0..6 {
         let (mut other, step) = bench.begin();
         let Step::Try(elsewhere) = step else { return not_replayable(format!("a request became {step:?}")) };
         if elsewhere.member.0 == 0 {
-            lines.push("+ a request went to the endpoint that had left".to_owned());
+            tape.wrong("a request went to the endpoint that had left");
         }
         let _ = bench.report(&mut other, elsewhere, answered(200));
     }
     let step = bench.report(&mut flight, attempt, answered(200));
     let code = if let Step::Done(verdict) = step { verdict.status } else { 0 };
     if let Some(expected) = expect.get("inflight_code") {
-        differ(&mut lines, "inflight_code", &expected.small()?, &u32::from(code));
+        differ(tape, "inflight_code", &expected.small()?, &u32::from(code));
     }
     if let Some(expected) = expect.get("conn_closed_after") {
-        differ(&mut lines, "conn_closed_after", &expected.truth()?, &(bench.conns_to(0) == 0));
+        differ(tape, "conn_closed_after", &expected.truth()?, &(bench.conns_to(0) == 0));
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// `tcp`: a proxy of bytes between two endpoints, the first of which refuses connections, or ends
 /// those that it accepted.
-pub fn tcp(vector: &Node) -> Compared {
+pub fn tcp(vector: &Node, tape: &Tape) -> Compared {
     let config = vector.get("config");
     only(config, "config", &["max_connect_attempts"])?;
     let setting = config.and_then(|config| config.get("max_connect_attempts"));
     let max_connect_attempts = setting.map_or(Ok(1), Node::small)?;
     let hosts = vector.get("hosts").map_or(Ok(2), |hosts| hosts.words().map(|names| names.len()))?;
     let expect = expectation(vector)?;
-    let mut lines = Vec::new();
     for (key, node) in expect.entries() {
         match key.as_str() {
             "failed" | "failed_before_ejection" => {
-                let mut bench = tcp_bench(max_connect_attempts, hosts, false);
+                let mut bench = tcp_bench(tape, max_connect_attempts, hosts, false);
                 bench.refuses = Some(0);
                 let mut failed = 0;
                 let begun = bench.now();
@@ -407,19 +437,19 @@ pub fn tcp(vector: &Node) -> Compared {
                         Step::Done(verdict) => {
                             failed += 1;
                             let flags = [Flag::Urx, Flag::Uf].iter().all(|flag| verdict.flags.has(*flag));
-                            differ(&mut lines, "URX,UF", &true, &flags);
+                            differ(tape, "URX,UF", &true, &flags);
                         }
                         other => return not_replayable(format!("a connection became {other:?}")),
                     }
                 }
-                differ(&mut lines, "no back-off: ms passed", &0, &bench.now().since(begun).as_millis());
-                differ(&mut lines, "out", &1, &bench.router.ejected());
-                differ(&mut lines, key, &node.whole()?, &failed);
+                differ(tape, "no back-off: ms passed", &0, &bench.now().since(begun).as_millis());
+                differ(tape, "out", &1, &bench.router.ejected());
+                differ(tape, key, &node.whole()?, &failed);
             }
             "events" => {
                 let expected: Vec<Vec<String>> = node.list()?.iter().map(Node::words).collect::<Result<_, _>>()?;
                 for split in [false, true] {
-                    let mut bench = tcp_bench(max_connect_attempts, hosts, split);
+                    let mut bench = tcp_bench(tape, max_connect_attempts, hosts, split);
                     // Twelve resets and twelve answers of 503, as bytes, at each endpoint.
                     for i in 0..24 * hosts {
                         let (mut flight, step) = bench.begin();
@@ -431,18 +461,20 @@ pub fn tcp(vector: &Node) -> Compared {
                         let _ = bench.report(&mut flight, attempt, outcome);
                     }
                     let got = bench.events.iter().map(|(_, event)| vec![event.to_string()]).collect();
-                    differ(&mut lines, "events", &expected, &got);
-                    differ(&mut lines, "connections made", &(24 * hosts), &bench.made.len());
-                    differ(&mut lines, "connections left", &0, &bench.conns.len());
+                    differ(tape, "events", &expected, &got);
+                    differ(tape, "connections made", &(24 * hosts), &bench.made.len());
+                    differ(tape, "connections left", &0, &bench.conns.len());
                 }
             }
-            other => return not_replayable(format!("scsim does not know `{other}` in expect")),
+            other => {
+                return Err(stranger(node.named_at, "expect", other, &["failed", "failed_before_ejection", "events"]));
+            }
         }
     }
-    Ok(lines)
+    Ok(())
 }
 
-fn tcp_bench(max_connect_attempts: u32, hosts: usize, split: bool) -> Bench {
+fn tcp_bench(tape: &Tape, max_connect_attempts: u32, hosts: usize, split: bool) -> Bench {
     let od = OutlierDetection {
         max_ejection_percent: 100,
         split_external_local_origin_errors: split,
@@ -450,5 +482,5 @@ fn tcp_bench(max_connect_attempts: u32, hosts: usize, split: bool) -> Bench {
     };
     let mut config = PolicyConfig { outlier_detection: Some(od), ..even() };
     config.pool.protocol = PoolProtocol::Tcp(TcpProxy { max_connect_attempts: max_connect_attempts.clamp(1, 250) });
-    Bench::new(config, hosts, 0)
+    Bench::new(tape, config, hosts, 0)
 }

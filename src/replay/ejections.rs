@@ -10,8 +10,10 @@ use super::bench::probed;
 use super::differ;
 use super::expectation;
 use super::not_replayable;
-use super::only;
 use super::outlier::read;
+use super::schema;
+use super::schema::only;
+use super::tape::Tape;
 use super::yaml::Node;
 use crate::policy::Answer;
 use crate::policy::Outcome;
@@ -56,7 +58,7 @@ fn eject(bench: &mut Bench, member: u64) -> Result<(), Halt> {
 
 /// `outlier_jitter`: how long one endpoint is out, for every jitter that can be drawn and every
 /// millisecond of the interval at which it may be ejected.
-pub fn jitter(vector: &Node) -> Compared {
+pub fn jitter(vector: &Node, tape: &Tape) -> Compared {
     let od = read(vector)?;
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["duration_ms_range"])?;
@@ -71,7 +73,7 @@ pub fn jitter(vector: &Node) -> Compared {
         // The draws of whole milliseconds within an interval are the extremes and one between.
         let interval = od.interval.as_millis();
         for phase in [0, interval / 2, interval - 1] {
-            let mut bench = Bench::new(with(od), 1, 0);
+            let mut bench = Bench::new(tape, with(od), 1, 0);
             let start = Time::ZERO + od.interval + Span::from_millis(phase);
             bench.advance(start, |_| {});
             // With one endpoint any word chooses it; the same word is the jitter's.
@@ -92,29 +94,26 @@ pub fn jitter(vector: &Node) -> Compared {
             (least, most) = (least.min(out), most.max(out));
         }
     }
-    let mut lines = Vec::new();
     let [low, high] = expected[..] else { return Err(range.wrong("two numbers were expected").into()) };
-    if least < low || most > high {
-        differ(&mut lines, "duration_ms_range holds", &expected, &vec![least, most]);
-    }
+    let (wanted, got) = (format!("{low} to {high}"), format!("{least} to {most}"));
+    tape.compared("duration_ms_range holds", &wanted, &got, least >= low && most <= high);
     // The ends of the range are reached, or a duration that never varies would pass too.
     let reach = od.interval.as_millis();
-    if least >= low + reach || most + reach <= high {
-        differ(&mut lines, "duration_ms_range is reached", &expected, &vec![least, most]);
-    }
-    Ok(lines)
+    let reached = least < low + reach && most + reach > high;
+    tape.compared("duration_ms_range is reached", &wanted, &got, reached);
+    Ok(())
 }
 
 /// `outlier_degraded`: one answer with `x-envoy-degraded`, then many requests.
-pub fn degraded(vector: &Node) -> Compared {
+pub fn degraded(vector: &Node, tape: &Tape) -> Compared {
     let od = read(vector)?;
-    let hosts = vector.get("hosts").ok_or_else(|| vector.wrong("it needs `hosts`"))?.words()?;
+    let hosts = schema::hosts(vector)?;
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["host", "state", "share_when_3_healthy"])?;
     let need = |key: &str| expect.get(key).ok_or_else(|| expect.wrong(&format!("it expects no `{key}`")));
-    let name = need("host")?.text()?;
-    let host = hosts.iter().position(|host| host == name).ok_or_else(|| expect.wrong("there is no such host"))? as u64;
-    let mut bench = Bench::new(with(od), hosts.len(), 0);
+    let name = need("host")?;
+    let host = schema::host(name, &hosts)? as u64;
+    let mut bench = Bench::new(tape, with(od), hosts.len(), 0);
     one(&mut bench, host, Outcome::Answered(Answer { degraded: true, ..Answer::of(200) }))?;
     let standing = bench.standing(host);
     let state = match standing {
@@ -122,8 +121,7 @@ pub fn degraded(vector: &Node) -> Compared {
         Some(standing) if standing.degraded => "degraded",
         _ => "healthy",
     };
-    let mut lines = Vec::new();
-    differ(&mut lines, "state", &need("state")?.text()?, &state);
+    differ(tape, "state", &need("state")?.text()?, &state);
     if let Some(share) = expect.get("share_when_3_healthy") {
         if hosts.len() != 4 {
             return not_replayable("three healthy ones and the degraded one make four");
@@ -138,9 +136,13 @@ pub fn degraded(vector: &Node) -> Compared {
             let _ = bench.report(&mut flight, attempt, answered(200));
         }
         let got = f64::from(hits) / draws as f64;
-        if (got - share.number()?).abs() > 0.001 {
-            differ(&mut lines, "share_when_3_healthy", &share.number()?, &got);
-        }
+        let expected = share.number()?;
+        tape.compared(
+            "share_when_3_healthy",
+            &format!("{expected}"),
+            &format!("{got}"),
+            (got - expected).abs() <= 0.001,
+        );
     }
     // What the title says: it ends at a sweep, not before the base has passed.
     let ends = Time::ZERO
@@ -151,17 +153,17 @@ pub fn degraded(vector: &Node) -> Compared {
             ended = Some(bench.now());
         }
     });
-    differ(&mut lines, "ends at", &Some(ends), &ended);
-    Ok(lines)
+    differ(tape, "ends at", &Some(ends), &ended);
+    Ok(())
 }
 
 /// `outlier_hc`: an endpoint is out and its next probe passes.
-pub fn probe_returns(vector: &Node) -> Compared {
+pub fn probe_returns(vector: &Node, tape: &Tape) -> Compared {
     let od = OutlierDetection { max_ejection_percent: 100, ..read(vector)? };
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["unejected_at_next_hc_success"])?;
     let Some(expected) = expect.get("unejected_at_next_hc_success") else { return not_replayable("nothing expected") };
-    let mut bench = Bench::new(PolicyConfig { health_check: Some(probed()), ..with(od) }, 2, 0);
+    let mut bench = Bench::new(tape, PolicyConfig { health_check: Some(probed()), ..with(od) }, 2, 0);
     for host in 0..2 {
         bench.probe(host, true);
     }
@@ -169,30 +171,28 @@ pub fn probe_returns(vector: &Node) -> Compared {
     eject(&mut bench, 0)?;
     bench.probe(0, true);
     let back = |bench: &Bench| bench.standing(0).is_some_and(|standing| !standing.ejected);
-    let mut lines = Vec::new();
-    differ(&mut lines, "unejected_at_next_hc_success", &expected.truth()?, &back(&bench));
+    differ(tape, "unejected_at_next_hc_success", &expected.truth()?, &back(&bench));
     if back(&bench) {
         for _ in 1..od.consecutive_5xx {
             one(&mut bench, 0, answered(500))?;
         }
-        differ(&mut lines, "counters cleared", &true, &back(&bench));
+        differ(tape, "counters cleared", &true, &back(&bench));
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// `outlier_bug`: success rate and failure percentage find the same endpoint in one sweep, with
 /// 1.40's mistake and without.
-pub fn twice(vector: &Node) -> Compared {
+pub fn twice(vector: &Node, tape: &Tape) -> Compared {
     let od = read(vector)?;
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["envoy", "recommended"])?;
-    let mut lines = Vec::new();
     for (key, strict_envoy) in [("envoy", true), ("recommended", false)] {
         let Some(expect) = expect.get(key) else { continue };
         only(Some(expect), key, &["num_ejections", "ejections_active", "ejections_active_after_return"])?;
         // Five endpoints, one of which fails all the time; no run of failures is long enough.
         let od = OutlierDetection { consecutive_5xx: 0, consecutive_gateway_failure: 0, ..od };
-        let mut bench = Bench::new(PolicyConfig { strict_envoy, ..with(od) }, 5, 0);
+        let mut bench = Bench::new(tape, PolicyConfig { strict_envoy, ..with(od) }, 5, 0);
         let volume = od.success_rate_request_volume.max(od.failure_percentage_request_volume);
         for host in 0..5 {
             for _ in 0..volume {
@@ -204,7 +204,7 @@ pub fn twice(vector: &Node) -> Compared {
         let (active, after) = (bench.router.ejected(), od.interval + od.max_ejection_time + od.interval);
         bench.advance(Time::ZERO + after, |_| {});
         if bench.standing(2).is_none_or(|standing| standing.ejected) {
-            lines.push(format!("+ {key}: the endpoint did not return"));
+            tape.wrong(&format!("{key}: the endpoint did not return"));
         }
         for (name, got) in [
             ("num_ejections", ejections),
@@ -212,9 +212,9 @@ pub fn twice(vector: &Node) -> Compared {
             ("ejections_active_after_return", bench.router.ejected()),
         ] {
             if let Some(number) = expect.get(name) {
-                differ(&mut lines, &format!("{key}: {name}"), &number.small()?, &got);
+                differ(tape, &format!("{key}: {name}"), &number.small()?, &got);
             }
         }
     }
-    Ok(lines)
+    Ok(())
 }

@@ -3,7 +3,8 @@
 //! *Knows* the vocabulary of vectors and how to bring a router into the situation that one
 //! describes. *Does not know* any rule. Invariant: a vector passes only if everything it expects
 //! was compared; what cannot be replayed says why and never counts as passed.
-//! Start reading at [`replay`]; each kind of vector has a function in one of the rooms.
+//! Start reading at [`replay`]; each kind of vector has a function in one of the rooms, and
+//! [`schema`] knows which keys it takes. The schema for users is `docs/policy-traces.md`.
 
 mod attempts;
 mod balance;
@@ -12,15 +13,23 @@ mod choice;
 mod connections;
 mod ejections;
 mod events;
+mod facts;
 mod outlier;
 mod output;
 mod requests;
+mod schema;
+mod tape;
 mod yaml;
 
+pub use output::Counts;
+pub use output::Shown;
+pub use output::counts;
 pub use output::json;
 pub use output::junit;
 pub use output::text;
 
+use schema::only;
+use tape::Tape;
 use yaml::Data;
 use yaml::Node;
 
@@ -35,22 +44,39 @@ pub struct Replayed {
     pub title: String,
     /// Where it stands.
     pub line: usize,
-    /// Passed, failed or not replayable.
+    /// What became of it.
     pub outcome: Outcome,
+    /// What was done, what came of it and what was compared, a line each, in order of time; instants in
+    /// ms since the vector's t = 0.
+    pub timeline: Vec<String>,
 }
 
-/// Passed, failed or not replayable.
+/// What became of a vector.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
     /// All that it expects is so.
     Passed,
     /// Something is not so; the lines say what happened, `-` what was expected, `+` what was.
     Failed(Vec<String>),
-    /// It cannot be replayed, for this reason.
+    /// It is right as far as one can see, but scsim has no model for something in it.
     NotReplayable(String),
+    /// It breaks the schema, there.
+    Malformed(Malformed),
 }
 
-/// A file that is no file of vectors.
+impl Outcome {
+    /// Its name in reports.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Outcome::Passed => "passed",
+            Outcome::Failed(_) => "failed",
+            Outcome::NotReplayable(_) => "not_replayable",
+            Outcome::Malformed(_) => "malformed",
+        }
+    }
+}
+
+/// A mistake in a file of vectors.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("line {line}: {message}")]
 pub struct Malformed {
@@ -66,14 +92,24 @@ enum Halt {
     NotReplayable(String),
 }
 
+impl Halt {
+    /// Where nothing can be left unreplayed, as in the head of a file.
+    fn into_malformed(self) -> Malformed {
+        match self {
+            Halt::Malformed(malformed) => malformed,
+            Halt::NotReplayable(message) => Malformed { line: 1, message },
+        }
+    }
+}
+
 impl From<Malformed> for Halt {
     fn from(malformed: Malformed) -> Halt {
         Halt::Malformed(malformed)
     }
 }
 
-/// Lines of difference; none if there is no difference.
-type Compared = Result<Vec<String>, Halt>;
+/// Whether all was compared; what differed is on the tape.
+type Compared = Result<(), Halt>;
 
 fn not_replayable<T>(why: impl Into<String>) -> Result<T, Halt> {
     Err(Halt::NotReplayable(why.into()))
@@ -82,68 +118,84 @@ fn not_replayable<T>(why: impl Into<String>) -> Result<T, Halt> {
 /// Replays every vector of a file, in its order.
 ///
 /// # Errors
-/// If the file is not one of vectors.
+/// If the file is not one of vectors. A mistake within one vector is that vector's outcome.
 pub fn replay(text: &str) -> Result<Vec<Replayed>, Malformed> {
     let file = yaml::parse(text)?;
-    let vectors = match &file.data {
-        Data::List(items) => items.as_slice(),
-        _ => file.get("vectors").ok_or_else(|| file.wrong("a list under `vectors` was expected"))?.list()?,
+    let vectors = if let Data::List(items) = &file.data {
+        items.as_slice()
+    } else {
+        only(Some(&file), "a file of vectors", &["meta", "vectors"]).map_err(Halt::into_malformed)?;
+        let vectors = file.get("vectors");
+        vectors.ok_or_else(|| file.wrong("a list under `vectors`, or a list alone, was expected"))?.list()?
     };
     let mut all: Vec<Replayed> = Vec::new();
     for vector in vectors {
-        let need = |key: &str| vector.get(key).ok_or_else(|| vector.wrong(&format!("a vector needs `{key}`")));
-        let (id, kind) = (need("id")?.text()?.to_owned(), need("kind")?.text()?.to_owned());
-        if all.iter().any(|other| other.id == id) {
-            return Err(need("id")?.wrong(&format!("the id `{id}` is there twice")));
-        }
-        let title = vector.get("title").map_or(Ok(""), Node::text)?.to_owned();
-        let outcome = match compare(&kind, vector) {
-            Ok(lines) if lines.is_empty() => Outcome::Passed,
-            Ok(lines) => Outcome::Failed(lines),
+        let word = |key: &str| vector.get(key).and_then(|node| node.text().ok()).unwrap_or("").to_owned();
+        let (id, kind, title) = (word("id"), word("kind"), word("title"));
+        let tape = Tape::new(vector.get("hosts").and_then(|hosts| hosts.words().ok()).unwrap_or_default());
+        let twice = all.iter().any(|other| other.id == id && !id.is_empty());
+        let outcome = match attempt(vector, &id, twice, &tape) {
+            Ok(()) if !tape.compares() => {
+                Outcome::Malformed(vector.wrong("it expects nothing; write what under `expect`"))
+            }
+            Ok(()) if tape.holds() => Outcome::Passed,
+            Ok(()) => Outcome::Failed(tape.differences()),
             Err(Halt::NotReplayable(why)) => Outcome::NotReplayable(why),
-            Err(Halt::Malformed(malformed)) => return Err(malformed),
+            Err(Halt::Malformed(malformed)) => Outcome::Malformed(malformed),
         };
-        all.push(Replayed { id, kind, title, line: vector.line, outcome });
+        all.push(Replayed { id, kind, title, line: vector.line, outcome, timeline: tape.timeline() });
     }
     Ok(all)
 }
 
-fn compare(kind: &str, vector: &Node) -> Compared {
+/// One vector, from its name to its last comparison.
+fn attempt(vector: &Node, id: &str, twice: bool, tape: &Tape) -> Compared {
+    for key in ["id", "kind"] {
+        vector.get(key).ok_or_else(|| vector.wrong(&format!("a vector needs `{key}`")))?.text()?;
+    }
+    if twice {
+        return Err(vector.wrong(&format!("the id `{id}` is there twice; each vector has its own")).into());
+    }
+    let kind = schema::checked(vector)?;
+    compare(kind, vector, tape)
+}
+
+fn compare(kind: &str, vector: &Node, tape: &Tape) -> Compared {
     match kind {
-        "outlier" => outlier::timeline(vector),
-        "config_error" => outlier::config_error(vector),
-        "lb_picks" => choice::picks(vector),
-        "lb_visibility" => choice::visibility(vector),
-        "panic" => choice::panic(vector),
-        "priority_load" => balance::priority_load(vector),
-        "lb_distribution" => balance::distribution(vector),
-        "lb_choice" => balance::choice(vector),
-        "lb_weight" => balance::weight(vector),
-        "health_status" => balance::health_status(vector),
-        "slow_start" => balance::slow_start(vector),
-        "ring_hash" => balance::ring_hash(vector),
-        "maglev" => balance::maglev(vector),
-        "retry_matrix" => requests::matrix(vector),
-        "retry_sequence" => requests::sequence(vector),
-        "retry_hosts" => requests::hosts(vector),
-        "retry_breaker" | "retry_budget" => requests::breaker(vector),
-        "backoff" => requests::backoff(vector),
-        "timeout" => requests::timeout(vector),
-        "hedge" => attempts::hedge(vector),
-        "buffer" => attempts::buffer(vector),
-        "headers" => attempts::headers(vector),
-        "flags" => attempts::flags(vector),
-        "breaker_defaults" => requests::breaker_defaults(vector),
-        "breaker" => connections::breaker(vector),
-        "pool" => connections::pool(vector),
-        "pool_on_ejection" => connections::on_ejection(vector),
-        "pool_on_retry" => connections::on_retry(vector),
-        "eds" => connections::removal(vector),
-        "tcp" => connections::tcp(vector),
-        "outlier_jitter" => ejections::jitter(vector),
-        "outlier_degraded" => ejections::degraded(vector),
-        "outlier_hc" => ejections::probe_returns(vector),
-        "outlier_bug" => ejections::twice(vector),
+        "outlier" => outlier::timeline(vector, tape),
+        "config_error" => outlier::config_error(vector, tape),
+        "lb_picks" => choice::picks(vector, tape),
+        "lb_visibility" => choice::visibility(vector, tape),
+        "panic" => choice::panic(vector, tape),
+        "priority_load" => balance::priority_load(vector, tape),
+        "lb_distribution" => balance::distribution(vector, tape),
+        "lb_choice" => balance::choice(vector, tape),
+        "lb_weight" => balance::weight(vector, tape),
+        "health_status" => balance::health_status(vector, tape),
+        "slow_start" => balance::slow_start(vector, tape),
+        "ring_hash" => balance::ring_hash(vector, tape),
+        "maglev" => balance::maglev(vector, tape),
+        "retry_matrix" => requests::matrix(vector, tape),
+        "retry_sequence" => requests::sequence(vector, tape),
+        "retry_hosts" => requests::hosts(vector, tape),
+        "retry_breaker" | "retry_budget" => requests::breaker(vector, tape),
+        "backoff" => requests::backoff(vector, tape),
+        "timeout" => requests::timeout(vector, tape),
+        "hedge" => attempts::hedge(vector, tape),
+        "buffer" => attempts::buffer(vector, tape),
+        "headers" => attempts::headers(vector, tape),
+        "flags" => attempts::flags(vector, tape),
+        "breaker_defaults" => requests::breaker_defaults(vector, tape),
+        "breaker" => connections::breaker(vector, tape),
+        "pool" => connections::pool(vector, tape),
+        "pool_on_ejection" => connections::on_ejection(vector, tape),
+        "pool_on_retry" => connections::on_retry(vector, tape),
+        "eds" => connections::removal(vector, tape),
+        "tcp" => connections::tcp(vector, tape),
+        "outlier_jitter" => ejections::jitter(vector, tape),
+        "outlier_degraded" => ejections::degraded(vector, tape),
+        "outlier_hc" => ejections::probe_returns(vector, tape),
+        "outlier_bug" => ejections::twice(vector, tape),
         other => not_replayable(format!("scsim has no way to replay the kind `{other}`")),
     }
 }
@@ -153,19 +205,7 @@ fn expectation(vector: &Node) -> Result<&Node, Malformed> {
     vector.get("expect").ok_or_else(|| vector.wrong("a vector needs `expect`"))
 }
 
-/// Refuses a mapping with keys that would be passed over.
-fn only(node: Option<&Node>, what: &str, known: &[&str]) -> Result<(), Halt> {
-    let entries = node.map_or(&[][..], Node::entries);
-    match entries.iter().find(|(key, _)| !known.contains(&key.as_str())) {
-        Some((key, _)) => not_replayable(format!("scsim does not know `{key}` in {what}")),
-        None => Ok(()),
-    }
-}
-
-/// Adds two lines if the values differ.
-fn differ<T: PartialEq + std::fmt::Debug>(lines: &mut Vec<String>, what: &str, expected: &T, got: &T) {
-    if expected != got {
-        lines.push(format!("- {what} {expected:?}"));
-        lines.push(format!("+ {what} {got:?}"));
-    }
+/// Compares, takes it down, and says whether the values are equal.
+fn differ<T: PartialEq + std::fmt::Debug>(tape: &Tape, what: &str, expected: &T, got: &T) -> bool {
+    tape.compared(what, &tape::shown(expected), &tape::shown(got), expected == got)
 }

@@ -12,8 +12,17 @@ use super::bench::boundless;
 use super::differ;
 use super::events::log_line;
 use super::expectation;
+use super::facts::detector_name;
 use super::not_replayable;
-use super::only;
+use super::schema::host as host_in;
+use super::schema::host_named;
+use super::schema::hosts as schema_hosts;
+use super::schema::only;
+use super::schema::refused;
+use super::schema::stranger;
+use super::schema::unknown;
+use super::tape::Tape;
+use super::tape::shown;
 use super::yaml::Node;
 use crate::policy::Answer;
 use crate::policy::Flight;
@@ -30,6 +39,26 @@ use crate::policy::events::Event;
 use crate::policy::fact::Detector;
 use crate::units::Span;
 use crate::units::Time;
+
+/// What can be expected of an instant.
+const EXPECTED: [&str; 13] = [
+    "ejected",
+    "events",
+    "events_last",
+    "multiplier",
+    "num_ejections",
+    "overflow",
+    "ejections_active",
+    "detected",
+    "stats",
+    "event_log",
+    "degraded",
+    "sr_mean",
+    "sr_threshold",
+];
+
+/// Results other than a status.
+const RESULTS: [&str; 6] = ["connect_failed", "reset", "timeout", "overflow", "pool_ready", "client_disconnect"];
 
 type Number = fn(&mut OutlierDetection, u32);
 type Length = fn(&mut OutlierDetection, Span);
@@ -88,7 +117,12 @@ const DETECTORS: [Detector; Detector::COUNT] = [
 
 pub fn read(vector: &Node) -> Result<OutlierDetection, Halt> {
     let mut od = OutlierDetection::envoy_default();
-    let Some(config) = vector.get("config") else { return Ok(od) };
+    let Some(mut config) = vector.get("config") else { return Ok(od) };
+    // As in Envoy's own file, too.
+    if let Some(inner) = config.get("outlier_detection") {
+        only(Some(config), "config", &["outlier_detection", "strict_envoy"])?;
+        config = inner;
+    }
     let known: Vec<&str> = NUMBERS
         .iter()
         .map(|(name, _)| *name)
@@ -104,7 +138,7 @@ pub fn read(vector: &Node) -> Result<OutlierDetection, Halt> {
     }
     for (name, set) in LENGTHS {
         if let Some(node) = config.get(name) {
-            set(&mut od, Span::from_millis(node.whole()?));
+            set(&mut od, Span::from_millis(node.millis()?));
         }
     }
     for (name, set) in SWITCHES {
@@ -117,11 +151,14 @@ pub fn read(vector: &Node) -> Result<OutlierDetection, Halt> {
 
 /// Whether the configuration asks for 1.40's mistakes as well.
 fn strict_envoy(vector: &Node) -> Result<bool, Halt> {
-    Ok(vector.get("config").and_then(|config| config.get("strict_envoy")).map_or(Ok(false), Node::truth)?)
+    let config = vector.get("config");
+    let inner = config.and_then(|config| config.get("outlier_detection"));
+    let node = [config, inner].into_iter().flatten().find_map(|node| node.get("strict_envoy"));
+    Ok(node.map_or(Ok(false), Node::truth)?)
 }
 
 /// `config_error`: Envoy refuses the configuration, naming a field.
-pub fn config_error(vector: &Node) -> Compared {
+pub fn config_error(vector: &Node, tape: &Tape) -> Compared {
     let config = PolicyConfig { outlier_detection: Some(read(vector)?), ..boundless() };
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["error"])?;
@@ -129,10 +166,12 @@ pub fn config_error(vector: &Node) -> Compared {
     let problems = config.check().err().unwrap_or_default();
     let names_it = |field: &str| expected.contains(field.rsplit('.').next().unwrap_or(field));
     if problems.iter().any(|problem| names_it(problem.field)) {
-        return Ok(Vec::new());
+        tape.compared("refused:", expected, expected, true);
+        return Ok(());
     }
     let got: Vec<String> = problems.iter().map(|p| format!("{} {}", p.field, p.message)).collect();
-    Ok(vec![format!("- refused: {expected}"), format!("+ refused: {}", got.join("; "))])
+    tape.compared("refused:", expected, &got.join("; "), false);
+    Ok(())
 }
 
 /// One thing on the time line.
@@ -154,9 +193,9 @@ struct Stage<'a> {
 }
 
 /// `outlier`: the whole time line.
-pub fn timeline(vector: &Node) -> Compared {
+pub fn timeline(vector: &Node, tape: &Tape) -> Compared {
     let od = read(vector)?;
-    let hosts = vector.get("hosts").ok_or_else(|| vector.wrong("a vector of kind outlier needs `hosts`"))?.words()?;
+    let hosts = schema_hosts(vector)?;
     let timeline = vector.get("timeline").ok_or_else(|| vector.wrong("it needs `timeline`"))?;
     let steps = steps(timeline, &hosts)?;
     let mut config = PolicyConfig {
@@ -167,8 +206,13 @@ pub fn timeline(vector: &Node) -> Compared {
         pool: Pool { max_requests_per_connection: 1, ..Pool::envoy_default() },
         ..boundless()
     };
+    // Sweeps cost time, here too.
+    let sweeps = steps.last().map_or(0, |(at, _)| at / od.interval.as_millis().max(1));
+    if sweeps > 10_000_000 {
+        return Err(timeline.wrong("at most 10000000 intervals can be replayed").into());
+    }
     if let Err(problems) = config.check() {
-        return Err(vector.wrong(&format!("{} {}", problems[0].field, problems[0].message)).into());
+        return Err(refused(vector, &problems).into());
     }
     let dice = [od.enforcing_consecutive_5xx, od.enforcing_consecutive_gateway_failure, od.enforcing_success_rate];
     if dice.iter().any(|percent| !matches!(percent, 0 | 100)) || !od.max_ejection_time_jitter.is_zero() {
@@ -181,7 +225,8 @@ pub fn timeline(vector: &Node) -> Compared {
         }
         config.circuit_breakers.max_pending_requests = 0;
     }
-    let bench = Bench::new(config, hosts.len(), 0);
+    let mut bench = Bench::new(tape, config, hosts.len(), 0);
+    bench.terse = true;
     let split = od.split_external_local_origin_errors;
     let mut stage = Stage { bench, hosts, split, steps: steps.clone(), open: Vec::new() };
     if !overflows {
@@ -189,7 +234,6 @@ pub fn timeline(vector: &Node) -> Compared {
             stage.begin_all(host, 0)?;
         }
     }
-    let mut lines = Vec::new();
     for (i, (at, doing)) in steps.iter().enumerate() {
         stage.bench.advance(Time::ZERO + Span::from_millis(*at), |_| {});
         match *doing {
@@ -201,29 +245,32 @@ pub fn timeline(vector: &Node) -> Compared {
             }
             Doing::Add(host) => {
                 let mut members = stage.bench.listed.clone();
+                if members.contains(&(host as u64)) {
+                    return Err(timeline.wrong(&format!("add_host: {} is in the list", stage.hosts[host])).into());
+                }
                 members.push(host as u64);
                 stage.bench.list(members);
                 stage.begin_all(host, i)?;
             }
             Doing::Expect(expect) => {
-                let before = lines.len();
-                stage.compare(expect, &mut lines)?;
-                if lines.len() > before {
-                    lines.insert(before, format!("t={at} ms (line {})", expect.line));
-                }
+                tape.heading(expect.line);
+                stage.compare(expect, tape)?;
             }
         }
     }
-    if !lines.is_empty() {
-        lines.push("what happened:".to_owned());
-        lines.extend(
-            stage
-                .events()
-                .into_iter()
-                .map(|(at, event)| format!("  t={} ms {}", at.since(Time::ZERO).as_millis(), event.join(" "))),
-        );
+    Ok(())
+}
+
+/// A result that there is.
+fn result_of(node: &Node) -> Result<&str, Halt> {
+    let word = node.text()?;
+    let status = word.strip_suffix("+degraded").unwrap_or(word);
+    match status.parse::<i64>() {
+        Ok(status) if (100..600).contains(&status) => Ok(word),
+        Ok(_) => Err(node.wrong(&format!("`{word}` is no status: write one from 100 to 599")).into()),
+        Err(_) if RESULTS.contains(&word) => Ok(word),
+        Err(_) => Err(unknown(node, "result", word, &RESULTS)),
     }
-    Ok(lines)
 }
 
 /// The time line with repetitions written out, in order of time.
@@ -232,24 +279,19 @@ fn steps<'a>(timeline: &'a Node, hosts: &[String]) -> Result<Vec<(u64, Doing<'a>
     let mut expects = false;
     for step in timeline.list()? {
         only(Some(step), "a step", &["t", "host", "result", "repeat", "every", "op", "expect"])?;
-        let at = step.get("t").ok_or_else(|| step.wrong("a step needs `t`"))?.whole()?;
+        let at = step.get("t").ok_or_else(|| step.wrong("a step needs `t`"))?.millis()?;
         let host = match step.get("host") {
             None => None,
-            Some(node) => {
-                let name = node.text()?;
-                Some(
-                    hosts
-                        .iter()
-                        .position(|h| h == name)
-                        .ok_or_else(|| node.wrong(&format!("there is no host `{name}`")))?,
-                )
-            }
+            Some(node) => Some(host_in(node, hosts)?),
         };
+        if host.is_some() && step.get("result").or(step.get("op")).is_none() {
+            return Err(step.wrong("a step with `host` needs `result` or `op` as well").into());
+        }
         let needs_host = || host.ok_or_else(|| step.wrong("a step with a result or an op needs `host`"));
         if let Some(result) = step.get("result") {
-            let (host, result) = (needs_host()?, result.text()?);
+            let (host, result) = (needs_host()?, result_of(result)?);
             let repeat = step.get("repeat").map_or(Ok(1), Node::whole)?;
-            let every = step.get("every").map_or(Ok(0), Node::whole)?;
+            let every = step.get("every").map_or(Ok(0), Node::millis)?;
             if repeat > 100_000 {
                 return Err(step.wrong("at most 100000 repetitions").into());
             }
@@ -261,7 +303,7 @@ fn steps<'a>(timeline: &'a Node, hosts: &[String]) -> Result<Vec<(u64, Doing<'a>
             match op.text()? {
                 "remove_host" => steps.push((at, Doing::Remove(host))),
                 "add_host" => steps.push((at, Doing::Add(host))),
-                other => return not_replayable(format!("scsim does not know the op `{other}`")),
+                other => return Err(unknown(op, "op", other, &["remove_host", "add_host"])),
             }
         }
         if let Some(expect) = step.get("expect") {
@@ -405,7 +447,7 @@ impl Stage<'_> {
             .sum()
     }
 
-    fn compare(&self, expect: &Node, lines: &mut Vec<String>) -> Result<(), Halt> {
+    fn compare(&self, expect: &Node, tape: &Tape) -> Result<(), Halt> {
         for (key, node) in expect.entries() {
             match key.as_str() {
                 "ejected" => {
@@ -413,76 +455,79 @@ impl Stage<'_> {
                     let mut got: Vec<String> =
                         (0..self.hosts.len()).filter(|&host| out(host)).map(|host| self.hosts[host].clone()).collect();
                     let mut expected = node.words()?;
+                    node.list()?.iter().try_for_each(|name| host_in(name, &self.hosts).map(|_| ()))?;
                     got.sort();
                     expected.sort();
-                    differ(lines, key, &expected, &got);
+                    differ(tape, key, &expected, &got);
                 }
                 "events" => {
                     let expected: Vec<Vec<String>> = node.list()?.iter().map(Node::words).collect::<Result<_, _>>()?;
                     let got: Vec<Vec<String>> = self.events().into_iter().map(|(_, event)| event).collect();
-                    differ(lines, key, &expected, &got);
+                    differ(tape, key, &expected, &got);
                 }
                 "events_last" => {
                     let expected = node.words()?;
                     let mut got = self.events().pop().map_or(Vec::new(), |(_, event)| event);
                     got.truncate(expected.len());
-                    differ(lines, key, &expected, &got);
+                    differ(tape, key, &expected, &got);
                 }
                 "multiplier" | "num_ejections" => {
                     for (name, number) in node.entries() {
-                        let host = self.hosts.iter().position(|host| host == name);
-                        let host = host.ok_or_else(|| number.wrong(&format!("there is no host `{name}`")))?;
+                        let host = host_named(number, name, &self.hosts)?;
                         let got = self.bench.standing(host as u64);
                         let got = got.map_or(0, |s| if key == "multiplier" { s.multiplier } else { s.ejections });
-                        differ(lines, &format!("{key} of {name}"), &number.small()?, &got);
+                        differ(tape, &format!("{key} of {name}"), &number.small()?, &got);
                     }
                 }
                 "overflow" => {
-                    differ(lines, key, &node.whole()?, &self.bench.router.ejection_stats().overflow);
+                    differ(tape, key, &node.whole()?, &self.bench.router.ejection_stats().overflow);
                 }
-                "ejections_active" => differ(lines, key, &node.small()?, &self.bench.router.ejected()),
+                "ejections_active" => {
+                    differ(tape, key, &node.small()?, &self.bench.router.ejected());
+                }
                 "detected" => {
                     for (name, number) in node.entries() {
-                        differ(lines, &format!("detected {name}"), &number.whole()?, &self.detected(name));
+                        let known = DETECTORS.map(detector_name);
+                        if !known.contains(name) {
+                            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                            return Err(unknown(number, "detector", name, &known));
+                        }
+                        differ(tape, &format!("detected {name}"), &number.whole()?, &self.detected(name));
                     }
                 }
                 "stats" => {
                     for (name, number) in node.entries() {
                         let stats = self.bench.router.ejection_stats();
                         let Some((_, got)) = stats.named().find(|(known, _)| known == name) else {
-                            return not_replayable(format!("scsim does not know the statistic `{name}`"));
+                            let known: Vec<&str> = stats.named().map(|(known, _)| known).collect();
+                            return Err(unknown(number, "statistic", name, &known));
                         };
-                        differ(lines, name, &number.whole()?, &got);
+                        differ(tape, name, &number.whole()?, &got);
                     }
                 }
                 "event_log" => {
                     let expected: Vec<String> = node.words()?;
                     let got = self.bench.events.iter();
                     let got: Vec<String> = got.map(|(_, event)| log_line(event, &self.name(event.endpoint))).collect();
-                    differ(lines, key, &expected, &got);
+                    differ(tape, key, &expected, &got);
                 }
                 "degraded" => {
                     let degraded = |host: usize| self.bench.standing(host as u64).is_some_and(|s| s.degraded);
                     let hosts = (0..self.hosts.len()).filter(|&host| degraded(host));
                     let got: Vec<String> = hosts.map(|host| self.hosts[host].clone()).collect();
-                    differ(lines, key, &node.words()?, &got);
+                    differ(tape, key, &node.words()?, &got);
                 }
                 "sr_mean" | "sr_threshold" => {
                     let rates = self.bench.router.success_rates();
                     let got = rates.map(|rates| if key == "sr_mean" { rates.mean } else { rates.threshold });
                     // Vectors give three decimals.
-                    if !got.is_some_and(|got| (got - node.number().unwrap_or(f64::NAN)).abs() < 0.000_6) {
-                        differ(lines, key, &Some(node.number()?), &got);
-                    }
+                    let expected = node.number()?;
+                    let same = got.is_some_and(|got| (got - expected).abs() < 0.000_6);
+                    tape.compared(key, &expected.to_string(), &shown(&got), same);
                 }
-                other => return not_replayable(format!("scsim does not know `{other}` in expect")),
+                other => return Err(stranger(node.named_at, "expect", other, &EXPECTED)),
             }
         }
         Ok(())
     }
-}
-
-/// A detector's name in vectors: that of the event log in lower case.
-fn detector_name(detector: Detector) -> String {
-    detector.name().to_ascii_lowercase()
 }

@@ -10,7 +10,9 @@ use super::choice::verdict_lines;
 use super::differ;
 use super::expectation;
 use super::not_replayable;
-use super::only;
+use super::schema::only;
+use super::schema::unknown;
+use super::tape::Tape;
 use super::yaml::Node;
 use crate::policy::Answer;
 use crate::policy::Fact;
@@ -45,13 +47,36 @@ pub fn conditions(names: &str) -> Result<RetryOn, String> {
     Ok(set)
 }
 
+/// The same of a node, or of a key whose value it is.
+pub fn retry_on(node: &Node, names: &str) -> Result<RetryOn, Halt> {
+    let known: Vec<&str> = RetryOn::NAMES.iter().map(|(name, _)| *name).collect();
+    match names.split(',').map(str::trim).find(|name| RetryOn::named(name).is_none()) {
+        Some(name) => Err(unknown(node, "condition of retry_on", name, &known)),
+        None => conditions(names).map_err(|what| Halt::NotReplayable(format!("scsim does not model {what}"))),
+    }
+}
+
+/// Endings of an attempt other than a status, for `retry_matrix` and `retry_sequence`; the last three are
+/// what the same is called in `outlier`.
+const ENDINGS: [&str; 6] = ["rst", "close", "refused", "reset", "connect_failed", "timeout"];
+
+/// How an attempt ends, in the word of a node.
+fn ending(node: &Node) -> Result<Outcome, Halt> {
+    let word = node.text()?;
+    column(word).map_err(|_| match word.parse::<i64>() {
+        Ok(_) => node.wrong(&format!("`{word}` is no status: write one from 100 to 599")).into(),
+        Err(_) => unknown(node, "ending of an attempt", word, &ENDINGS),
+    })
+}
+
 /// How an attempt ends in a column of a matrix: a status, with headers behind `+`, or a failure.
 fn column(name: &str) -> Result<Outcome, String> {
     let unknown = || format!("a failure `{name}`");
     let mut parts = name.split('+');
     let status = match parts.next().unwrap_or("") {
-        "rst" | "close" => return Ok(Outcome::Failed(Trouble::Reset { sent: true })),
-        "refused" => return Ok(Outcome::Failed(Trouble::ConnectRefused)),
+        "rst" | "close" | "reset" => return Ok(Outcome::Failed(Trouble::Reset { sent: true })),
+        "refused" | "connect_failed" => return Ok(Outcome::Failed(Trouble::ConnectRefused)),
+        "timeout" => return Ok(Outcome::Failed(Trouble::Timeout)),
         code => code.parse().ok().filter(|status| (100..600).contains(status)).ok_or_else(unknown)?,
     };
     let mut marks = Vec::new();
@@ -76,37 +101,38 @@ fn h2_row(name: &str) -> Option<Outcome> {
 
 /// `retry_matrix`: rows are conditions, columns failures, or the other way round; 1 is a retry. Cells that scsim has no
 /// model for leave the vector not replayable, unless another cell is wrong.
-pub fn matrix(vector: &Node) -> Compared {
+pub fn matrix(vector: &Node, tape: &Tape) -> Compared {
     only(vector.get("config"), "config", &[])?;
     let rows = expectation(vector)?.entries();
     // A row without columns is about per_try_timeout, a local reset.
     let per_try =
         vector.get("title").is_some_and(|title| title.text().is_ok_and(|text| text.contains("per_try_timeout")));
-    let (mut lines, mut unknown, mut held) = (Vec::new(), Vec::new(), 0);
+    let (mut strangers, mut held) = (Vec::new(), 0);
     for (row, cells) in rows {
         if let Some(outcome) = h2_row(row) {
             for (name, expected) in cells.entries() {
-                match conditions(name) {
+                match retry_on(expected, name) {
                     Ok(on) => {
-                        let got = u32::from(retried(on, outcome));
-                        differ(&mut lines, &format!("{row} x {name}: retried"), &expected.small()?, &got);
+                        let got = u32::from(retried(tape, on, outcome));
+                        differ(tape, &format!("{row} x {name}: retried"), &expected.small()?, &got);
                     }
-                    Err(what) => unknown.push(what),
+                    Err(Halt::NotReplayable(what)) => strangers.push(what),
+                    Err(malformed) => return Err(malformed),
                 }
             }
             continue;
         }
-        let on = match conditions(row) {
+        let on = match retry_on(cells, row) {
             Ok(on) => on,
-            Err(what) => {
-                unknown.push(what);
+            Err(Halt::NotReplayable(what)) => {
+                strangers.push(what);
                 continue;
             }
+            Err(malformed) => return Err(malformed),
         };
         let mut cell = |name: &str, outcome: Outcome, expected: u32| {
-            let before = lines.len();
-            differ(&mut lines, &format!("{row} x {name}: retried"), &expected, &u32::from(retried(on, outcome)));
-            held += usize::from(lines.len() == before);
+            let got = u32::from(retried(tape, on, outcome));
+            held += usize::from(differ(tape, &format!("{row} x {name}: retried"), &expected, &got));
         };
         if cells.entries().is_empty() {
             if !per_try {
@@ -117,21 +143,21 @@ pub fn matrix(vector: &Node) -> Compared {
         for (name, expected) in cells.entries() {
             match column(name) {
                 Ok(outcome) => cell(name, outcome, expected.small()?),
-                Err(what) => unknown.push(what),
+                Err(what) => strangers.push(format!("scsim does not know {what}")),
             }
         }
     }
-    unknown.sort();
-    unknown.dedup();
-    if lines.is_empty() && !unknown.is_empty() {
-        return not_replayable(format!("{held} cells hold; scsim does not model {}", unknown.join(", ")));
+    strangers.sort();
+    strangers.dedup();
+    if tape.holds() && !strangers.is_empty() {
+        return not_replayable(format!("{held} cells hold; {}", strangers.join("; ")));
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// Whether an attempt that ends so is followed by another.
-fn retried(on: RetryOn, outcome: Outcome) -> bool {
-    let mut bench = Bench::new(retrying(RetryPolicy { retry_on: on, ..RetryPolicy::envoy_default() }), 1, 0);
+fn retried(tape: &Tape, on: RetryOn, outcome: Outcome) -> bool {
+    let mut bench = Bench::new(tape, retrying(RetryPolicy { retry_on: on, ..RetryPolicy::envoy_default() }), 1, 0);
     if outcome == Outcome::Failed(Trouble::ConnectRefused) {
         bench.refuse = true;
         let _ = bench.begin();
@@ -167,32 +193,31 @@ pub fn play(
 }
 
 /// `retry_sequence`: one request, its attempts' statuses, what was decided after each.
-pub fn sequence(vector: &Node) -> Compared {
+pub fn sequence(vector: &Node, tape: &Tape) -> Compared {
     let config = vector.get("config");
     only(config, "config", &["retry_on", "num_retries"])?;
-    let Some(attempts) = vector.get("attempts") else { return attempts::stale_connection(vector) };
+    let Some(attempts) = vector.get("attempts") else { return attempts::stale_connection(vector, tape) };
     let mut policy = RetryPolicy::envoy_default();
     if let Some(on) = config.and_then(|config| config.get("retry_on")) {
-        policy.retry_on =
-            conditions(on.text()?).map_err(|what| Halt::NotReplayable(format!("scsim does not model {what}")))?;
+        policy.retry_on = retry_on(on, on.text()?)?;
     }
     if let Some(n) = config.and_then(|config| config.get("num_retries")) {
         policy.num_retries = n.small()?.min(250);
     }
     let mut endings = Vec::new();
     for attempt in attempts.list()? {
-        endings.push(column(attempt.text()?).map_err(Halt::NotReplayable)?);
+        endings.push(ending(attempt)?);
     }
     let expect = expectation(vector)?;
     only(Some(expect), "expect", &["decisions", "code", "flags", "attempts", "stats"])?;
-    let mut bench = Bench::new(retrying(policy), 1, 0);
+    let mut bench = Bench::new(tape, retrying(policy), 1, 0);
     let begun = bench.begin();
     let (_, verdict) = play(&mut bench, begun, &endings)?;
     let decisions: Vec<String> =
         bench.facts.iter().filter_map(|(_, fact)| decision(*fact)).map(str::to_owned).collect();
-    let mut lines = verdict_lines(expect, verdict)?;
+    verdict_lines(tape, expect, verdict)?;
     if let Some(expected) = expect.get("decisions") {
-        differ(&mut lines, "decisions", &expected.words()?, &decisions);
+        differ(tape, "decisions", &expected.words()?, &decisions);
     }
     let stats = bench.stats();
     for (name, node) in expect.get("stats").map_or(&[][..], Node::entries) {
@@ -206,9 +231,9 @@ pub fn sequence(vector: &Node) -> Compared {
         let Some(got) = stats.named(&full) else {
             return not_replayable(format!("scsim does not know the statistic `{name}`"));
         };
-        differ(&mut lines, name, &node.whole()?, &got);
+        differ(tape, name, &node.whole()?, &got);
     }
-    Ok(lines)
+    Ok(())
 }
 
 fn decision(fact: Fact) -> Option<&'static str> {
@@ -222,8 +247,8 @@ fn decision(fact: Fact) -> Option<&'static str> {
 }
 
 /// `retry_hosts`: who gets each attempt of a request that always fails.
-pub fn hosts(vector: &Node) -> Compared {
-    let Some(config) = vector.get("config") else { return attempts::ejected_meanwhile(vector) };
+pub fn hosts(vector: &Node, tape: &Tape) -> Compared {
+    let Some(config) = vector.get("config") else { return attempts::ejected_meanwhile(vector, tape) };
     only(Some(config), "config", &["hosts", "seed_index", "num_retries", "predicate", "max_attempts"])?;
     let number = |key: &str, default: u32| config.get(key).map_or(Ok(default), Node::small);
     let previous_hosts = match config.get("predicate").map(Node::text).transpose()? {
@@ -242,17 +267,17 @@ pub fn hosts(vector: &Node) -> Compared {
     only(Some(expect), "expect", &["hosts"])?;
     let expected = expect.get("hosts").ok_or_else(|| expect.wrong("it expects no `hosts`"))?.wholes()?;
     let config = PolicyConfig { lb_policy: LbPolicy::RoundRobin, ..retrying(policy) };
-    let mut bench = Bench::new(config, number("hosts", 1)?.min(10_000) as usize, u64::from(number("seed_index", 0)?));
+    let mut bench =
+        Bench::new(tape, config, number("hosts", 1)?.min(10_000) as usize, u64::from(number("seed_index", 0)?));
     let begun = bench.begin();
     let (got, _) = play(&mut bench, begun, &[answered(503)])?;
-    let mut lines = Vec::new();
-    differ(&mut lines, "hosts", &expected, &got);
-    Ok(lines)
+    differ(tape, "hosts", &expected, &got);
+    Ok(())
 }
 
 /// The wait after each failed attempt, with that random word.
-fn waits(policy: &RetryPolicy, word: u64) -> Vec<Span> {
-    let mut bench = Bench::new(retrying(policy.clone()), 1, word);
+fn waits(tape: &Tape, policy: &RetryPolicy, word: u64) -> Vec<Span> {
+    let mut bench = Bench::new(tape, retrying(policy.clone()), 1, word);
     let (mut flight, mut step): (Flight, Step) = bench.begin();
     let mut waits = Vec::new();
     while let Step::Try(attempt) = step {
@@ -272,11 +297,11 @@ fn waits(policy: &RetryPolicy, word: u64) -> Vec<Span> {
 }
 
 /// `backoff`: the range of each wait, found by the words that fall on its ends.
-pub fn backoff(vector: &Node) -> Compared {
+pub fn backoff(vector: &Node, tape: &Tape) -> Compared {
     let Some(config) = vector.get("config") else { return not_replayable("it has no `config`") };
     only(Some(config), "config", &["base", "max"])?;
-    let base = config.get("base").map_or(Ok(25), Node::whole)?;
-    let max = config.get("max").map_or(Ok(10 * base), Node::whole)?;
+    let base = config.get("base").map_or(Ok(25), Node::millis)?;
+    let max = config.get("max").map_or(Ok(base.saturating_mul(10)), Node::millis)?;
     if base == 0 || max < base {
         return Err(config.wrong("0 < base <= max").into());
     }
@@ -291,37 +316,31 @@ pub fn backoff(vector: &Node) -> Compared {
         max_interval: Span::from_millis(max),
         ..RetryPolicy::envoy_default()
     };
-    let mut lines = Vec::new();
     for (i, &bound) in bounds.iter().enumerate() {
         // A draw is the word modulo the range: the largest stays what it is, the next begins anew.
-        let got = |word: u64| waits(&policy, word).get(i).map(|wait| wait.as_millis());
-        differ(
-            &mut lines,
-            &format!("largest wait {i}, ms"),
-            &Some(bound.saturating_sub(1)),
-            &got(bound.saturating_sub(1)),
-        );
-        differ(&mut lines, &format!("wait {i} past the range, ms"), &Some(0), &got(bound));
+        let got = |word: u64| waits(tape, &policy, word).get(i).map(|wait| wait.as_millis());
+        differ(tape, &format!("largest wait {i}, ms"), &Some(bound.saturating_sub(1)), &got(bound.saturating_sub(1)));
+        differ(tape, &format!("wait {i} past the range, ms"), &Some(0), &got(bound));
     }
     if let Some(means) = expect.get("means_ms") {
         for (i, mean) in means.list()?.iter().enumerate() {
             // Of whole milliseconds below a bound, uniform: half a millisecond less than half of it.
             let got = bounds.get(i).map_or(0.0, |&bound| (bound as f64 - 1.0) / 2.0);
             if (got - mean.number()?).abs() > 1.0 {
-                differ(&mut lines, &format!("mean wait {i}, ms"), &mean.number()?, &got);
+                differ(tape, &format!("mean wait {i}, ms"), &mean.number()?, &got);
             }
         }
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// `timeout`: a request that gets no answer, or a 503 and a long back-off.
-pub fn timeout(vector: &Node) -> Compared {
+pub fn timeout(vector: &Node, tape: &Tape) -> Compared {
     only(vector.get("config"), "config", &["timeout", "per_try_timeout", "base_interval"])?;
     if vector.get("timeline").is_some() {
-        return attempts::slow_upload(vector);
+        return attempts::slow_upload(vector, tape);
     }
-    let length = |key: &str| vector.get("config").and_then(|config| config.get(key)).map(Node::whole).transpose();
+    let length = |key: &str| vector.get("config").and_then(|config| config.get(key)).map(Node::millis).transpose();
     let mut policy = RetryPolicy { retry_on: RetryOn::FIVE_XX, ..RetryPolicy::envoy_default() };
     let base = length("base_interval")?;
     if let Some(base) = base {
@@ -335,7 +354,7 @@ pub fn timeout(vector: &Node) -> Compared {
     // What Envoy calls its details is not modelled; flag and instant say the same.
     only(Some(expect), "expect", &["code", "flags", "attempts", "at_ms", "details"])?;
     // The word that makes the back-off as long as it can be.
-    let mut bench = Bench::new(config, 1, base.map_or(0, |base| base.saturating_sub(1)));
+    let mut bench = Bench::new(tape, config, 1, base.map_or(0, |base| base.saturating_sub(1)));
     let (mut flight, mut step) = bench.begin();
     let verdict = loop {
         match step {
@@ -352,27 +371,26 @@ pub fn timeout(vector: &Node) -> Compared {
             Step::Wait { until: None } | Step::Resolve => return not_replayable("the request waits for ever"),
         }
     };
-    let mut lines = verdict_lines(expect, verdict)?;
+    verdict_lines(tape, expect, verdict)?;
     if let Some(at) = expect.get("at_ms") {
-        differ(&mut lines, "at_ms", &at.whole()?, &bench.now().since(Time::ZERO).as_millis());
+        differ(tape, "at_ms", &at.whole()?, &bench.now().since(Time::ZERO).as_millis());
     }
     if let Some(details) = expect.get("details")
         && details.text()? != "response_timeout"
     {
         return not_replayable("scsim does not model response details");
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// `retry_breaker`, `retry_budget`: many requests fail at once; how many may retry?
-pub fn breaker(vector: &Node) -> Compared {
+pub fn breaker(vector: &Node, tape: &Tape) -> Compared {
     let config = vector.get("config");
     only(config, "config", &["retry_on", "num_retries", "max_retries", "budget_percent", "min_retry_concurrency"])?;
     let setting = |key: &str| config.and_then(|config| config.get(key));
     let mut policy = RetryPolicy { retry_on: RetryOn::FIVE_XX, ..RetryPolicy::envoy_default() };
     if let Some(on) = setting("retry_on") {
-        policy.retry_on =
-            conditions(on.text()?).map_err(|what| Halt::NotReplayable(format!("scsim does not model {what}")))?;
+        policy.retry_on = retry_on(on, on.text()?)?;
     }
     policy.num_retries = setting("num_retries").map_or(Ok(1), Node::small)?.min(250);
     let mut config = retrying(policy);
@@ -389,7 +407,7 @@ pub fn breaker(vector: &Node) -> Compared {
     only(Some(expect), "expect", &["retried", "overflow", "flags_overflow"])?;
     let has_bodies = config.circuit_breakers.retry_budget.is_some();
     // The longest back-off, so that no retry has begun when the next request fails.
-    let mut bench = Bench::new(config, 1, 24);
+    let mut bench = Bench::new(tape, config, 1, 24);
     let mut open = Vec::new();
     for _ in 0..many.min(10_000) {
         if let (flight, Step::Try(attempt)) = bench.begin() {
@@ -408,23 +426,21 @@ pub fn breaker(vector: &Node) -> Compared {
             _ => retried += 1,
         }
     }
-    let mut lines = Vec::new();
     if let Some(node) = expect.get("retried") {
-        differ(&mut lines, "retried", &node.whole()?, &retried);
+        differ(tape, "retried", &node.whole()?, &retried);
     }
     if let Some(node) = expect.get("overflow") {
-        differ(&mut lines, "overflow", &node.whole()?, &overflow);
+        differ(tape, "overflow", &node.whole()?, &overflow);
     }
     if let Some(node) = expect.get("flags_overflow") {
-        differ(&mut lines, "all that overflow carry UO", &(node.text()? == "UO"), &flags);
+        differ(tape, "all that overflow carry UO", &(node.text()? == "UO"), &flags);
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// `breaker_defaults`: what holds when nothing is configured.
-pub fn breaker_defaults(vector: &Node) -> Compared {
+pub fn breaker_defaults(vector: &Node, tape: &Tape) -> Compared {
     let defaults = CircuitBreakers::envoy_default();
-    let mut lines = Vec::new();
     for (name, node) in expectation(vector)?.entries() {
         let got = match name.as_str() {
             "max_connections" => defaults.max_connections,
@@ -433,7 +449,7 @@ pub fn breaker_defaults(vector: &Node) -> Compared {
             "max_retries" => defaults.max_retries,
             other => return not_replayable(format!("scsim does not model `{other}`")),
         };
-        differ(&mut lines, name, &node.small()?, &got);
+        differ(tape, name, &node.small()?, &got);
     }
-    Ok(lines)
+    Ok(())
 }

@@ -12,6 +12,8 @@ use super::Malformed;
 #[derive(Clone, Debug)]
 pub struct Node {
     pub line: usize,
+    /// Where its name stands, if it has one.
+    pub named_at: usize,
     pub data: Data,
 }
 
@@ -94,7 +96,7 @@ impl<'a, T: saphyr_parser::Input> Reader<'a, T> {
             }
             _ => return Err(self.wrong("a value is missing")),
         };
-        let node = Node { line, data };
+        let node = Node { line, named_at: line, data };
         if anchor != 0 {
             self.anchors.push((anchor, node.clone()));
         }
@@ -122,8 +124,10 @@ impl<'a, T: saphyr_parser::Input> Reader<'a, T> {
             if entries.iter().any(|(other, _)| *other == key) {
                 return Err(self.wrong(&format!("`{key}` is there twice")));
             }
+            let named_at = self.line;
             let event = self.next()?;
-            entries.push((key, self.node(event, depth + 1)?));
+            let node = self.node(event, depth + 1)?;
+            entries.push((key, Node { named_at, ..node }));
         }
     }
 }
@@ -141,27 +145,60 @@ impl Node {
     pub fn text(&self) -> Result<&str, Malformed> {
         match &self.data {
             Data::Plain(text) | Data::Quoted(text) => Ok(text),
-            _ => Err(self.wrong("a word was expected")),
+            Data::List(_) => Err(self.wrong("a word or a number was expected here, not a list")),
+            Data::Map(_) => Err(self.wrong("a word or a number was expected here, not a mapping")),
         }
     }
+    fn parsed<T: std::str::FromStr>(&self, what: &str) -> Result<T, Malformed> {
+        let text = self.text()?;
+        text.parse().map_err(|_| {
+            let negative = text.strip_prefix('-').is_some_and(|rest| rest.parse::<f64>().is_ok());
+            let instead = if negative { "nothing is below zero here; write" } else { "write" };
+            self.wrong(&format!("`{text}`: {instead} {what}"))
+        })
+    }
     pub fn whole(&self) -> Result<u64, Malformed> {
-        self.text()?.parse().map_err(|_| self.wrong("a whole number was expected"))
+        self.parsed("a whole number")
     }
     pub fn small(&self) -> Result<u32, Malformed> {
-        self.text()?.parse().map_err(|_| self.wrong("a whole number below 2^32 was expected"))
+        self.parsed("a whole number below 4294967296")
     }
     pub fn number(&self) -> Result<f64, Malformed> {
-        self.text()?.parse().map_err(|_| self.wrong("a number was expected"))
+        let number: f64 = self.parsed("a number")?;
+        if number.is_finite() { Ok(number) } else { Err(self.wrong("a finite number was expected")) }
+    }
+    /// A time in milliseconds: a bare number, or one with Envoy's `s` or with `ms`.
+    pub fn millis(&self) -> Result<u64, Malformed> {
+        let what = "milliseconds as a whole number, or a time as `10s` or `250ms`";
+        let text = self.text()?;
+        if let Some(number) = text.strip_suffix("ms") {
+            return number.parse().map_err(|_| self.wrong(&format!("`{text}`: write {what}")));
+        }
+        let Some(seconds) = text.strip_suffix('s') else { return self.parsed(what) };
+        let (whole, part) = seconds.split_once('.').unwrap_or((seconds, ""));
+        let millis = part.len() <= 3 && part.bytes().all(|b| b.is_ascii_digit());
+        let whole = whole.parse::<u64>().ok().and_then(|whole| whole.checked_mul(1000));
+        match (whole, format!("{part:0<3}").parse::<u64>()) {
+            (Some(whole), Ok(part)) if millis => Ok(whole.saturating_add(part)),
+            _ => Err(self.wrong(&format!("`{text}`: write {what}"))),
+        }
     }
     pub fn truth(&self) -> Result<bool, Malformed> {
         match &self.data {
             Data::Plain(text) if text == "true" => Ok(true),
             Data::Plain(text) if text == "false" => Ok(false),
+            Data::Plain(text) | Data::Quoted(text) => {
+                Err(self.wrong(&format!("`{text}`: write true or false, without quotes")))
+            }
             _ => Err(self.wrong("true or false was expected")),
         }
     }
     pub fn list(&self) -> Result<&[Node], Malformed> {
-        if let Data::List(items) = &self.data { Ok(items) } else { Err(self.wrong("a list was expected")) }
+        match &self.data {
+            Data::List(items) => Ok(items),
+            Data::Plain(text) | Data::Quoted(text) => Err(self.wrong(&format!("a list was expected: write [{text}]"))),
+            Data::Map(_) => Err(self.wrong("a list was expected, not a mapping: write [a, b]")),
+        }
     }
     pub fn words(&self) -> Result<Vec<String>, Malformed> {
         self.list()?.iter().map(|item| item.text().map(str::to_owned)).collect()

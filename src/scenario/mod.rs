@@ -35,6 +35,7 @@ pub use load::LoadOptions;
 pub use load::Loaded;
 pub use load::load;
 pub use load::parse;
+pub use policy::envoy_message;
 pub use presets::Preset;
 
 /// Index of a service in [`Scenario::services`].

@@ -30,6 +30,11 @@ use crate::scenario::value;
 use crate::units::Ratio;
 use crate::units::Span;
 
+/// The message of Envoy's that has a field of this name, if one has.
+pub fn envoy_message(field: &str) -> Option<&'static str> {
+    envoy_fields::elsewhere(field, &[]).map(|message| message.name)
+}
+
 /// Window of the AWS wording of outlier detection (aws.md 1.2).
 const OUTLIER_WINDOW: Span = Span::from_secs(30);
 
