@@ -58,11 +58,8 @@ pub fn judge(case: &Case, observed: &Observed) -> Verdict {
     Verdict::Different { text: report(case, observed, &best), disturbed: disturbance(case, observed, &best.outcomes) }
 }
 
-/// Envoy takes no more turns by weight before the first.
-const MOST_TURNS: u64 = 429_496_729;
-
-/// How many starts of each kind are tried beyond the nearest, where weights differ.
-const FAR_STARTS: u64 = 24;
+/// A start in the midst of those that Envoy draws from: up to 429 496 729 turns by weight.
+const MIDST: u64 = 200_000_000;
 
 /// All starts that agree with the first pick, by what they leave when divided by any number of turns.
 fn starts(case: &Case, observed: &Observed) -> Vec<u64> {
@@ -77,14 +74,13 @@ fn starts(case: &Case, observed: &Observed) -> Vec<u64> {
     // Known if the first attempt of all is one that a host saw.
     let first = observed.played.requests.values().next();
     let first = first.filter(|seen| seen.hosts.len() as u32 == seen.attempts).and_then(|seen| seen.hosts.first());
-    let near = (0..all).filter(|start| !even || first.is_none_or(|&first| start % n == first as u64));
     if even {
-        return near.collect();
+        return (0..all).filter(|start| first.is_none_or(|&first| start % n == first as u64)).collect();
     }
-    // Turns by weight begin after as many turns as the start says. They are counted in doubles, and
-    // how far they have come decides how equals are rounded: starts far away are others.
-    let far = (1..=FAR_STARTS).map(|i| MOST_TURNS / (FAR_STARTS + 1) * i / all * all);
-    near.chain(far.flat_map(|base| (0..all).map(move |start| base + start))).collect()
+    // Turns by weight begin after as many turns as the start says, counted in doubles. All starts but
+    // the very smallest that leave the same round in the same way.
+    let base = MIDST / all * all;
+    (0..all).map(|start| base + start).collect()
 }
 
 fn gcd(a: u64, b: u64) -> u64 {

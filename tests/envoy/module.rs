@@ -36,6 +36,7 @@ use scsim::policy::fact::Denial;
 use scsim::policy::fact::Detector;
 use scsim::policy::fact::Limit;
 use scsim::policy::fact::NotEjected;
+use scsim::policy::headers;
 use scsim::units::Span;
 use scsim::units::Time;
 use std::cmp::Reverse;
@@ -263,7 +264,7 @@ impl Play<'_> {
         *hit += 1;
         let (after, outcome) = self.outcome(&act);
         let mut at = attempt.give_up_at;
-        let mut ending = Outcome::Failed(Trouble::Timeout);
+        let mut ending = Outcome::Failed(attempt.then);
         if let Some(after) = after
             && self.now + after < at
         {
@@ -428,21 +429,10 @@ impl Play<'_> {
     }
 }
 
+/// An answer's headers as a driver reads them.
 fn marks(answer: &super::envoy::upstreams::Answer, retry: Option<&RetryPolicy>) -> Answer {
-    let has = |name: &str| answer.headers.iter().any(|line| line.split(':').next() == Some(name));
-    let value = |name: &str| answer.headers.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-    Answer {
-        grpc_status: value("grpc-status").and_then(|code| code.parse().ok()),
-        ratelimited: has("x-envoy-ratelimited"),
-        degraded: has("x-envoy-degraded"),
-        retriable_header: retry.is_some_and(|retry| {
-            retry.retriable_headers.iter().any(|header| match &header.exact {
-                None => has(&header.name),
-                Some(exact) => value(&header.name) == Some(exact),
-            })
-        }),
-        ..Answer::of(answer.status).with_body(answer.body)
-    }
+    let lines = answer.headers.iter().filter_map(|line| line.split_once(": "));
+    headers::answer(retry, None, answer.status, answer.body, None, lines)
 }
 
 fn consecutive(detector: Detector) -> bool {
