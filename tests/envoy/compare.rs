@@ -74,6 +74,10 @@ fn starts(case: &Case, observed: &Observed) -> Vec<u64> {
     // Known if the first attempt of all is one that a host saw.
     let first = observed.played.requests.values().next();
     let first = first.filter(|seen| seen.hosts.len() as u32 == seen.attempts).and_then(|seen| seen.hosts.first());
+    if case.rolls() {
+        // One index per list, and the first pick is of an unknown one.
+        return (0..all).collect();
+    }
     if even {
         return (0..all).filter(|start| first.is_none_or(|&first| start % n == first as u64)).collect();
     }
@@ -88,7 +92,7 @@ fn gcd(a: u64, b: u64) -> u64 {
 }
 
 fn compare(case: &Case, observed: &Observed, start: u64) -> Comparison {
-    let outcomes = module::play(case, start, &observed.addresses);
+    let outcomes = module::play(case, start, observed);
     let until = outcomes.uncertain.map_or(Time::NEVER, |(at, _)| at);
     let certain = |name: &Name| outcomes.times.get(name).is_none_or(|(began, _)| *began < until);
     let mut differences = Vec::new();
