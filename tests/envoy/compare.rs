@@ -219,10 +219,12 @@ fn disturbance(case: &Case, observed: &Observed, outcomes: &Outcomes) -> Option<
         // A retry that was chosen before the ejection by the attempt before it had come through.
         let hits = observed.hits.get(name).map_or(&[][..], |hits| hits);
         let close = hits.windows(2).any(|pair| pair[1].since(pair[0]) < Span::from_millis(6));
-        let refused = observed.played.requests.get(name).is_some_and(|seen| {
-            let unseen = u64::from(seen.attempts).saturating_sub(hits.len() as u64);
-            unseen > 0 && seen.attempts > 1 && ended.since(*began) < Span::from_millis(6 * unseen)
-        });
+        // Refused attempts leave no instants: the back-off between two of them may have been next to nothing.
+        let refused = observed
+            .played
+            .requests
+            .get(name)
+            .is_some_and(|seen| seen.attempts > 1 && hits.len() < seen.attempts as usize);
         let events = observed.event_times.iter().any(|at| began.as_nanos() <= at.as_nanos() + 1_000_000 && at <= ended);
         if (close || refused) && events {
             return Some(format!("a retry of {} was as quick as the ejection before it", name.path()));

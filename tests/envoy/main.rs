@@ -60,7 +60,7 @@ fn runtime() -> tokio::runtime::Runtime {
 const TOGETHER: usize = 110;
 
 /// How often a disturbed case is played again.
-const AGAIN: usize = 2;
+const AGAIN: usize = 3;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().and_then(|text| text.parse().ok())

@@ -94,14 +94,17 @@ mod tests {
 
     #[test]
     fn three_to_one_is_as_observed() {
-        assert_eq!(sequence(&[3, 1], 17, 20), "00100010001000100010");
+        assert_eq!(sequence(&[3, 1], 16, 20), "00100010001000100010");
     }
 
     #[test]
-    fn five_three_two_is_as_observed_in_one_of_its_phases() {
+    fn five_three_two_is_as_observed_in_one_of_its_phases_however_many_turns_came_before() {
         let seen = "02100102010210010201";
         let phases: Vec<u64> = (0..20).filter(|&seed| sequence(&[5, 3, 2], seed, 20) == seen).collect();
-        assert_eq!(phases, [16]);
+        assert_eq!(phases, [6, 16]);
+        for seed in [1_006, 200_000_006, 429_496_726, (1 << 40) + 200_000_006] {
+            assert_eq!(sequence(&[5, 3, 2], seed, 20), seen, "start {seed}");
+        }
     }
 
     #[test]
