@@ -28,6 +28,7 @@ mod module;
 mod real;
 mod script;
 mod setup;
+mod shares;
 
 use case::Case;
 use compare::Verdict;

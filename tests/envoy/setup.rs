@@ -13,6 +13,7 @@ use scsim::policy::PolicyConfig;
 use scsim::policy::config::CircuitBreakers;
 use scsim::policy::config::HeaderMatch;
 use scsim::policy::config::LbPolicy;
+use scsim::policy::config::LeastRequest;
 use scsim::policy::config::OutlierDetection;
 use scsim::policy::config::Panic;
 use scsim::policy::config::RetryOn;
@@ -47,6 +48,7 @@ pub fn case_cluster(case: &Case, hosts: &[SocketAddr]) -> Value {
     it["lb_policy"] = json!(match config.lb_policy {
         LbPolicy::RoundRobin => "ROUND_ROBIN",
         LbPolicy::Random => "RANDOM",
+        LbPolicy::LeastRequest(LeastRequest::Choices(2)) => "LEAST_REQUEST",
         LbPolicy::RingHash { .. } => "RING_HASH",
         LbPolicy::Maglev { .. } => "MAGLEV",
         other => panic!("{other:?} is not made for cases"),
