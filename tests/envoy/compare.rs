@@ -96,7 +96,7 @@ fn starts(case: &Case, observed: &Observed) -> Vec<u64> {
 fn start_with(turns: u64, index: u64) -> u64 {
     // Envoy takes the lower 32 bits by the odd number of most turns; the upper ones are worth 1 modulo 3.
     let low = turns + MOST_TURNS * ((turns + index) % 2);
-    low + ((index + 3 - low % 3) % 3 << 32)
+    low + (((index + 3 - low % 3) % 3) << 32)
 }
 
 fn gcd(a: u64, b: u64) -> u64 {

@@ -101,13 +101,12 @@ impl Maker {
         let interval = ms(self.one(&[1400, 1600, 1800]));
         let hosts = match family {
             Family::Rates => self.from(3, 6),
-            Family::Timeout | Family::RetryBreaker => self.from(1, 4),
+            Family::Timeout | Family::RetryBreaker | Family::Hedge | Family::Worn => self.from(1, 4),
             Family::Breaker => self.from(1, 3),
             Family::Panic | Family::FailOnPanic => self.from(3, 10),
             Family::Weighted => self.from(2, 4),
             Family::Degraded => self.from(2, 6),
             Family::Priorities => self.from(2, 8),
-            Family::Hedge | Family::Worn => self.from(1, 4),
             _ => self.one(&[1, 2, 3, 4, 5, 6, 8, 10]),
         };
         let mut case = Case {
