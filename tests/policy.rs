@@ -123,6 +123,50 @@ fn an_answer_of_dns_that_leaves_an_address_out_does_not_end_the_connection_to_it
     assert_eq!(bench.ask(2, 200), 7, "the idle connection is reused, whatever the newest answer says");
 }
 
+/// Envoy's detector tells its pools of every change about a host that is out, not of its ejection only
+/// (seen on the binary: each of the two changes below costs it a connection).
+#[test]
+fn one_that_is_out_loses_its_connections_again_when_it_is_degraded_and_when_that_ends() {
+    let detection = OutlierDetection {
+        consecutive_5xx: 1,
+        detect_degraded_hosts: true,
+        interval: Span::from_secs(10),
+        base_ejection_time: Span::from_secs(30),
+        max_ejection_percent: 100,
+        ..OutlierDetection::envoy_default()
+    };
+    let mut bench = Bench::new(PolicyConfig {
+        outlier_detection: Some(detection),
+        update_merge_window: Span::ZERO,
+        ..PolicyConfig::envoy_default()
+    });
+    // Alone it is in panic once it is out, and goes on getting requests.
+    bench.list(&[7], None);
+    for (request, degraded, closed) in [(1, true, 0), (2, false, 1), (3, true, 1)] {
+        let (mut flight, step) = bench.begin(request);
+        let attempt = tried(step);
+        let answer = Answer { degraded, ..Answer::of(if degraded { 200 } else { 500 }) };
+        let outcome = Outcome::Answered(answer);
+        bench.tell(|router, cx| router.report(cx, &mut flight, attempt.attempt, outcome));
+        let _ = bench.step(&mut flight);
+        assert_eq!(bench.closed.len(), closed, "request {request}: it is degraded already");
+        // A second ejection starts later than the degradation, which therefore ends before it.
+        bench.now = bench.now + Span::from_secs(5);
+    }
+    bench.now = Time::ZERO + Span::from_secs(30);
+    bench.settle();
+    assert!(!bench.router.standing_of(MemberKey(7)).unwrap().degraded);
+    assert!(bench.router.standing_of(MemberKey(7)).unwrap().ejected);
+    assert_eq!(bench.closed.len(), 2, "it has recovered and is still out");
+    assert_eq!(bench.ask(4, 200), 7);
+    let (mut flight, step) = bench.begin(5);
+    let attempt = tried(step);
+    let outcome = Outcome::Answered(Answer { degraded: true, ..Answer::of(200) });
+    bench.tell(|router, cx| router.report(cx, &mut flight, attempt.attempt, outcome));
+    let _ = bench.step(&mut flight);
+    assert_eq!(bench.closed.len(), 3, "it is degraded while it is out");
+}
+
 #[test]
 fn a_pushed_list_that_leaves_an_endpoint_out_ends_its_connections() {
     let mut bench = Bench::new(PolicyConfig::envoy_default());

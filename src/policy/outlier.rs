@@ -116,7 +116,7 @@ pub(super) enum Effect {
     None,
     /// It is second choice now.
     Degraded,
-    /// It is out.
+    /// It is out, since now or still. Whatever changes about one that is out drains its connections.
     Ejected,
 }
 
@@ -261,7 +261,7 @@ impl Outlier {
         cx.emit(Fact::Degraded { endpoint: members.id(slot), until });
         log(cx, members, slot, Logged { enforced: true, last: ended, ..Logged::eject(Detector::Degraded) });
         members.health_changed(cx, slot);
-        Effect::Degraded
+        if members.slots[slot as usize].ejected { Effect::Ejected } else { Effect::Degraded }
     }
 
     /// The random extra of one ejection. A draw is made only where it can make a difference.
@@ -357,7 +357,7 @@ impl Outlier {
     }
 
     /// One sweep (envoy.md 1.5, order matters): returns, buckets, rates, then decay. True if
-    /// somebody returned or was taken out; those are in `taken_out`.
+    /// somebody returned or was taken out; who is to be drained is in `taken_out`.
     pub(super) fn sweep(&mut self, cx: &mut Cx<'_>, members: &mut Members) -> bool {
         self.tick_due = cx.now + self.config.interval;
         self.taken_out.clear();
@@ -374,6 +374,9 @@ impl Outlier {
             }
             if recovers {
                 undegrade(cx, members, slot);
+                if members.slots[slot as usize].ejected {
+                    self.taken_out.push(slot);
+                }
             }
             changed |= returns || recovers;
             let counters = members.counters_mut(slot);

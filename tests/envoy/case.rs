@@ -46,6 +46,12 @@ pub enum Family {
     FailOnPanic,
     /// `detect_degraded_hosts`.
     Degraded,
+    /// Two priorities, hosts of both ejected.
+    Priorities,
+    /// `hedge_on_per_try_timeout`.
+    Hedge,
+    /// `max_requests_per_connection`.
+    Worn,
 }
 
 impl Family {
@@ -75,6 +81,7 @@ pub struct Host {
     /// Nobody listens there.
     pub refuses: bool,
     pub weight: u32,
+    pub priority: u8,
 }
 
 /// Some requests.
@@ -138,6 +145,12 @@ impl Case {
         }
         let begun = self.bursts.iter().take_while(|burst| burst.at.as_nanos() < early).count();
         Stretch::Burst(begun)
+    }
+
+    /// True if a host may be chosen although its like is not used up: Envoy rolls for its priority, or
+    /// for healthy or degraded.
+    pub fn rolls(&self) -> bool {
+        matches!(self.family, Family::Degraded | Family::Priorities)
     }
 
     /// True if the first pick depends on a random start.
@@ -241,7 +254,7 @@ pub struct Played {
 }
 
 /// The statistics that are compared.
-pub const COUNTS: [&str; 7] = [
+pub const COUNTS: [&str; 8] = [
     "outlier_detection.ejections_overflow",
     "outlier_detection.ejections_enforced_total",
     "upstream_rq_retry",
@@ -249,4 +262,5 @@ pub const COUNTS: [&str; 7] = [
     "upstream_rq_retry_limit_exceeded",
     "upstream_rq_pending_overflow",
     "upstream_rq_active_overflow",
+    "upstream_cx_total",
 ];

@@ -58,11 +58,11 @@ pub fn judge(case: &Case, observed: &Observed) -> Verdict {
     Verdict::Different { text: report(case, observed, &best), disturbed: disturbance(case, observed, &best.outcomes) }
 }
 
-/// Envoy takes no more turns by weight before the first.
+/// So many turns by weight, and fewer, come before the first, whatever the start is.
 const MOST_TURNS: u64 = 429_496_729;
 
-/// How many starts of each kind are tried beyond the nearest, where weights differ.
-const FAR_STARTS: u64 = 24;
+/// In the midst of these.
+const MIDST: u64 = 200_000_000;
 
 /// All starts that agree with the first pick, by what they leave when divided by any number of turns.
 fn starts(case: &Case, observed: &Observed) -> Vec<u64> {
@@ -77,14 +77,26 @@ fn starts(case: &Case, observed: &Observed) -> Vec<u64> {
     // Known if the first attempt of all is one that a host saw.
     let first = observed.played.requests.values().next();
     let first = first.filter(|seen| seen.hosts.len() as u32 == seen.attempts).and_then(|seen| seen.hosts.first());
-    let near = (0..all).filter(|start| !even || first.is_none_or(|&first| start % n == first as u64));
-    if even {
-        return near.collect();
+    if case.rolls() {
+        // One index per list, and the first pick is of an unknown one.
+        return (0..all).collect();
     }
-    // Turns by weight begin after as many turns as the start says. They are counted in doubles, and
-    // how far they have come decides how equals are rounded: starts far away are others.
-    let far = (1..=FAR_STARTS).map(|i| MOST_TURNS / (FAR_STARTS + 1) * i / all * all);
-    near.chain(far.flat_map(|base| (0..all).map(move |start| base + start))).collect()
+    if even {
+        return (0..all).filter(|start| first.is_none_or(|&first| start % n == first as u64)).collect();
+    }
+    // Turns by weight begin after as many turns as the start says, counted in doubles. All starts but
+    // the very smallest that leave the same round in the same way. Where those that are left have one
+    // weight, the start itself counts, of which the number of turns says nothing: six remainders are
+    // all that two or three hosts can tell apart.
+    let base = MIDST / all * all;
+    (0..6).flat_map(|index| (0..all).map(move |turns| start_with(base + turns, index))).collect()
+}
+
+/// A start with that many turns by weight, which leaves `index` when divided by six.
+fn start_with(turns: u64, index: u64) -> u64 {
+    // Envoy takes the lower 32 bits by the odd number of most turns; the upper ones are worth 1 modulo 3.
+    let low = turns + MOST_TURNS * ((turns + index) % 2);
+    low + (((index + 3 - low % 3) % 3) << 32)
 }
 
 fn gcd(a: u64, b: u64) -> u64 {
@@ -92,7 +104,7 @@ fn gcd(a: u64, b: u64) -> u64 {
 }
 
 fn compare(case: &Case, observed: &Observed, start: u64) -> Comparison {
-    let outcomes = module::play(case, start, &observed.addresses);
+    let outcomes = module::play(case, start, observed);
     let until = outcomes.uncertain.map_or(Time::NEVER, |(at, _)| at);
     let certain = |name: &Name| outcomes.times.get(name).is_none_or(|(began, _)| *began < until);
     let mut differences = Vec::new();
@@ -219,13 +231,21 @@ fn disturbance(case: &Case, observed: &Observed, outcomes: &Outcomes) -> Option<
         // A retry that was chosen before the ejection by the attempt before it had come through.
         let hits = observed.hits.get(name).map_or(&[][..], |hits| hits);
         let close = hits.windows(2).any(|pair| pair[1].since(pair[0]) < Span::from_millis(6));
-        let refused = observed.played.requests.get(name).is_some_and(|seen| {
-            let unseen = u64::from(seen.attempts).saturating_sub(hits.len() as u64);
-            unseen > 0 && seen.attempts > 1 && ended.since(*began) < Span::from_millis(6 * unseen)
-        });
+        // Refused attempts leave no instants: the back-off between two of them may have been next to nothing.
+        let refused = observed
+            .played
+            .requests
+            .get(name)
+            .is_some_and(|seen| seen.attempts > 1 && hits.len() < seen.attempts as usize);
         let events = observed.event_times.iter().any(|at| began.as_nanos() <= at.as_nanos() + 1_000_000 && at <= ended);
-        if (close || refused) && events {
-            return Some(format!("a retry of {} was as quick as the ejection before it", name.path()));
+        // Ejections that may not be are in no log with their instants.
+        let overflow = "outlier_detection.ejections_overflow";
+        let overflows = observed.played.counts.get(overflow) != outcomes.played.counts.get(overflow);
+        if (close || refused) && (events || overflows) {
+            return Some(format!(
+                "a retry of {} was as quick as the detection before it, or could have been",
+                name.path()
+            ));
         }
     }
     for (event, at) in observed.played.events.iter().zip(&observed.event_times) {
@@ -252,4 +272,12 @@ fn disturbance(case: &Case, observed: &Observed, outcomes: &Outcomes) -> Option<
     }
     let hiccup = observed.hiccups.iter().find(|(at, by)| *by > margin && *at > Time::ZERO);
     hiccup.map(|(at, by)| format!("everything stood still for {by:?} at {at:?}"))
+}
+
+#[test]
+fn starts_have_the_turns_and_the_index_they_are_made_for() {
+    for (turns, index) in [(0, 0), (MIDST, 5), (MIDST + 1, 0), (MOST_TURNS - 1, 3), (7, 4), (MIDST + 3, 2)] {
+        let start = start_with(turns, index);
+        assert_eq!((start % (1 << 32) % MOST_TURNS, start % 6), (turns, index));
+    }
 }

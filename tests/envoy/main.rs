@@ -9,8 +9,7 @@
 //! questions by measurement.
 //!
 //! Without `SCSIM_ENVOY=<binary>` nothing is compared, and the test says so.
-//! `SCSIM_ENVOY_SEED` is the seed of all cases, `SCSIM_ENVOY_CASE` plays one of them only;
-//! `SCSIM_ENVOY_AWAITED=1` adds the families that the policy is not expected to pass yet, and
+//! `SCSIM_ENVOY_SEED` is the seed of all cases, `SCSIM_ENVOY_CASE` plays one of them only, and
 //! `SCSIM_ENVOY_KEEP=1` leaves Envoy's files behind.
 #![expect(
     clippy::disallowed_types,
@@ -29,6 +28,7 @@ mod module;
 mod real;
 mod script;
 mod setup;
+mod shares;
 
 use case::Case;
 use compare::Verdict;
@@ -61,7 +61,7 @@ fn runtime() -> tokio::runtime::Runtime {
 const TOGETHER: usize = 110;
 
 /// How often a disturbed case is played again.
-const AGAIN: usize = 2;
+const AGAIN: usize = 3;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().and_then(|text| text.parse().ok())
@@ -86,7 +86,7 @@ struct Tally {
 fn generated_cases_agree_with_envoy() {
     let Some((binary, _alone)) = envoy_or_skip("generated cases") else { return };
     let seed = number("SCSIM_ENVOY_SEED").unwrap_or(1);
-    let mut cases = script::cases(seed, std::env::var_os("SCSIM_ENVOY_AWAITED").is_some());
+    let mut cases = script::cases(seed);
     if let Some(only) = number("SCSIM_ENVOY_CASE") {
         cases.retain(|case| case.nth as u64 == only);
     }

@@ -7,13 +7,16 @@ use super::case::Case;
 use super::case::Event;
 use super::case::Family;
 use super::case::GAP;
+use super::case::Host;
 use super::case::Name;
 use super::case::Played;
 use super::case::Seen;
 use super::envoy::upstreams::Act;
 use super::hash::xxh64;
+use super::real::Observed;
 use scsim::policy::Answer;
 use scsim::policy::Ask;
+use scsim::policy::AttemptNo;
 use scsim::policy::ConnKey;
 use scsim::policy::Cx;
 use scsim::policy::EndpointId;
@@ -36,6 +39,7 @@ use scsim::policy::fact::Denial;
 use scsim::policy::fact::Detector;
 use scsim::policy::fact::Limit;
 use scsim::policy::fact::NotEjected;
+use scsim::policy::headers;
 use scsim::units::Span;
 use scsim::units::Time;
 use std::cmp::Reverse;
@@ -56,14 +60,17 @@ pub struct Outcomes {
     pub times: BTreeMap<Name, (Time, Time)>,
 }
 
-/// The router's words: its start first, then one that lies in the middle of every back-off.
+/// The router's words: its start first, then one that lies in the middle of every back-off and
+/// rolls, of a hundred, one or a hundred.
 struct Words {
     start: Option<u64>,
+    /// The next roll is the highest.
+    high: bool,
 }
 
 impl Entropy for Words {
     fn next_u64(&mut self) -> u64 {
-        self.start.take().unwrap_or(10_000)
+        self.start.take().unwrap_or(if self.high { 10_099 } else { 10_000 })
     }
 }
 
@@ -71,8 +78,10 @@ impl Entropy for Words {
 enum Due {
     /// The request of that name begins.
     Begin(Name),
-    /// The attempt of that flight ends as its host acts, or as time is up.
+    /// The attempt of that flight ends as its host acts.
     End(usize, u8),
+    /// Its time is up.
+    GiveUp(usize, u8),
     /// The flight asked to be stepped.
     Step(usize),
 }
@@ -80,7 +89,8 @@ enum Due {
 struct Running {
     flight: Flight,
     name: Name,
-    attempt: Option<(Try, Outcome)>,
+    /// How its attempts end: by time, and by their hosts.
+    attempts: BTreeMap<u8, (Trouble, Outcome)>,
     hosts: Vec<usize>,
     began: Time,
     /// A breaker was full when it wanted a connection.
@@ -97,6 +107,7 @@ struct Return {
 
 struct Play<'a> {
     case: &'a Case,
+    observed: &'a Observed,
     router: Router,
     now: Time,
     words: Words,
@@ -108,17 +119,22 @@ struct Play<'a> {
     hits: BTreeMap<(usize, usize), usize>,
     conns: BTreeMap<ConnKey, usize>,
     ids: BTreeMap<EndpointId, usize>,
-    returns: Vec<Option<Return>>,
+    /// By host; from ejections, and from being degraded.
+    returns: Vec<[Option<Return>; 2]>,
+    /// By host: how many times the base the last degradation lasts.
+    degraded: Vec<u32>,
     out: Outcomes,
 }
 
-/// Plays the case with that random start.
-pub fn play(case: &Case, start: u64, addresses: &[SocketAddr]) -> Outcomes {
+/// Plays the case with that random start. Addresses are Envoy's, because hashes depend on them, and so
+/// is the side on which a roll between priorities came down.
+pub fn play(case: &Case, start: u64, observed: &Observed) -> Outcomes {
     let mut play = Play {
         case,
+        observed,
         router: Router::new(Arc::new(case.config.clone())),
         now: Time::ZERO,
-        words: Words { start: Some(start) },
+        words: Words { start: Some(start), high: false },
         facts: Vec::new(),
         read: 0,
         queue: BinaryHeap::new(),
@@ -127,14 +143,15 @@ pub fn play(case: &Case, start: u64, addresses: &[SocketAddr]) -> Outcomes {
         hits: BTreeMap::new(),
         conns: BTreeMap::new(),
         ids: BTreeMap::new(),
-        returns: vec![None; case.hosts.len()],
+        returns: vec![[None; 2]; case.hosts.len()],
+        degraded: vec![0; case.hosts.len()],
         out: Outcomes {
             played: Played { refusals: vec![0; case.hosts.len()], ..Played::default() },
             uncertain: None,
             times: BTreeMap::new(),
         },
     };
-    play.begin(addresses);
+    play.begin(&observed.addresses);
     play.run();
     play.out.played.counts.entry("upstream_rq_retry").or_default();
     play.out
@@ -144,8 +161,8 @@ impl Play<'_> {
     fn begin(&mut self, addresses: &[SocketAddr]) {
         let list: Vec<Member> = (0..self.case.hosts.len())
             .map(|i| {
-                let (weight, address) = (self.case.hosts[i].weight, addresses[i]);
-                Member { weight, address, ..Member::of(MemberKey(i as u64)) }
+                let Host { weight, priority, .. } = self.case.hosts[i];
+                Member { weight, priority, address: addresses[i], ..Member::of(MemberKey(i as u64)) }
             })
             .collect();
         self.tell(|router, cx| router.on_members(cx, &list, None));
@@ -192,7 +209,14 @@ impl Play<'_> {
             self.now = at;
             match due {
                 Due::Begin(name) => self.begin_request(name),
-                Due::End(nth, attempt) => self.end_attempt(nth, attempt),
+                Due::End(nth, attempt) => {
+                    let outcome = self.running[nth].attempts[&attempt].1;
+                    self.end_attempt(nth, attempt, outcome);
+                }
+                Due::GiveUp(nth, attempt) => {
+                    let trouble = self.running[nth].attempts[&attempt].0;
+                    self.end_attempt(nth, attempt, Outcome::Failed(trouble));
+                }
                 Due::Step(nth) => self.step(nth),
             }
             self.drain();
@@ -213,7 +237,7 @@ impl Play<'_> {
         self.running.push(Running {
             flight,
             name,
-            attempt: None,
+            attempts: BTreeMap::new(),
             hosts: Vec::new(),
             began,
             turned_away: false,
@@ -227,6 +251,7 @@ impl Play<'_> {
             return;
         }
         let before = self.facts.len();
+        self.words.high = self.case.rolls() && self.chose_second(nth);
         let cx = &mut Cx { now: self.now, rng: &mut self.words, facts: &mut self.facts };
         let step = self.router.step(cx, &mut self.running[nth].flight);
         self.attempts_since(nth, before);
@@ -238,6 +263,17 @@ impl Play<'_> {
             Step::Done(verdict) => self.done(nth, verdict),
         }
         self.drain();
+    }
+
+    /// True if Envoy sent the flight's next attempt to a host of the second choice.
+    fn chose_second(&self, nth: usize) -> bool {
+        let running = &self.running[nth];
+        let theirs = self.observed.played.requests.get(&running.name);
+        let host = theirs.and_then(|seen| seen.hosts.get(running.hosts.len()));
+        host.is_some_and(|&host| {
+            let standing = self.router.standing_of(MemberKey(host as u64));
+            self.case.hosts[host].priority > 0 || standing.is_some_and(|standing| standing.degraded)
+        })
     }
 
     /// Whom the flight tried in one step.
@@ -262,15 +298,13 @@ impl Play<'_> {
         let act = self.case.act(burst, host, *hit).clone();
         *hit += 1;
         let (after, outcome) = self.outcome(&act);
-        let mut at = attempt.give_up_at;
-        let mut ending = Outcome::Failed(Trouble::Timeout);
-        if let Some(after) = after
-            && self.now + after < at
-        {
-            (at, ending) = (self.now + after, outcome);
+        self.running[nth].attempts.insert(attempt.attempt.0, (attempt.then, outcome));
+        if let Some(after) = after {
+            self.schedule(self.now + after, Due::End(nth, attempt.attempt.0));
         }
-        self.running[nth].attempt = Some((attempt, ending));
-        self.schedule(at, Due::End(nth, attempt.attempt.0));
+        if attempt.give_up_at != Time::NEVER {
+            self.schedule(attempt.give_up_at, Due::GiveUp(nth, attempt.attempt.0));
+        }
     }
 
     fn outcome(&self, act: &Act) -> (Option<Span>, Outcome) {
@@ -289,13 +323,14 @@ impl Play<'_> {
         }
     }
 
-    fn end_attempt(&mut self, nth: usize, number: u8) {
+    /// Whatever comes first ends an attempt, but for a slow one that goes on beside its retry.
+    fn end_attempt(&mut self, nth: usize, number: u8, outcome: Outcome) {
         let running = &mut self.running[nth];
-        let Some((attempt, outcome)) = running.attempt.take_if(|(attempt, _)| attempt.attempt.0 == number) else {
+        if !running.flight.is_open(AttemptNo(number)) {
             return;
-        };
+        }
         let cx = &mut Cx { now: self.now, rng: &mut self.words, facts: &mut self.facts };
-        self.router.report(cx, &mut running.flight, attempt.attempt, outcome);
+        self.router.report(cx, &mut running.flight, AttemptNo(number), outcome);
         self.drain();
         self.step(nth);
     }
@@ -326,6 +361,7 @@ impl Play<'_> {
             match upkeep {
                 Upkeep::Connect { conn, member, .. } => {
                     let host = member.0 as usize;
+                    self.count("upstream_cx_total");
                     self.conns.insert(conn, host);
                     if self.case.hosts[host].refuses {
                         self.tell(|router, cx| router.on_connect_failed(cx, conn, Trouble::ConnectRefused));
@@ -350,6 +386,19 @@ impl Play<'_> {
                     self.count("outlier_detection.ejections_enforced_total");
                     self.was_ejected(at, self.ids[&endpoint], until, detector);
                 }
+                Fact::Degraded { endpoint, until } => {
+                    self.event(at, endpoint, kind(Detector::Degraded), true);
+                    let host = self.ids[&endpoint];
+                    self.was_ejected(at, host, until, Detector::Degraded);
+                    let base =
+                        self.case.config.outlier_detection.as_ref().map_or(1, |od| od.base_ejection_time.as_nanos());
+                    self.degraded[host] = (until.since(at).as_nanos() / base) as u32;
+                }
+                Fact::Undegraded { endpoint } => {
+                    let host = self.ids[&endpoint];
+                    self.back(at, host);
+                    self.has_returned(at, host, Some(self.degraded[host]));
+                }
                 Fact::NotEjected { endpoint, detector, because: NotEjected::NotEnforced } => {
                     self.event(at, endpoint, kind(detector), false);
                 }
@@ -361,10 +410,8 @@ impl Play<'_> {
                 }
                 Fact::Unejected { endpoint } => {
                     let host = self.ids[&endpoint];
-                    let stretch = self.case.stretch(at.since(Time::ZERO));
-                    let event = Event { stretch, host, ejected: false, kind: String::new(), enforced: false };
-                    self.out.played.events.push(event);
-                    self.has_returned(at, host);
+                    self.back(at, host);
+                    self.has_returned(at, host, None);
                 }
                 Fact::RetryDenied(Denial::Overflow) => self.count("upstream_rq_retry_overflow"),
                 Fact::RetryDenied(Denial::LimitExceeded) => self.count("upstream_rq_retry_limit_exceeded"),
@@ -383,6 +430,12 @@ impl Play<'_> {
         let stretch = self.case.stretch(at.since(Time::ZERO));
         let (host, kind) = (self.ids[&endpoint], kind.to_owned());
         self.out.played.events.push(Event { stretch, host, ejected: true, kind, enforced });
+    }
+
+    fn back(&mut self, at: Time, host: usize) {
+        let stretch = self.case.stretch(at.since(Time::ZERO));
+        let event = Event { stretch, host, ejected: false, kind: String::new(), enforced: false };
+        self.out.played.events.push(event);
     }
 
     // ---- where Envoy itself is uncertain ----------------------------------------------------
@@ -406,11 +459,12 @@ impl Play<'_> {
     /// Exactly one interval after a return Envoy's sweep sees that interval as over or not,
     /// by a microsecond (envoy.md 1.5). If it does not, the multiplier is larger by one.
     fn was_ejected(&mut self, at: Time, host: usize, until: Time, detector: Detector) {
-        let Some(back) = self.returns[host] else { return };
+        let degraded = detector == Detector::Degraded;
+        let Some(back) = self.returns[host][usize::from(degraded)] else { return };
         let interval = self.case.interval.as_nanos();
         let sweeps = (at.as_nanos() / interval - back.at.as_nanos() / interval) as u32;
         // A sweep that ejects has not come to the multipliers yet.
-        let sweeps = if consecutive(detector) { sweeps } else { sweeps.saturating_sub(1) };
+        let sweeps = if consecutive(detector) || degraded { sweeps } else { sweeps.saturating_sub(1) };
         let here = back.multiplier.saturating_sub(sweeps);
         let there = if sweeps == 0 { back.multiplier } else { back.multiplier.saturating_sub(sweeps - 1) };
         if here != there {
@@ -418,31 +472,22 @@ impl Play<'_> {
         }
     }
 
-    fn has_returned(&mut self, at: Time, host: usize) {
-        let multiplier = self.router.standing_of(MemberKey(host as u64)).map_or(0, |standing| standing.multiplier);
-        let together = self.returns.iter().flatten().any(|back| back.at == at);
-        self.returns[host] = Some(Return { at, multiplier });
+    /// With the multiplier of a degradation, or after an ejection.
+    fn has_returned(&mut self, at: Time, host: usize, degraded: Option<u32>) {
+        let standing = self.router.standing_of(MemberKey(host as u64));
+        let multiplier = degraded.unwrap_or(standing.map_or(0, |standing| standing.multiplier));
+        let together = self.returns.iter().flatten().flatten().any(|back| back.at == at);
+        self.returns[host][usize::from(degraded.is_some())] = Some(Return { at, multiplier });
         if together && !self.case.config.update_merge_window.is_zero() {
             self.doubt(at, "several return together, and Envoy shows the first in the order of a hash map");
         }
     }
 }
 
+/// An answer's headers as a driver reads them.
 fn marks(answer: &super::envoy::upstreams::Answer, retry: Option<&RetryPolicy>) -> Answer {
-    let has = |name: &str| answer.headers.iter().any(|line| line.split(':').next() == Some(name));
-    let value = |name: &str| answer.headers.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-    Answer {
-        grpc_status: value("grpc-status").and_then(|code| code.parse().ok()),
-        ratelimited: has("x-envoy-ratelimited"),
-        degraded: has("x-envoy-degraded"),
-        retriable_header: retry.is_some_and(|retry| {
-            retry.retriable_headers.iter().any(|header| match &header.exact {
-                None => has(&header.name),
-                Some(exact) => value(&header.name) == Some(exact),
-            })
-        }),
-        ..Answer::of(answer.status).with_body(answer.body)
-    }
+    let lines = answer.headers.iter().filter_map(|line| line.split_once(": "));
+    headers::answer(retry, None, answer.status, answer.body, None, lines)
 }
 
 fn consecutive(detector: Detector) -> bool {

@@ -26,7 +26,7 @@ use scsim::units::Span;
 use std::time::Duration;
 
 /// How many cases there are of each family.
-const MIX: [(Family, usize); 10] = [
+const MIX: [(Family, usize); 20] = [
     (Family::Consecutive, 60),
     (Family::Local, 24),
     (Family::Rates, 40),
@@ -37,23 +37,21 @@ const MIX: [(Family, usize); 10] = [
     (Family::Timeout, 24),
     (Family::Breaker, 24),
     (Family::RetryBreaker, 24),
-];
-
-/// Families whose rules the policy does not have yet; each moves up when it agrees.
-const AWAITED: [(Family, usize); 7] = [
     (Family::Weighted, 20),
     (Family::Hashed, 24),
     (Family::Headers, 20),
     (Family::Grpc, 24),
     (Family::IdleTimeout, 10),
     (Family::FailOnPanic, 10),
-    (Family::Degraded, 10),
+    (Family::Degraded, 20),
+    (Family::Priorities, 24),
+    (Family::Hedge, 20),
+    (Family::Worn, 12),
 ];
 
 /// All cases of a seed. A case depends on the seed and its own number only.
-pub fn cases(seed: u64, awaited: bool) -> Vec<Case> {
-    let awaited = if awaited { &AWAITED[..] } else { &[] };
-    let families = MIX.iter().chain(awaited).flat_map(|&(family, count)| std::iter::repeat_n(family, count));
+pub fn cases(seed: u64) -> Vec<Case> {
+    let families = MIX.iter().flat_map(|&(family, count)| std::iter::repeat_n(family, count));
     families.enumerate().map(|(nth, family)| Maker::new(seed, nth).make(family)).collect()
 }
 
@@ -103,11 +101,12 @@ impl Maker {
         let interval = ms(self.one(&[1400, 1600, 1800]));
         let hosts = match family {
             Family::Rates => self.from(3, 6),
-            Family::Timeout | Family::RetryBreaker => self.from(1, 4),
+            Family::Timeout | Family::RetryBreaker | Family::Hedge | Family::Worn => self.from(1, 4),
             Family::Breaker => self.from(1, 3),
             Family::Panic | Family::FailOnPanic => self.from(3, 10),
             Family::Weighted => self.from(2, 4),
             Family::Degraded => self.from(2, 6),
+            Family::Priorities => self.from(2, 8),
             _ => self.one(&[1, 2, 3, 4, 5, 6, 8, 10]),
         };
         let mut case = Case {
@@ -120,7 +119,7 @@ impl Maker {
                 strict_envoy: true,
                 ..PolicyConfig::envoy_default()
             },
-            hosts: vec![Host { refuses: false, weight: 1 }; hosts as usize],
+            hosts: vec![Host { refuses: false, weight: 1, priority: 0 }; hosts as usize],
             bursts: Vec::new(),
             interval,
         };
@@ -145,6 +144,9 @@ impl Maker {
                 case.config.fail_traffic_on_panic = true;
             }
             Family::Degraded => self.degraded(&mut case),
+            Family::Priorities => self.priorities(&mut case),
+            Family::Hedge => self.hedge(&mut case),
+            Family::Worn => self.worn(&mut case),
         }
         assert_eq!(case.config.check(), Ok(()), "case {}", case.nth);
         case
@@ -482,7 +484,69 @@ impl Maker {
         self.pile(case, &[200, 503, 503, 503, 0, 1], ms(8));
     }
 
-    // ---- what the policy does not have yet -------------------------------------------------
+    // ---- choices by weight, hash, header, priority -------------------------------------------
+
+    /// The hosts of two priorities, and what ejects them. Picks in both are checked, the roll between
+    /// them is taken from Envoy.
+    fn priorities(&mut self, case: &mut Case) {
+        let first = self.from(1, case.hosts.len() as u64 - 1) as usize;
+        for host in &mut case.hosts[first..] {
+            host.priority = 1;
+        }
+        let mut detection = self.detection(case.interval);
+        detection.consecutive_5xx = self.from(1, 2) as u32;
+        detection.enforcing_consecutive_5xx = 100;
+        detection.max_ejection_percent = self.one(&[67, 100, 100]);
+        case.config.outlier_detection = Some(detection);
+        case.config.panic = self.threshold();
+        self.bursts(case, 6, (4, 14));
+    }
+
+    /// Attempts that are too slow and go on beside their retries.
+    fn hedge(&mut self, case: &mut Case) {
+        case.interval = ms(2400);
+        case.config.hedge_on_per_try_timeout = true;
+        case.config.timeouts.per_try = ms(150);
+        case.config.timeouts.request = ms(self.one(&[250, 540]));
+        case.config.retry_policy = Some(RetryPolicy {
+            retry_on: self.one(&[RetryOn::FIVE_XX, RetryOn::RESET, RetryOn::GATEWAY_ERROR]),
+            num_retries: self.from(1, 2) as u32,
+            base_interval: ms(1),
+            max_interval: ms(1),
+            previous_hosts: self.chance(50),
+            ..RetryPolicy::envoy_default()
+        });
+        let hosts = case.hosts.len();
+        for i in 0..8 {
+            let acts = (0..hosts).map(|_| (0..self.from(1, 3)).map(|_| self.slow()).collect()).collect();
+            let at = Maker::place(case, i);
+            case.bursts.push(Burst { at, requests: 1, apart: None, acts });
+        }
+    }
+
+    /// An answer at once, after the attempt's time-out, or never.
+    fn slow(&mut self) -> Act {
+        let after = Duration::from_millis(self.one(&[0, 60, 230, 230, 330]));
+        match self.from(0, 5) {
+            0 => Act::Hang,
+            1 => Act::Reset(after),
+            2 => Act::Answer(Answer { after, body: self.chance(30), ..Answer::of(self.one(&[500, 503])) }),
+            _ => Act::Answer(Answer { after, ..Answer::of(200) }),
+        }
+    }
+
+    /// Connections that carry a few requests only; some requests overlap.
+    fn worn(&mut self, case: &mut Case) {
+        case.config.pool.max_requests_per_connection = self.from(1, 5) as u32;
+        let hosts = case.hosts.len();
+        for i in 0..6 {
+            let apart = self.chance(50).then_some(ms(8));
+            let after = Duration::from_millis(if apart.is_some() { 200 } else { 0 });
+            let slow = Act::Answer(Answer { after, body: self.chance(30), ..Answer::of(200) });
+            let requests = self.from(3, 12) as usize;
+            case.bursts.push(Burst { at: ms(200 + 1000 * i), requests, apart, acts: vec![vec![slow]; hosts] });
+        }
+    }
 
     /// Weights whose sum is ten at the most: 2520 starts can be told apart then.
     fn weighted(&mut self, case: &mut Case) {

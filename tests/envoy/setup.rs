@@ -5,12 +5,15 @@
 
 use super::case::Case;
 use super::case::Family;
+use super::case::Host;
 use super::envoy::setup::cluster;
+use super::envoy::setup::endpoint;
 use super::envoy::setup::virtual_host;
 use scsim::policy::PolicyConfig;
 use scsim::policy::config::CircuitBreakers;
 use scsim::policy::config::HeaderMatch;
 use scsim::policy::config::LbPolicy;
+use scsim::policy::config::LeastRequest;
 use scsim::policy::config::OutlierDetection;
 use scsim::policy::config::Panic;
 use scsim::policy::config::RetryOn;
@@ -30,13 +33,22 @@ fn seconds(span: Span) -> String {
 /// The cluster of a case, with `hosts` for its endpoints in order.
 pub fn case_cluster(case: &Case, hosts: &[SocketAddr]) -> Value {
     let config = &case.config;
-    let mut it = cluster(&case.name(), hosts);
-    for (i, host) in case.hosts.iter().enumerate() {
-        it["load_assignment"]["endpoints"][0]["lb_endpoints"][i]["load_balancing_weight"] = json!(host.weight);
-    }
+    let mut it = cluster(&case.name(), &[]);
+    let last = case.hosts.iter().map(|host| host.priority).max().unwrap_or(0);
+    let weighted = |(host, &address): (&Host, &SocketAddr)| {
+        let mut it = endpoint(address);
+        it["load_balancing_weight"] = json!(host.weight);
+        it
+    };
+    let level = |priority: u8| {
+        let members = case.hosts.iter().zip(hosts).filter(|(host, _)| host.priority == priority);
+        json!({"priority": priority, "lb_endpoints": members.map(weighted).collect::<Vec<_>>()})
+    };
+    it["load_assignment"]["endpoints"] = (0..=last).map(level).collect();
     it["lb_policy"] = json!(match config.lb_policy {
         LbPolicy::RoundRobin => "ROUND_ROBIN",
         LbPolicy::Random => "RANDOM",
+        LbPolicy::LeastRequest(LeastRequest::Choices(2)) => "LEAST_REQUEST",
         LbPolicy::RingHash { .. } => "RING_HASH",
         LbPolicy::Maglev { .. } => "MAGLEV",
         other => panic!("{other:?} is not made for cases"),
@@ -53,6 +65,13 @@ pub fn case_cluster(case: &Case, hosts: &[SocketAddr]) -> Value {
     it["circuit_breakers"] = json!({"thresholds": [breakers(&config.circuit_breakers)]});
     if config.fail_traffic_on_panic {
         it["common_lb_config"]["zone_aware_lb_config"] = json!({"fail_traffic_on_panic": true});
+    }
+    if config.pool.max_requests_per_connection > 0 {
+        it["typed_extension_protocol_options"] = json!({"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": {"http_protocol_options": {}},
+            "common_http_protocol_options": {"max_requests_per_connection": config.pool.max_requests_per_connection},
+        }});
     }
     match config.lb_policy {
         LbPolicy::RingHash { minimum_ring_size, maximum_ring_size } => {
@@ -129,6 +148,9 @@ pub fn case_virtual_host(case: &Case) -> Value {
         it
     });
     let mut it = virtual_host(&case.name(), retry, Some(&timeout));
+    if case.config.hedge_on_per_try_timeout {
+        it["routes"][0]["route"]["hedge_policy"] = json!({"hedge_on_per_try_timeout": true});
+    }
     if case.family == Family::Hashed {
         it["routes"][0]["route"]["hash_policy"] = json!([{"header": {"header_name": HASHED_HEADER}}]);
     }
