@@ -194,6 +194,54 @@ impl Conns {
         self.free.push(conn);
     }
 
+    /// Puts a request on a connection that has room; true if it was the last of its life.
+    #[inline]
+    pub(super) fn load(&mut self, conn: u32) -> bool {
+        let state = &mut self.all[conn as usize];
+        if state.ready && state.left == u32::MAX {
+            // The common case of `change`: room for one less.
+            state.streams += 1;
+            let (slot, full) = (state.slot, state.streams >= state.limit);
+            let group = self.group_of(slot);
+            self.groups[group].room -= 1;
+            if full {
+                self.unlink(conn, group);
+            }
+            return false;
+        }
+        let mut used_up = false;
+        self.change(conn, |state| {
+            state.streams += 1;
+            if state.left != u32::MAX {
+                state.left -= 1;
+                if state.left == 0 {
+                    state.state = ConnState::Draining;
+                    used_up = true;
+                }
+            }
+        });
+        used_up
+    }
+
+    /// A request on a connection ended.
+    #[inline]
+    pub(super) fn unload(&mut self, conn: u32, now: Time) {
+        let state = &mut self.all[conn as usize];
+        state.idle_since = now;
+        if state.state == ConnState::Open && state.left == u32::MAX {
+            // The common case of `change`: room for one more.
+            state.streams -= 1;
+            let (slot, links) = (state.slot, !state.ready && state.streams < state.limit);
+            let group = self.group_of(slot);
+            self.groups[group].room += 1;
+            if links {
+                self.link(conn, group);
+            }
+        } else {
+            self.change(conn, |state| state.streams -= 1);
+        }
+    }
+
     /// Changes a connection. One that gets room is the first to be used again.
     #[inline]
     pub(super) fn change(&mut self, conn: u32, how: impl FnOnce(&mut Conn)) {
@@ -206,22 +254,37 @@ impl Conns {
         if ready == state.ready {
             return;
         }
-        state.ready = ready;
         if ready {
-            let next = std::mem::replace(&mut group.ready, conn);
-            (state.prev, state.next) = (NONE, next);
-            if next != NONE {
-                self.all[next as usize].prev = conn;
-            }
+            self.link(conn, index);
         } else {
-            let (prev, next) = (state.prev, state.next);
-            match prev {
-                NONE => group.ready = next,
-                prev => self.all[prev as usize].next = next,
-            }
-            if next != NONE {
-                self.all[next as usize].prev = prev;
-            }
+            self.unlink(conn, index);
+        }
+    }
+
+    /// Puts a connection that has got room at the head of its group's chain.
+    #[inline]
+    fn link(&mut self, conn: u32, group: usize) {
+        let next = std::mem::replace(&mut self.groups[group].ready, conn);
+        let state = &mut self.all[conn as usize];
+        state.ready = true;
+        (state.prev, state.next) = (NONE, next);
+        if next != NONE {
+            self.all[next as usize].prev = conn;
+        }
+    }
+
+    /// Takes a connection without room out of its group's chain.
+    #[inline]
+    fn unlink(&mut self, conn: u32, group: usize) {
+        let state = &mut self.all[conn as usize];
+        state.ready = false;
+        let (prev, next) = (state.prev, state.next);
+        match prev {
+            NONE => self.groups[group].ready = next,
+            prev => self.all[prev as usize].next = next,
+        }
+        if next != NONE {
+            self.all[next as usize].prev = prev;
         }
     }
 }

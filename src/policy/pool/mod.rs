@@ -150,6 +150,12 @@ impl Pool {
         self.conns.index(key).map(|conn| self.conns.get(conn).slot)
     }
 
+    /// The slot that a connection which was just handed out leads to.
+    #[inline]
+    pub(super) fn leads_to(&self, key: ConnKey) -> u32 {
+        self.conns.get(key.0 as u32).slot
+    }
+
     /// Requests that a connection carries at a time, as far as this end is concerned.
     fn own_limit(&self) -> u32 {
         match self.config.protocol {
@@ -191,9 +197,11 @@ impl Pool {
         members: &mut Members,
         upkeep: &mut VecDeque<Upkeep>,
     ) -> Option<Acquired> {
-        if !self.conns.shared {
-            return None;
-        }
+        if self.conns.shared { self.take_any(now, members, upkeep) } else { None }
+    }
+
+    #[inline(never)]
+    fn take_any(&mut self, now: Time, members: &mut Members, upkeep: &mut VecDeque<Upkeep>) -> Option<Acquired> {
         let taken = self.take_ready(0, now, members, upkeep)?;
         if let Acquired::Ready(key) = taken
             && let Some(slot) = self.slot_of(key)
@@ -218,6 +226,19 @@ impl Pool {
             self.preconnect(slot, now, members, upkeep);
             return acquired;
         }
+        self.join(slot, request, now, members, upkeep)
+    }
+
+    /// A request that found no connection queues for one.
+    #[inline(never)]
+    fn join(
+        &mut self,
+        slot: u32,
+        request: RequestKey,
+        now: Time,
+        members: &mut Members,
+        upkeep: &mut VecDeque<Upkeep>,
+    ) -> Acquired {
         // The first request of a pool is pending while its connection is made (envoy.md 4.1).
         if self.pending >= self.breakers.max_pending_requests {
             self.stats.upstream_rq_pending_overflow += 1;
@@ -259,17 +280,7 @@ impl Pool {
     /// Puts a request on a connection that has room.
     #[inline]
     fn attach(&mut self, conn: u32, members: &mut Members) {
-        let mut used_up = false;
-        self.conns.change(conn, |state| {
-            state.streams += 1;
-            if state.left != u32::MAX {
-                state.left -= 1;
-                if state.left == 0 {
-                    state.state = ConnState::Draining;
-                    used_up = true;
-                }
-            }
-        });
+        let used_up = self.conns.load(conn);
         self.stats.upstream_cx_max_requests += u64::from(used_up);
         self.active += 1;
         *members.active_mut(self.conns.get(conn).slot) += 1;
@@ -480,10 +491,7 @@ impl Pool {
         upkeep: &mut VecDeque<Upkeep>,
     ) {
         let Some(conn) = self.conns.index(key) else { return };
-        self.conns.change(conn, |state| {
-            state.streams -= 1;
-            state.idle_since = now;
-        });
+        self.conns.unload(conn, now);
         let slot = self.conns.get(conn).slot;
         self.active -= 1;
         *members.active_mut(slot) -= 1;
