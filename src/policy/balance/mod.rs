@@ -151,7 +151,11 @@ impl Balancer {
             return self.pick_hashed(cx, members, *choice);
         }
         let pick = self.pick_once(cx, members, choice)?;
-        if choice.extra == 0 || !choice.tried(members, pick) { Some(pick) } else { self.pick_again(cx, members, *choice) }
+        if choice.extra == 0 || !choice.tried(members, pick) {
+            Some(pick)
+        } else {
+            self.pick_again(cx, members, *choice)
+        }
     }
 
     /// The first pick was tried before: picks again, as often as the host predicate may reject.
@@ -167,7 +171,11 @@ impl Balancer {
         Some(pick)
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "one of the few calls that every request makes; see reports/performance.md"
+    )]
+    #[inline(always)]
     fn pick_once(&mut self, cx: &mut Cx<'_>, members: &Members, choice: &Choice<'_>) -> Option<u32> {
         // The common case of `source` first: no zones, no retry priority, and one list that all go to.
         let (hosts, turns) = match (members.view.healthy, choice.retry_priority) {

@@ -195,7 +195,11 @@ impl Conns {
     }
 
     /// Puts a request on a connection that has room; true if it was the last of its life.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "one of the few calls that every request makes; see reports/performance.md"
+    )]
+    #[inline(always)]
     pub(super) fn load(&mut self, conn: u32) -> bool {
         let state = &mut self.all[conn as usize];
         if state.ready && state.left == u32::MAX {
@@ -209,6 +213,11 @@ impl Conns {
             }
             return false;
         }
+        self.load_slowly(conn)
+    }
+
+    #[inline(never)]
+    fn load_slowly(&mut self, conn: u32) -> bool {
         let mut used_up = false;
         self.change(conn, |state| {
             state.streams += 1;
@@ -238,8 +247,13 @@ impl Conns {
                 self.link(conn, group);
             }
         } else {
-            self.change(conn, |state| state.streams -= 1);
+            self.unload_slowly(conn);
         }
+    }
+
+    #[inline(never)]
+    fn unload_slowly(&mut self, conn: u32) {
+        self.change(conn, |state| state.streams -= 1);
     }
 
     /// Changes a connection. One that gets room is the first to be used again.
@@ -274,7 +288,11 @@ impl Conns {
     }
 
     /// Takes a connection without room out of its group's chain.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "one of the few calls that every request makes; see reports/performance.md"
+    )]
+    #[inline(always)]
     fn unlink(&mut self, conn: u32, group: usize) {
         let state = &mut self.all[conn as usize];
         state.ready = false;

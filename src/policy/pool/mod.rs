@@ -212,7 +212,11 @@ impl Pool {
     }
 
     /// A connection to that endpoint, now or later.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "one of the few calls that every request makes; see reports/performance.md"
+    )]
+    #[inline(always)]
     pub(super) fn acquire(
         &mut self,
         slot: u32,
@@ -251,7 +255,11 @@ impl Pool {
         Acquired::Pending(Ticket(ticket))
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "one of the few calls that every request makes; see reports/performance.md"
+    )]
+    #[inline(always)]
     fn take_ready(
         &mut self,
         slot: u32,
@@ -260,25 +268,52 @@ impl Pool {
         upkeep: &mut VecDeque<Upkeep>,
     ) -> Option<Acquired> {
         let group = self.conns.group_of(slot);
-        loop {
-            let conn = self.conns.front(group)?;
-            let state = self.conns.get(conn);
-            let idle_too_long = state.streams == 0 && now.since(state.idle_since) >= self.timeouts.idle;
-            let too_old = self.age_max.is_some_and(|age| now.since(state.opened) >= age);
-            if !(idle_too_long || too_old) {
-                if self.requests_full() {
-                    self.stats.upstream_rq_active_overflow += 1;
-                    return Some(Acquired::Refused(Limit::Requests));
-                }
-                self.attach(conn, members);
-                return Some(Acquired::Ready(self.conns.key(conn)));
+        let mut conn = self.conns.front(group)?;
+        if self.is_stale(conn, now) {
+            conn = self.next_fresh(conn, group, now, members, upkeep)?;
+        }
+        if self.requests_full() {
+            self.stats.upstream_rq_active_overflow += 1;
+            return Some(Acquired::Refused(Limit::Requests));
+        }
+        self.attach(conn, members);
+        Some(Acquired::Ready(self.conns.key(conn)))
+    }
+
+    /// It was idle for too long, or is too old.
+    #[inline]
+    fn is_stale(&self, conn: u32, now: Time) -> bool {
+        let state = self.conns.get(conn);
+        let idle_too_long = state.streams == 0 && now.since(state.idle_since) >= self.timeouts.idle;
+        idle_too_long || self.age_max.is_some_and(|age| now.since(state.opened) >= age)
+    }
+
+    /// Drains the stale connections of a group, from its first on, up to one that is not.
+    #[inline(never)]
+    fn next_fresh(
+        &mut self,
+        stale: u32,
+        group: usize,
+        now: Time,
+        members: &mut Members,
+        upkeep: &mut VecDeque<Upkeep>,
+    ) -> Option<u32> {
+        self.drain(stale, members, upkeep);
+        while let Some(conn) = self.conns.front(group) {
+            if !self.is_stale(conn, now) {
+                return Some(conn);
             }
             self.drain(conn, members, upkeep);
         }
+        None
     }
 
     /// Puts a request on a connection that has room.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "one of the few calls that every request makes; see reports/performance.md"
+    )]
+    #[inline(always)]
     fn attach(&mut self, conn: u32, members: &mut Members) {
         let used_up = self.conns.load(conn);
         self.stats.upstream_cx_max_requests += u64::from(used_up);
@@ -504,7 +539,7 @@ impl Pool {
         if self.conns.groups[self.conns.group_of(slot)].line.len > 0 {
             self.serve(slot, now, members, upkeep);
         }
-        if stays {
+        if stays && !members.listed(slot) {
             self.close_if_departed(conn, members, upkeep);
         }
     }

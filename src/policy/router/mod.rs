@@ -9,6 +9,7 @@
 //! `upkeep_due`), one request (`begin`, `on_body`, `on_request_complete`, `step`,
 //! `report`, `abandon`), and plain nouns.
 
+mod choose;
 mod hedge;
 mod request;
 mod tcp;
