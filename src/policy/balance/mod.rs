@@ -171,10 +171,7 @@ impl Balancer {
         Some(pick)
     }
 
-    #[expect(
-        clippy::inline_always,
-        reason = "one of the few calls that every request makes; see reports/performance.md"
-    )]
+    #[expect(clippy::inline_always, reason = "every request makes this call (reports/performance.md)")]
     #[inline(always)]
     fn pick_once(&mut self, cx: &mut Cx<'_>, members: &Members, choice: &Choice<'_>) -> Option<u32> {
         // The common case of `source` first: no zones, no retry priority, and one list that all go to.

@@ -11,8 +11,9 @@ use crate::policy::ConnKey;
 use crate::units::Span;
 use crate::units::Time;
 
-/// One connection.
+/// One connection: one cache line.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub(super) struct Conn {
     pub(super) idle_since: Time,
     pub(super) opened: Time,
@@ -49,6 +50,12 @@ impl Conn {
     #[inline]
     pub(super) fn unused(&self) -> i64 {
         i64::from(self.left).min(i64::from(self.limit) - i64::from(self.streams))
+    }
+
+    /// Its name: generation and index.
+    #[inline]
+    fn key(&self, conn: u32) -> ConnKey {
+        ConnKey(u64::from(self.generation) << 32 | u64::from(conn))
     }
 
     /// What it adds to the room of its group.
@@ -113,7 +120,7 @@ impl Conns {
     }
 
     pub(super) fn key(&self, conn: u32) -> ConnKey {
-        ConnKey(u64::from(self.all[conn as usize].generation) << 32 | u64::from(conn))
+        self.all[conn as usize].key(conn)
     }
 
     /// The index of a connection that is still known.
@@ -194,26 +201,25 @@ impl Conns {
         self.free.push(conn);
     }
 
-    /// Puts a request on a connection that has room; true if it was the last of its life.
-    #[expect(
-        clippy::inline_always,
-        reason = "one of the few calls that every request makes; see reports/performance.md"
-    )]
+    /// Puts a request on a connection that has room. Where it leads to, its name, and true if the
+    /// request was the last of its life.
+    #[expect(clippy::inline_always, reason = "every request makes this call (reports/performance.md)")]
     #[inline(always)]
-    pub(super) fn load(&mut self, conn: u32) -> bool {
+    pub(super) fn load(&mut self, conn: u32) -> (u32, ConnKey, bool) {
         let state = &mut self.all[conn as usize];
+        let (slot, key) = (state.slot, state.key(conn));
         if state.ready && state.left == u32::MAX {
             // The common case of `change`: room for one less.
             state.streams += 1;
-            let (slot, full) = (state.slot, state.streams >= state.limit);
+            let full = state.streams >= state.limit;
             let group = self.group_of(slot);
             self.groups[group].room -= 1;
             if full {
                 self.unlink(conn, group);
             }
-            return false;
+            return (slot, key, false);
         }
-        self.load_slowly(conn)
+        (slot, key, self.load_slowly(conn))
     }
 
     #[inline(never)]
@@ -232,15 +238,16 @@ impl Conns {
         used_up
     }
 
-    /// A request on a connection ended.
+    /// A request on a connection ended. Where it leads to.
     #[inline]
-    pub(super) fn unload(&mut self, conn: u32, now: Time) {
+    pub(super) fn unload(&mut self, conn: u32, now: Time) -> u32 {
         let state = &mut self.all[conn as usize];
+        let slot = state.slot;
         state.idle_since = now;
         if state.state == ConnState::Open && state.left == u32::MAX {
             // The common case of `change`: room for one more.
             state.streams -= 1;
-            let (slot, links) = (state.slot, !state.ready && state.streams < state.limit);
+            let links = !state.ready && state.streams < state.limit;
             let group = self.group_of(slot);
             self.groups[group].room += 1;
             if links {
@@ -249,6 +256,7 @@ impl Conns {
         } else {
             self.unload_slowly(conn);
         }
+        slot
     }
 
     #[inline(never)]
@@ -288,10 +296,7 @@ impl Conns {
     }
 
     /// Takes a connection without room out of its group's chain.
-    #[expect(
-        clippy::inline_always,
-        reason = "one of the few calls that every request makes; see reports/performance.md"
-    )]
+    #[expect(clippy::inline_always, reason = "every request makes this call (reports/performance.md)")]
     #[inline(always)]
     fn unlink(&mut self, conn: u32, group: usize) {
         let state = &mut self.all[conn as usize];

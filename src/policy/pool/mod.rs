@@ -212,10 +212,7 @@ impl Pool {
     }
 
     /// A connection to that endpoint, now or later.
-    #[expect(
-        clippy::inline_always,
-        reason = "one of the few calls that every request makes; see reports/performance.md"
-    )]
+    #[expect(clippy::inline_always, reason = "every request makes this call (reports/performance.md)")]
     #[inline(always)]
     pub(super) fn acquire(
         &mut self,
@@ -255,10 +252,7 @@ impl Pool {
         Acquired::Pending(Ticket(ticket))
     }
 
-    #[expect(
-        clippy::inline_always,
-        reason = "one of the few calls that every request makes; see reports/performance.md"
-    )]
+    #[expect(clippy::inline_always, reason = "every request makes this call (reports/performance.md)")]
     #[inline(always)]
     fn take_ready(
         &mut self,
@@ -276,8 +270,7 @@ impl Pool {
             self.stats.upstream_rq_active_overflow += 1;
             return Some(Acquired::Refused(Limit::Requests));
         }
-        self.attach(conn, members);
-        Some(Acquired::Ready(self.conns.key(conn)))
+        Some(Acquired::Ready(self.attach(conn, members)))
     }
 
     /// It was idle for too long, or is too old.
@@ -309,16 +302,14 @@ impl Pool {
     }
 
     /// Puts a request on a connection that has room.
-    #[expect(
-        clippy::inline_always,
-        reason = "one of the few calls that every request makes; see reports/performance.md"
-    )]
+    #[expect(clippy::inline_always, reason = "every request makes this call (reports/performance.md)")]
     #[inline(always)]
-    fn attach(&mut self, conn: u32, members: &mut Members) {
-        let used_up = self.conns.load(conn);
+    fn attach(&mut self, conn: u32, members: &mut Members) -> ConnKey {
+        let (slot, key, used_up) = self.conns.load(conn);
         self.stats.upstream_cx_max_requests += u64::from(used_up);
         self.active += 1;
-        *members.active_mut(self.conns.get(conn).slot) += 1;
+        *members.active_mut(slot) += 1;
+        key
     }
 
     /// True if what stands and is being made does not do for what waits, times the preconnect ratio,
@@ -467,8 +458,8 @@ impl Pool {
             self.stats.upstream_rq_active_overflow += 1;
             self.settle(ticket, TicketState::Refused(Limit::Requests), upkeep);
         } else {
-            self.attach(conn, members);
-            self.settle(ticket, TicketState::Granted(self.conns.key(conn)), upkeep);
+            let key = self.attach(conn, members);
+            self.settle(ticket, TicketState::Granted(key), upkeep);
         }
     }
 
@@ -526,8 +517,7 @@ impl Pool {
         upkeep: &mut VecDeque<Upkeep>,
     ) {
         let Some(conn) = self.conns.index(key) else { return };
-        self.conns.unload(conn, now);
-        let slot = self.conns.get(conn).slot;
+        let slot = self.conns.unload(conn, now);
         self.active -= 1;
         *members.active_mut(slot) -= 1;
         let stays = keep && self.conns.get(conn).state == ConnState::Open;
