@@ -170,10 +170,15 @@ impl Try {
     /// The attempt after a part of an answer came at `now`, for a driver that sees parts.
     #[must_use]
     pub fn alive_at(self, now: Time) -> Try {
-        let (hard, trouble) = self.hard;
-        let silent = now + self.idle;
-        let (give_up_at, then) = if silent < hard { (silent, Trouble::IdleTimeout) } else { (hard, trouble) };
+        let (give_up_at, then) = Try::limit(self.hard, now, self.idle);
         Try { give_up_at, then, ..self }
+    }
+
+    /// Which limit passes first after a sign of life at `now`.
+    #[inline]
+    pub(super) fn limit(hard: (Time, Trouble), now: Time, idle: Span) -> (Time, Trouble) {
+        let silent = now + idle;
+        if silent < hard.0 { (silent, Trouble::IdleTimeout) } else { hard }
     }
 }
 
@@ -252,6 +257,12 @@ impl Flight {
         self.overrides.as_deref()
     }
 
+    /// True if its end returns something: a connection, a place in a queue, a slot, slow attempts.
+    #[inline]
+    pub(super) fn holds_something(&self) -> bool {
+        let idle = matches!(self.state, State::Choosing | State::BackOff { .. } | State::Late | State::Done(_));
+        self.holds_retry || self.hedge.is_some() || !idle
+    }
     pub(super) fn slow(&self) -> &[Slow] {
         self.hedge.as_ref().map_or(&[], |hedge| &hedge.slow)
     }

@@ -38,8 +38,6 @@ pub(super) struct Endpoint {
 struct Hot {
     key: MemberKey,
     generation: u32,
-    /// Requests on its connections.
-    active: u32,
     /// Connections to it, open or being opened.
     conns: u32,
     /// The slot is in use: listed, or still draining.
@@ -126,6 +124,9 @@ pub(super) struct Members {
     pub(super) slots: Vec<Endpoint>,
     /// The same slots.
     hot: Vec<Hot>,
+    /// Requests on the connections of each slot; apart from the rest, so that comparing two takes no
+    /// cache line of either.
+    active: Vec<u32>,
     free: Vec<u32>,
     /// Slots in the order of the list.
     pub(super) listed: Vec<u32>,
@@ -149,6 +150,7 @@ impl Members {
         Members {
             slots: Vec::new(),
             hot: Vec::new(),
+            active: Vec::new(),
             free: Vec::new(),
             listed: Vec::new(),
             view: View::default(),
@@ -172,12 +174,12 @@ impl Members {
     /// Requests on its connections.
     #[inline]
     pub(super) fn active(&self, slot: u32) -> u32 {
-        self.hot[slot as usize].active
+        self.active[slot as usize]
     }
 
     #[inline]
     pub(super) fn active_mut(&mut self, slot: u32) -> &mut u32 {
-        &mut self.hot[slot as usize].active
+        &mut self.active[slot as usize]
     }
 
     /// Connections to it, open or being opened.
@@ -277,7 +279,6 @@ impl Members {
         let hot = |generation| Hot {
             key: member.key,
             generation,
-            active: 0,
             conns: 0,
             occupied: true,
             listed: false,
@@ -286,10 +287,12 @@ impl Members {
         if let Some(slot) = self.free.pop() {
             let at = slot as usize;
             (self.slots[at], self.hot[at]) = (cold, hot(self.hot[at].generation + 1));
+            self.active[at] = 0;
             slot
         } else {
             self.slots.push(cold);
             self.hot.push(hot(0));
+            self.active.push(0);
             (self.slots.len() - 1) as u32
         }
     }
@@ -297,7 +300,8 @@ impl Members {
     /// Frees the slot if the endpoint has left the list and nothing of it is under way.
     pub(super) fn release_if_gone(&mut self, slot: u32) {
         let endpoint = &mut self.hot[slot as usize];
-        if endpoint.occupied && !endpoint.listed && endpoint.active == 0 && endpoint.conns == 0 {
+        let busy = self.active[slot as usize] > 0 || endpoint.conns > 0;
+        if endpoint.occupied && !endpoint.listed && !busy {
             endpoint.occupied = false;
             self.free.push(slot);
         }

@@ -4,6 +4,7 @@
 //! balancer's view: it flips the truth and says so of each flip, in order. Returns happen at a sweep, or when a probe
 //! passes. Where Envoy's order is that of a hash map, it is that of the list here.
 
+use super::Answer;
 use super::Cx;
 use super::Outcome;
 use super::Trouble;
@@ -35,6 +36,16 @@ pub(super) struct Counters {
     external: Bucket,
     /// In split mode only.
     local: Bucket,
+}
+
+impl Counters {
+    /// An answer below 500 came.
+    #[inline]
+    pub(super) fn succeed(&mut self) {
+        self.external.count(true);
+        self.consecutive_5xx = 0;
+        self.consecutive_gateway = 0;
+    }
 }
 
 /// The rest of one endpoint's record.
@@ -178,8 +189,19 @@ impl Outlier {
         }
     }
 
-    /// Takes one result.
+    /// Connections and answers are counted apart.
     #[inline]
+    pub(super) fn splits(&self) -> bool {
+        self.config.split_external_local_origin_errors
+    }
+
+    /// True of an answer that only [counts](Counters::succeed).
+    #[inline]
+    pub(super) fn is_plain_success(answer: &Answer) -> bool {
+        answer.status < 500 && answer.grpc_status.is_none() && !answer.degraded
+    }
+
+    /// Takes one result.
     pub(super) fn on_result(&mut self, cx: &mut Cx<'_>, members: &mut Members, slot: u32, result: Reported) -> Effect {
         let split = self.config.split_external_local_origin_errors;
         let (status, degraded) = match result {
@@ -200,15 +222,14 @@ impl Outlier {
             Reported::Timeout => (504, false),
         };
         let counters = members.counters_mut(slot);
-        counters.external.count(status < 500);
         if status < 500 {
-            counters.consecutive_5xx = 0;
-            counters.consecutive_gateway = 0;
+            counters.succeed();
             if degraded && self.config.detect_degraded_hosts {
                 return self.degrade(cx, members, slot);
             }
             return Effect::None;
         }
+        counters.external.count(false);
         let ejected = match self.config.reading {
             OutlierReading::Consecutive => self.on_failure(cx, members, slot, status),
             OutlierReading::Window(window) => self.on_failure_in_window(cx, members, slot, window),

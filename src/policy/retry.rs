@@ -21,6 +21,29 @@ pub(super) struct Rules<'a> {
     pub(super) codes: [&'a [u16]; 2],
 }
 
+/// The lowest of a policy's `retriable_status_codes`.
+pub(super) fn codes_from(policy: Option<&RetryPolicy>) -> u16 {
+    let codes = policy.map_or(&[][..], |policy| &policy.retriable_status_codes);
+    codes.iter().copied().min().unwrap_or(u16::MAX)
+}
+
+/// True of what no rule retries, where the codes begin with `codes_from`: a first look, cheaper than
+/// [`retriable`].
+#[inline]
+pub(super) const fn never_retriable(codes_from: u16, outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Answered(answer) => {
+            answer.status < 500
+                && answer.status < codes_from
+                && answer.status != 409
+                && answer.grpc_status.is_none()
+                && !answer.ratelimited
+                && !answer.retriable_header
+        }
+        Outcome::Failed(_) => false,
+    }
+}
+
 /// True if the rules retry that outcome, limits aside.
 pub(super) fn retriable(rules: &Rules<'_>, outcome: Outcome) -> bool {
     let on = rules.on;

@@ -45,6 +45,8 @@ pub(super) struct View {
     pub(super) loads: PriorityLoads,
     /// Where all of the load goes, if it goes to one place.
     pub(super) sole: Option<(usize, Source)>,
+    /// The priority whose healthy endpoints get all of it, without panic: the common case of `sole`.
+    pub(super) healthy: Option<usize>,
     /// A priority with endpoints ignores health.
     pub(super) panic: bool,
     counts: Vec<Counts>,
@@ -189,6 +191,10 @@ impl View {
             (Some(at), _) => Some((at, Source::Healthy)),
             (None, Some(at)) => Some((at, Source::Degraded)),
             (None, None) => None,
+        };
+        self.healthy = match self.sole {
+            Some((at, Source::Healthy)) if !self.loads.panic[at] => Some(at),
+            _ => None,
         };
         let in_panic = |(panic, counts): (&bool, &Counts)| *panic && counts.all > 0;
         self.panic = self.loads.panic.iter().zip(&self.counts).any(in_panic);

@@ -14,11 +14,13 @@ pub(super) fn pick(cx: &mut Cx<'_>, how: LeastRequest, candidates: &[u32], membe
     match how {
         LeastRequest::Choices(count) => {
             let mut best = candidates[cx.below(candidates.len())];
+            let mut least = load(best);
             for _ in 1..count {
                 let other = candidates[cx.below(candidates.len())];
                 // Strictly less: the first draw keeps a tie.
-                if load(other) < load(best) {
-                    best = other;
+                let its = load(other);
+                if its < least {
+                    (best, least) = (other, its);
                 }
             }
             best

@@ -15,7 +15,7 @@ use crate::policy::view::Source;
 pub(super) struct LevelMemory {
     /// Of the delivery that it follows.
     pub(super) version: u64,
-    healthy: Turns,
+    pub(super) healthy: Turns,
     degraded: Turns,
     all: Turns,
     /// Healthy and degraded, by the zone's place.
@@ -29,17 +29,35 @@ pub(super) struct LevelMemory {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Turns {
     /// The next turn with equal weights; never reset.
-    pub(super) index: u64,
+    index: u64,
+    /// Its remainder by the length of the list it was last taken for, and that length: a division
+    /// for every pick is dear.
+    place: usize,
+    len: usize,
     started: bool,
     /// Turns by weight.
     pub(super) edf: Option<Edf>,
 }
 
 impl Turns {
+    /// The place whose turn it is in a list of that length, which is not 0.
+    #[inline]
+    pub(super) fn next(&mut self, len: usize) -> usize {
+        if len != self.len {
+            self.len = len;
+            self.place = (self.index % len as u64) as usize;
+        }
+        let place = self.place;
+        self.index = self.index.wrapping_add(1);
+        self.place = if place + 1 == len || self.index == 0 { 0 } else { place + 1 };
+        place
+    }
+
     fn refresh(&mut self, hosts: &[u32], seed: u64, queued: bool, weight: impl Fn(u32) -> f64) {
         if !self.started {
             self.started = true;
             self.index = seed;
+            self.len = 0;
         }
         self.edf = queued.then(|| Edf::with_head_start(hosts, seed, weight));
     }

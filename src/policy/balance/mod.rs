@@ -70,6 +70,7 @@ struct Rules {
 }
 
 /// What one choice depends on besides the view.
+#[derive(Clone, Copy)]
 pub(super) struct Choice<'a> {
     pub(super) hash: Option<u64>,
     pub(super) tried: &'a Tried,
@@ -147,39 +148,52 @@ impl Balancer {
     #[inline]
     pub(super) fn pick(&mut self, cx: &mut Cx<'_>, members: &Members, choice: &Choice<'_>) -> Option<u32> {
         if self.rules.hashes() {
-            return self.pick_hashed(cx, members, choice);
+            return self.pick_hashed(cx, members, *choice);
         }
-        let mut pick = self.pick_once(cx, members, choice)?;
-        for _ in 0..choice.extra {
+        let pick = self.pick_once(cx, members, choice)?;
+        if choice.extra == 0 || !choice.tried(members, pick) {
+            Some(pick)
+        } else {
+            self.pick_again(cx, members, *choice)
+        }
+    }
+
+    /// The first pick was tried before: picks again, as often as the host predicate may reject.
+    #[inline(never)]
+    fn pick_again(&mut self, cx: &mut Cx<'_>, members: &Members, choice: Choice<'_>) -> Option<u32> {
+        let mut pick = self.pick_once(cx, members, &choice)?;
+        for _ in 1..choice.extra {
             if !choice.tried(members, pick) {
                 break;
             }
-            pick = self.pick_once(cx, members, choice)?;
+            pick = self.pick_once(cx, members, &choice)?;
         }
         Some(pick)
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "every request makes this call (reports/performance.md)")]
+    #[inline(always)]
     fn pick_once(&mut self, cx: &mut Cx<'_>, members: &Members, choice: &Choice<'_>) -> Option<u32> {
-        let (priority, source) = self.source(cx, members, choice)?;
-        let hosts = members.view.levels[priority].hosts(source);
+        // The common case of `source` first: no zones, no retry priority, and one list that all go to.
+        let (hosts, turns) = match (members.view.healthy, choice.retry_priority) {
+            (Some(priority), None) if self.ignores_zones() => {
+                (members.view.levels[priority].healthy.as_slice(), &mut self.levels[priority].healthy)
+            }
+            _ => {
+                let (priority, source) = self.source(cx, members, *choice)?;
+                (members.view.levels[priority].hosts(source), self.levels[priority].turns(source))
+            }
+        };
         if hosts.is_empty() {
             return None;
         }
-        let (rules, now) = (self.rules, cx.now);
+        let (rules, now) = (&self.rules, cx.now);
         Some(match rules.rule {
-            LbPolicy::RoundRobin | LbPolicy::LeastRequest(_) => {
-                let turns = self.levels[priority].turns(source);
-                match (&mut turns.edf, rules.rule) {
-                    (Some(edf), _) => return edf.pick(|slot| rules.weight(now, members, slot)),
-                    (None, LbPolicy::LeastRequest(how)) => least_request::pick(cx, how, hosts, members),
-                    (None, _) => {
-                        let pick = hosts[(turns.index % hosts.len() as u64) as usize];
-                        turns.index = turns.index.wrapping_add(1);
-                        pick
-                    }
-                }
-            }
+            LbPolicy::RoundRobin | LbPolicy::LeastRequest(_) => match (&mut turns.edf, rules.rule) {
+                (Some(edf), _) => return edf.pick(|slot| rules.weight(now, members, slot)),
+                (None, LbPolicy::LeastRequest(how)) => least_request::pick(cx, how, hosts, members),
+                (None, _) => hosts[turns.next(hosts.len())],
+            },
             LbPolicy::Random => hosts[cx.below(hosts.len())],
             LbPolicy::WeightedRandom { .. } => match &self.anomalies {
                 Some(anomalies) => anomalies.pick(cx, hosts, members),
@@ -196,7 +210,8 @@ impl Balancer {
     /// Hash rules: the hash decides the priority, too. Their tables are of the healthy endpoints, or in
     /// panic of all; degraded ones are in none, `fail_traffic_on_panic` and `retry_priority` do not
     /// reach them ([S], ThreadAwareLoadBalancerBase).
-    fn pick_hashed(&mut self, cx: &mut Cx<'_>, members: &Members, choice: &Choice<'_>) -> Option<u32> {
+    #[inline(never)]
+    fn pick_hashed(&mut self, cx: &mut Cx<'_>, members: &Members, choice: Choice<'_>) -> Option<u32> {
         let hash = choice.hash.unwrap_or_else(|| cx.rng.next_u64());
         let (priority, _) = match members.view.sole {
             Some(sole) => sole,
@@ -213,12 +228,22 @@ impl Balancer {
         Some(pick)
     }
 
-    /// The priority and the list to choose from (envoy.md 3.2, 3.6).
+    /// True if no request is sent by its zone.
     #[inline]
-    fn source(&mut self, cx: &mut Cx<'_>, members: &Members, choice: &Choice<'_>) -> Option<(usize, Source)> {
+    fn ignores_zones(&self) -> bool {
+        match self.rules.locality {
+            LocalityRouting::None => true,
+            LocalityRouting::ZoneAware(_) => matches!(self.zone_routing, ZoneRouting::Off),
+            LocalityRouting::Weighted => false,
+        }
+    }
+
+    /// The priority and the list to choose from (envoy.md 3.2, 3.6).
+    #[inline(never)]
+    fn source(&mut self, cx: &mut Cx<'_>, members: &Members, choice: Choice<'_>) -> Option<(usize, Source)> {
         let view = &members.view;
         let adjusted = match choice.retry_priority {
-            Some(rule) => adjusted_loads(members, choice, rule),
+            Some(rule) => adjusted_loads(members, &choice, rule),
             None => None,
         };
         let (priority, source) = match (adjusted, view.sole) {
@@ -329,7 +354,7 @@ impl Balancer {
 
     /// An attempt ended; anomaly mitigation counts what became of it.
     #[inline]
-    pub(super) fn on_result(&mut self, endpoint: EndpointId, outcome: Outcome) {
+    pub(super) fn on_result(&mut self, endpoint: EndpointId, outcome: &Outcome) {
         if let Some(anomalies) = &mut self.anomalies {
             let failed = match outcome {
                 Outcome::Answered(answer) => answer.status >= 500,

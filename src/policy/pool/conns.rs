@@ -11,8 +11,9 @@ use crate::policy::ConnKey;
 use crate::units::Span;
 use crate::units::Time;
 
-/// One connection.
+/// One connection: one cache line.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub(super) struct Conn {
     pub(super) idle_since: Time,
     pub(super) opened: Time,
@@ -49,6 +50,12 @@ impl Conn {
     #[inline]
     pub(super) fn unused(&self) -> i64 {
         i64::from(self.left).min(i64::from(self.limit) - i64::from(self.streams))
+    }
+
+    /// Its name: generation and index.
+    #[inline]
+    fn key(&self, conn: u32) -> ConnKey {
+        ConnKey(u64::from(self.generation) << 32 | u64::from(conn))
     }
 
     /// What it adds to the room of its group.
@@ -113,7 +120,7 @@ impl Conns {
     }
 
     pub(super) fn key(&self, conn: u32) -> ConnKey {
-        ConnKey(u64::from(self.all[conn as usize].generation) << 32 | u64::from(conn))
+        self.all[conn as usize].key(conn)
     }
 
     /// The index of a connection that is still known.
@@ -194,6 +201,69 @@ impl Conns {
         self.free.push(conn);
     }
 
+    /// Puts a request on a connection that has room. Where it leads to, its name, and true if the
+    /// request was the last of its life.
+    #[expect(clippy::inline_always, reason = "every request makes this call (reports/performance.md)")]
+    #[inline(always)]
+    pub(super) fn load(&mut self, conn: u32) -> (u32, ConnKey, bool) {
+        let state = &mut self.all[conn as usize];
+        let (slot, key) = (state.slot, state.key(conn));
+        if state.ready && state.left == u32::MAX {
+            // The common case of `change`: room for one less.
+            state.streams += 1;
+            let full = state.streams >= state.limit;
+            let group = self.group_of(slot);
+            self.groups[group].room -= 1;
+            if full {
+                self.unlink(conn, group);
+            }
+            return (slot, key, false);
+        }
+        (slot, key, self.load_slowly(conn))
+    }
+
+    #[inline(never)]
+    fn load_slowly(&mut self, conn: u32) -> bool {
+        let mut used_up = false;
+        self.change(conn, |state| {
+            state.streams += 1;
+            if state.left != u32::MAX {
+                state.left -= 1;
+                if state.left == 0 {
+                    state.state = ConnState::Draining;
+                    used_up = true;
+                }
+            }
+        });
+        used_up
+    }
+
+    /// A request on a connection ended. Where it leads to.
+    #[inline]
+    pub(super) fn unload(&mut self, conn: u32, now: Time) -> u32 {
+        let state = &mut self.all[conn as usize];
+        let slot = state.slot;
+        state.idle_since = now;
+        if state.state == ConnState::Open && state.left == u32::MAX {
+            // The common case of `change`: room for one more.
+            state.streams -= 1;
+            let links = !state.ready && state.streams < state.limit;
+            let group = self.group_of(slot);
+            self.groups[group].room += 1;
+            if links {
+                self.link(conn, group);
+            }
+        } else {
+            self.unload_slowly(conn);
+        }
+        slot
+    }
+
+    #[inline(never)]
+    fn unload_slowly(&mut self, conn: u32) {
+        self.change(conn, |state| state.streams -= 1);
+    }
+
     /// Changes a connection. One that gets room is the first to be used again.
     #[inline]
     pub(super) fn change(&mut self, conn: u32, how: impl FnOnce(&mut Conn)) {
@@ -206,22 +276,38 @@ impl Conns {
         if ready == state.ready {
             return;
         }
-        state.ready = ready;
         if ready {
-            let next = std::mem::replace(&mut group.ready, conn);
-            (state.prev, state.next) = (NONE, next);
-            if next != NONE {
-                self.all[next as usize].prev = conn;
-            }
+            self.link(conn, index);
         } else {
-            let (prev, next) = (state.prev, state.next);
-            match prev {
-                NONE => group.ready = next,
-                prev => self.all[prev as usize].next = next,
-            }
-            if next != NONE {
-                self.all[next as usize].prev = prev;
-            }
+            self.unlink(conn, index);
+        }
+    }
+
+    /// Puts a connection that has got room at the head of its group's chain.
+    #[inline]
+    fn link(&mut self, conn: u32, group: usize) {
+        let next = std::mem::replace(&mut self.groups[group].ready, conn);
+        let state = &mut self.all[conn as usize];
+        state.ready = true;
+        (state.prev, state.next) = (NONE, next);
+        if next != NONE {
+            self.all[next as usize].prev = conn;
+        }
+    }
+
+    /// Takes a connection without room out of its group's chain.
+    #[expect(clippy::inline_always, reason = "every request makes this call (reports/performance.md)")]
+    #[inline(always)]
+    fn unlink(&mut self, conn: u32, group: usize) {
+        let state = &mut self.all[conn as usize];
+        state.ready = false;
+        let (prev, next) = (state.prev, state.next);
+        match prev {
+            NONE => self.groups[group].ready = next,
+            prev => self.all[prev as usize].next = next,
+        }
+        if next != NONE {
+            self.all[next as usize].prev = prev;
         }
     }
 }

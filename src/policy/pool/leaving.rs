@@ -82,7 +82,6 @@ impl Pool {
     }
 
     /// The same of one connection, which has just become free.
-    #[inline]
     pub(super) fn close_if_departed(&mut self, conn: u32, members: &mut Members, upkeep: &mut VecDeque<Upkeep>) {
         let slot = self.conns.get(conn).slot;
         if self.conns.get(conn).state == ConnState::Open

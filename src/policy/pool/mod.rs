@@ -150,6 +150,12 @@ impl Pool {
         self.conns.index(key).map(|conn| self.conns.get(conn).slot)
     }
 
+    /// The slot that a connection which was just handed out leads to.
+    #[inline]
+    pub(super) fn leads_to(&self, key: ConnKey) -> u32 {
+        self.conns.get(key.0 as u32).slot
+    }
+
     /// Requests that a connection carries at a time, as far as this end is concerned.
     fn own_limit(&self) -> u32 {
         match self.config.protocol {
@@ -191,9 +197,11 @@ impl Pool {
         members: &mut Members,
         upkeep: &mut VecDeque<Upkeep>,
     ) -> Option<Acquired> {
-        if !self.conns.shared {
-            return None;
-        }
+        if self.conns.shared { self.take_any(now, members, upkeep) } else { None }
+    }
+
+    #[inline(never)]
+    fn take_any(&mut self, now: Time, members: &mut Members, upkeep: &mut VecDeque<Upkeep>) -> Option<Acquired> {
         let taken = self.take_ready(0, now, members, upkeep)?;
         if let Acquired::Ready(key) = taken
             && let Some(slot) = self.slot_of(key)
@@ -204,7 +212,8 @@ impl Pool {
     }
 
     /// A connection to that endpoint, now or later.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "every request makes this call (reports/performance.md)")]
+    #[inline(always)]
     pub(super) fn acquire(
         &mut self,
         slot: u32,
@@ -218,6 +227,19 @@ impl Pool {
             self.preconnect(slot, now, members, upkeep);
             return acquired;
         }
+        self.join(slot, request, now, members, upkeep)
+    }
+
+    /// A request that found no connection queues for one.
+    #[inline(never)]
+    fn join(
+        &mut self,
+        slot: u32,
+        request: RequestKey,
+        now: Time,
+        members: &mut Members,
+        upkeep: &mut VecDeque<Upkeep>,
+    ) -> Acquired {
         // The first request of a pool is pending while its connection is made (envoy.md 4.1).
         if self.pending >= self.breakers.max_pending_requests {
             self.stats.upstream_rq_pending_overflow += 1;
@@ -230,7 +252,8 @@ impl Pool {
         Acquired::Pending(Ticket(ticket))
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "every request makes this call (reports/performance.md)")]
+    #[inline(always)]
     fn take_ready(
         &mut self,
         slot: u32,
@@ -239,40 +262,54 @@ impl Pool {
         upkeep: &mut VecDeque<Upkeep>,
     ) -> Option<Acquired> {
         let group = self.conns.group_of(slot);
-        loop {
-            let conn = self.conns.front(group)?;
-            let state = self.conns.get(conn);
-            let idle_too_long = state.streams == 0 && now.since(state.idle_since) >= self.timeouts.idle;
-            let too_old = self.age_max.is_some_and(|age| now.since(state.opened) >= age);
-            if !(idle_too_long || too_old) {
-                if self.requests_full() {
-                    self.stats.upstream_rq_active_overflow += 1;
-                    return Some(Acquired::Refused(Limit::Requests));
-                }
-                self.attach(conn, members);
-                return Some(Acquired::Ready(self.conns.key(conn)));
+        let mut conn = self.conns.front(group)?;
+        if self.is_stale(conn, now) {
+            conn = self.next_fresh(conn, group, now, members, upkeep)?;
+        }
+        if self.requests_full() {
+            self.stats.upstream_rq_active_overflow += 1;
+            return Some(Acquired::Refused(Limit::Requests));
+        }
+        Some(Acquired::Ready(self.attach(conn, members)))
+    }
+
+    /// It was idle for too long, or is too old.
+    #[inline]
+    fn is_stale(&self, conn: u32, now: Time) -> bool {
+        let state = self.conns.get(conn);
+        let idle_too_long = state.streams == 0 && now.since(state.idle_since) >= self.timeouts.idle;
+        idle_too_long || self.age_max.is_some_and(|age| now.since(state.opened) >= age)
+    }
+
+    /// Drains the stale connections of a group, from its first on, up to one that is not.
+    #[inline(never)]
+    fn next_fresh(
+        &mut self,
+        stale: u32,
+        group: usize,
+        now: Time,
+        members: &mut Members,
+        upkeep: &mut VecDeque<Upkeep>,
+    ) -> Option<u32> {
+        self.drain(stale, members, upkeep);
+        while let Some(conn) = self.conns.front(group) {
+            if !self.is_stale(conn, now) {
+                return Some(conn);
             }
             self.drain(conn, members, upkeep);
         }
+        None
     }
 
     /// Puts a request on a connection that has room.
-    #[inline]
-    fn attach(&mut self, conn: u32, members: &mut Members) {
-        let mut used_up = false;
-        self.conns.change(conn, |state| {
-            state.streams += 1;
-            if state.left != u32::MAX {
-                state.left -= 1;
-                if state.left == 0 {
-                    state.state = ConnState::Draining;
-                    used_up = true;
-                }
-            }
-        });
+    #[expect(clippy::inline_always, reason = "every request makes this call (reports/performance.md)")]
+    #[inline(always)]
+    fn attach(&mut self, conn: u32, members: &mut Members) -> ConnKey {
+        let (slot, key, used_up) = self.conns.load(conn);
         self.stats.upstream_cx_max_requests += u64::from(used_up);
         self.active += 1;
-        *members.active_mut(self.conns.get(conn).slot) += 1;
+        *members.active_mut(slot) += 1;
+        key
     }
 
     /// True if what stands and is being made does not do for what waits, times the preconnect ratio,
@@ -421,8 +458,8 @@ impl Pool {
             self.stats.upstream_rq_active_overflow += 1;
             self.settle(ticket, TicketState::Refused(Limit::Requests), upkeep);
         } else {
-            self.attach(conn, members);
-            self.settle(ticket, TicketState::Granted(self.conns.key(conn)), upkeep);
+            let key = self.attach(conn, members);
+            self.settle(ticket, TicketState::Granted(key), upkeep);
         }
     }
 
@@ -480,11 +517,7 @@ impl Pool {
         upkeep: &mut VecDeque<Upkeep>,
     ) {
         let Some(conn) = self.conns.index(key) else { return };
-        self.conns.change(conn, |state| {
-            state.streams -= 1;
-            state.idle_since = now;
-        });
-        let slot = self.conns.get(conn).slot;
+        let slot = self.conns.unload(conn, now);
         self.active -= 1;
         *members.active_mut(slot) -= 1;
         let stays = keep && self.conns.get(conn).state == ConnState::Open;
@@ -496,7 +529,7 @@ impl Pool {
         if self.conns.groups[self.conns.group_of(slot)].line.len > 0 {
             self.serve(slot, now, members, upkeep);
         }
-        if stays {
+        if stays && !members.listed(slot) {
             self.close_if_departed(conn, members, upkeep);
         }
     }

@@ -24,7 +24,7 @@ impl Router {
     /// attempt made if the limits allow one, whatever the conditions are.
     pub(super) fn go_on_beside(&mut self, cx: &mut Cx<'_>, flight: &mut Flight, mut slow: Slow) {
         cx.emit(Fact::Slow { endpoint: slow.endpoint, attempt: slow.attempt });
-        self.charge(cx, flight, slow.endpoint, Outcome::Failed(Trouble::Timeout));
+        self.charge(cx, flight, slow.endpoint, &Outcome::Failed(Trouble::Timeout));
         let decision = self.decide(cx, flight, slow.endpoint, slow.attempt, None);
         slow.retried = decision == Decision::Retry;
         let hedge = flight.hedge.get_or_insert_default();
@@ -36,7 +36,13 @@ impl Router {
 
     /// A report about an attempt that is not the newest.
     #[cold]
-    pub(super) fn report_beside(&mut self, cx: &mut Cx<'_>, flight: &mut Flight, attempt: AttemptNo, outcome: Outcome) {
+    pub(super) fn report_beside(
+        &mut self,
+        cx: &mut Cx<'_>,
+        flight: &mut Flight,
+        attempt: AttemptNo,
+        outcome: &Outcome,
+    ) {
         // It has been charged with its time-out; another one says nothing.
         let timeout = matches!(outcome, Outcome::Failed(trouble) if trouble.is_timeout());
         let slow = if timeout { None } else { flight.take_slow(attempt) };
@@ -44,7 +50,7 @@ impl Router {
             cx.emit(Fact::StaleReport);
             return;
         };
-        match outcome {
+        match *outcome {
             Outcome::Answered(answer) => {
                 cx.emit(Fact::Answered { endpoint: slow.endpoint, status: answer.status });
             }

@@ -9,12 +9,14 @@
 //! `upkeep_due`), one request (`begin`, `on_body`, `on_request_complete`, `step`,
 //! `report`, `abandon`), and plain nouns.
 
+mod choose;
 mod hedge;
 mod request;
 mod tcp;
 mod upkeep;
 mod world;
 
+use super::Answer;
 use super::AttemptNo;
 use super::ConnKey;
 use super::Cx;
@@ -110,6 +112,8 @@ pub struct Router {
     balancer: Balancer,
     outlier: Option<Outlier>,
     pool: Pool,
+    /// The lowest status that the policy's own codes retry.
+    codes_from: u16,
     /// Slots of the retry breaker in use.
     retries: u32,
     /// Streams that were reset at this instant and still count as active.
@@ -140,6 +144,7 @@ impl Router {
             balancer: Balancer::new(&config),
             outlier: config.outlier_detection.map(|knobs| Outlier::new(knobs, config.strict_envoy)),
             pool: Pool::new(&config),
+            codes_from: retry::codes_from(config.retry_policy.as_ref()),
             retries: 0,
             lingering: (Time::ZERO, 0),
             names: Names { valid_until: Time::ZERO, resolving: false, failed: false, waiting: Vec::new() },

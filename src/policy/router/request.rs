@@ -1,14 +1,12 @@
-//! One request: choose, send, judge, retry or end.
+//! One request: begin, judge, retry or end. The way to an attempt is in `choose`.
 
-use super::Acquired;
+use super::Answer;
 use super::Ask;
 use super::AttemptNo;
 use super::BackOff;
-use super::Choice;
 use super::ConnKey;
 use super::Cx;
 use super::Denial;
-use super::Discovery;
 use super::Effect;
 use super::EndpointId;
 use super::Fact;
@@ -17,21 +15,19 @@ use super::Flags;
 use super::Flight;
 use super::Limit;
 use super::Outcome;
+use super::Outlier;
 use super::Reported;
 use super::RetryOn;
 use super::RetryPolicy;
 use super::Router;
 use super::Rules;
 use super::Slow;
-use super::Span;
 use super::State;
 use super::Step;
-use super::TicketState;
 use super::Time;
 use super::TimeLimit;
 use super::Tried;
 use super::Trouble;
-use super::Try;
 use super::Verdict;
 use super::retry;
 
@@ -96,167 +92,10 @@ impl Router {
         }
     }
 
-    /// What the request does next.
-    #[inline]
-    pub fn step(&mut self, cx: &mut Cx<'_>, flight: &mut Flight) -> Step {
-        if let State::Done(verdict) = flight.state {
-            return Step::Done(verdict);
-        }
-        if cx.now >= flight.deadline {
-            return self.expire(cx, flight);
-        }
-        match flight.state {
-            State::Choosing => self.choose(cx, flight, false),
-            State::BackOff { until } if cx.now >= until => self.choose(cx, flight, false),
-            State::BackOff { until } => Step::Wait { until: Some(until.min(flight.deadline)) },
-            State::Resolving if self.names.resolving => Router::wait(flight),
-            State::Resolving if self.names.failed => {
-                self.finish(cx, flight, self.config.replies.no_endpoint, Flags::NONE.with(Flag::Df))
-            }
-            // The names that just came are good for those who waited, whatever their TTL.
-            State::Resolving => self.choose(cx, flight, true),
-            State::Pending { ticket, .. } => match self.pool.redeem(ticket) {
-                TicketState::Waiting => Router::wait(flight),
-                TicketState::Granted(conn) => self.send(cx, flight, conn),
-                TicketState::Refused(limit) => self.refuse(cx, flight, limit),
-                TicketState::Failed(trouble) => {
-                    let State::Pending { endpoint, .. } = flight.state else { unreachable!("matched above") };
-                    flight.state = State::Late;
-                    if let Some(tcp) = self.tcp() {
-                        return self.connect_failed(cx, flight, endpoint, trouble, tcp);
-                    }
-                    self.conclude(cx, flight, endpoint, Outcome::Failed(trouble));
-                    self.step(cx, flight)
-                }
-            },
-            State::Open { .. } | State::Late => Router::wait(flight),
-            State::Done(verdict) => Step::Done(verdict),
-        }
-    }
-
-    pub(super) fn wait(flight: &Flight) -> Step {
-        Step::Wait { until: (flight.deadline != Time::NEVER).then_some(flight.deadline) }
-    }
-
-    pub(super) fn choose(&mut self, cx: &mut Cx<'_>, flight: &mut Flight, names_are_fresh: bool) -> Step {
-        match self.pool.take_shared(cx.now, &mut self.members, &mut self.upkeep) {
-            Some(Acquired::Ready(conn)) => {
-                flight.attempts += 1;
-                return self.send(cx, flight, conn);
-            }
-            Some(Acquired::Refused(limit)) => {
-                flight.attempts += 1;
-                return self.refuse(cx, flight, limit);
-            }
-            Some(Acquired::Pending(_)) | None => {}
-        }
-        // Expired names are asked for again each time; whether they still serve when there is no
-        // answer is decided then.
-        if matches!(self.config.discovery, Discovery::Resolved { .. })
-            && !names_are_fresh
-            && cx.now >= self.names.valid_until
-        {
-            flight.state = State::Resolving;
-            if self.names.resolving {
-                self.names.waiting.push(flight.request);
-                return Router::wait(flight);
-            }
-            self.names.resolving = true;
-            return Step::Resolve;
-        }
-        if self.pool.refuses_connection() {
-            flight.attempts += 1;
-            return self.refuse(cx, flight, Limit::Connections);
-        }
-        let Some(slot) = self.pick(cx, flight) else {
-            return self.finish(cx, flight, self.config.replies.no_endpoint, Flags::NONE.with(Flag::Uh));
-        };
-        flight.attempts += 1;
-        match self.pool.acquire(slot, flight.request, cx.now, &mut self.members, &mut self.upkeep) {
-            Acquired::Ready(conn) => self.send(cx, flight, conn),
-            Acquired::Pending(ticket) => {
-                flight.state = State::Pending { ticket, endpoint: self.members.id(slot) };
-                Router::wait(flight)
-            }
-            Acquired::Refused(limit) => self.refuse(cx, flight, limit),
-        }
-    }
-
-    /// Picks an endpoint, again while the host predicate rejects and extra picks are left; then
-    /// the last pick is used anyway (envoy.md 2.6).
-    #[inline]
-    pub(super) fn pick(&mut self, cx: &mut Cx<'_>, flight: &Flight) -> Option<u32> {
-        let mut choice = Choice { hash: flight.hash, tried: &flight.tried, extra: 0, retry_priority: None };
-        if flight.attempts > 0
-            && let Some(retry) = &self.config.retry_policy
-        {
-            choice.extra = if retry.previous_hosts { retry.host_selection_retry_max_attempts } else { 0 };
-            choice.retry_priority = retry.retry_priority;
-        }
-        self.balancer.pick(cx, &self.members, &choice)
-    }
-
-    #[inline]
-    pub(super) fn send(&mut self, cx: &mut Cx<'_>, flight: &mut Flight, conn: ConnKey) -> Step {
-        let slot = self.pool.slot_of(conn).expect("the pool has just handed out this connection");
-        let endpoint = self.members.id(slot);
-        if let Some(outlier) = &mut self.outlier {
-            let got = if self.pool.tcp() { Reported::Connected } else { Reported::PoolReady };
-            let effect = outlier.on_result(cx, &mut self.members, slot, got);
-            debug_assert_eq!(effect, Effect::None, "a success ejects nobody");
-        }
-        flight.state = State::Open { endpoint, conn };
-        let attempt = AttemptNo(flight.attempts - 1);
-        cx.emit(Fact::Sent { endpoint, attempt });
-        Step::Try(self.attempt(cx.now, flight, endpoint, conn))
-    }
-
-    /// The attempt as the driver is to make it, its times from now.
-    #[inline]
-    pub(super) fn attempt(&self, now: Time, flight: &Flight, endpoint: EndpointId, conn: ConnKey) -> Try {
-        let (config, own) = (&*self.config, flight.overrides.as_deref());
-        let mut per_try = config.timeouts.per_try;
-        let mut idle = config.timeouts.per_try_idle;
-        let mut stream = Span::MAX;
-        if let Some(own) = own {
-            per_try = own.per_try_timeout.unwrap_or(per_try);
-            stream = own.stream_duration.unwrap_or(Span::MAX);
-        }
-        let left = if flight.complete { flight.deadline.since(now) } else { flight.timeout };
-        let expected = if self.hedges(flight) { left } else { per_try.min(left) };
-        if !flight.complete {
-            // Time-outs wait until the request has been received (envoy.md 2.5).
-            (per_try, idle) = (Span::MAX, Span::MAX);
-        }
-        // per_try_timeout starts here, so that waiting for a connection is not in it (envoy.md 2.5).
-        let mut hard = ((now + per_try).min(flight.deadline), Trouble::Timeout);
-        if now + stream < hard.0 {
-            hard = (now + stream, Trouble::MaxDuration);
-        }
-        let attempt = Try {
-            attempt: AttemptNo(flight.attempts - 1),
-            endpoint,
-            member: self.members.key(endpoint.slot),
-            conn,
-            give_up_at: hard.0,
-            then: hard.1,
-            idle,
-            hard,
-            expected,
-        };
-        if idle == Span::MAX { attempt } else { attempt.alive_at(now) }
-    }
-
-    /// True if a slow attempt of that request goes on beside its retry.
-    #[inline]
-    pub(super) fn hedges(&self, flight: &Flight) -> bool {
-        let own = flight.overrides.as_ref().and_then(|own| own.hedge_on_per_try_timeout);
-        own.unwrap_or(self.config.hedge_on_per_try_timeout)
-    }
-
     /// An attempt ended, or was too slow. A report about an attempt that is over changes nothing.
     #[inline]
     pub fn report(&mut self, cx: &mut Cx<'_>, flight: &mut Flight, attempt: AttemptNo, outcome: Outcome) {
+        let outcome = &outcome;
         let State::Open { endpoint, conn } = flight.state else {
             return self.report_beside(cx, flight, attempt, outcome);
         };
@@ -270,9 +109,10 @@ impl Router {
         {
             return self.go_on_beside(cx, flight, Slow { attempt, endpoint, conn, retried: false });
         }
-        let retried = match self.tcp() {
-            Some(_) => self.connection_over(cx, flight, endpoint, outcome),
-            None => self.conclude(cx, flight, endpoint, outcome),
+        let retried = if self.pool.tcp() {
+            self.connection_over(cx, flight, endpoint, outcome)
+        } else {
+            self.conclude(cx, flight, endpoint, outcome)
         };
         let dropped = retried || flight.hedge.is_some();
         self.part(cx.now, endpoint, conn, outcome, dropped);
@@ -281,7 +121,7 @@ impl Router {
     /// Gives an attempt's connection back. `dropped` is an answer that nobody reads to its end: on
     /// HTTP/1 that costs the connection (envoy.md 2.7).
     #[inline]
-    pub(super) fn part(&mut self, now: Time, endpoint: EndpointId, conn: ConnKey, outcome: Outcome, dropped: bool) {
+    pub(super) fn part(&mut self, now: Time, endpoint: EndpointId, conn: ConnKey, outcome: &Outcome, dropped: bool) {
         let h1 = self.pool.one_request_per_connection();
         let keep = match outcome {
             _ if self.pool.tcp() => false,
@@ -296,18 +136,19 @@ impl Router {
     }
 
     /// Charges the endpoint and decides: retry, or the end. True if a retry was decided.
+    #[inline]
     pub(super) fn conclude(
         &mut self,
         cx: &mut Cx<'_>,
         flight: &mut Flight,
         endpoint: EndpointId,
-        outcome: Outcome,
+        outcome: &Outcome,
     ) -> bool {
-        let out_of_time =
-            matches!(outcome, Outcome::Failed(trouble) if trouble.is_timeout()) && cx.now >= flight.deadline;
-        match outcome {
-            Outcome::Answered(answer) => cx.emit(Fact::Answered { endpoint, status: answer.status }),
+        let mut out_of_time = false;
+        match *outcome {
+            Outcome::Answered(Answer { status, .. }) => cx.emit(Fact::Answered { endpoint, status }),
             Outcome::Failed(trouble) => {
+                out_of_time = trouble.is_timeout() && cx.now >= flight.deadline;
                 cx.emit(Fact::Failed { endpoint, trouble });
                 let limit = match trouble {
                     _ if out_of_time => Some(TimeLimit::Request),
@@ -333,13 +174,14 @@ impl Router {
 
     /// Whether another attempt follows; without an outcome it is a slow one's, which needs no
     /// condition. The order is Envoy's (envoy.md 2.2).
+    #[inline]
     pub(super) fn decide(
         &mut self,
         cx: &mut Cx<'_>,
         flight: &mut Flight,
         endpoint: EndpointId,
         attempt: AttemptNo,
-        outcome: Option<Outcome>,
+        outcome: Option<&Outcome>,
     ) -> Decision {
         let held = self.return_retry(flight);
         if !flight.may_retry {
@@ -351,7 +193,20 @@ impl Router {
             }
             return Decision::No;
         }
-        if !flight.idempotent && outcome.is_none_or(retry::may_have_acted) {
+        self.ask_limits(cx, flight, endpoint, attempt, outcome)
+    }
+
+    /// A retry is wanted: whether it is allowed.
+    #[inline(never)]
+    fn ask_limits(
+        &mut self,
+        cx: &mut Cx<'_>,
+        flight: &mut Flight,
+        endpoint: EndpointId,
+        attempt: AttemptNo,
+        outcome: Option<&Outcome>,
+    ) -> Decision {
+        if !flight.idempotent && outcome.is_none_or(|outcome| retry::may_have_acted(*outcome)) {
             cx.emit(Fact::RetryDenied(Denial::NotIdempotent));
             return Decision::Denied(Flags::NONE);
         }
@@ -370,7 +225,7 @@ impl Router {
         flight.tried.push(endpoint);
         let policy = self.config.retry_policy.as_ref().unwrap_or(&NO_POLICY);
         let answer = match outcome {
-            Some(Outcome::Answered(answer)) => Some(answer),
+            Some(Outcome::Answered(answer)) => Some(*answer),
             _ => None,
         };
         let told = policy.rate_limited_retry_back_off.as_ref().and_then(|limited| {
@@ -388,19 +243,41 @@ impl Router {
     }
 
     /// True if the request's rules retry that outcome, limits aside.
-    pub(super) fn retriable(&self, flight: &Flight, outcome: Outcome) -> bool {
+    #[inline]
+    pub(super) fn retriable(&self, flight: &Flight, outcome: &Outcome) -> bool {
+        if flight.overrides.is_none() && retry::never_retriable(self.codes_from, outcome) {
+            return false;
+        }
         let policy = self.config.retry_policy.as_ref().unwrap_or(&NO_POLICY);
         let own = flight.overrides.as_ref().map_or(&[][..], |own| &own.retriable_status_codes);
-        retry::retriable(&Rules { on: flight.retry_on, codes: [&policy.retriable_status_codes, own] }, outcome)
+        retry::retriable(&Rules { on: flight.retry_on, codes: [&policy.retriable_status_codes, own] }, *outcome)
     }
 
     /// Ends the request unless a retry was decided or, hedged, another attempt may still do better.
     /// True for a retry.
+    #[inline]
     pub(super) fn settle(
         &mut self,
         cx: &mut Cx<'_>,
         flight: &mut Flight,
-        outcome: Outcome,
+        outcome: &Outcome,
+        decision: Decision,
+        out_of_time: bool,
+    ) -> bool {
+        if let (Decision::No, Outcome::Answered(answer), None) = (decision, outcome, &flight.hedge) {
+            // Most end so; what follows comes to the same for them.
+            let _ = self.finish(cx, flight, answer.status, Flags::NONE);
+            return false;
+        }
+        self.settle_all(cx, flight, outcome, decision, out_of_time)
+    }
+
+    #[inline(never)]
+    fn settle_all(
+        &mut self,
+        cx: &mut Cx<'_>,
+        flight: &mut Flight,
+        outcome: &Outcome,
         decision: Decision,
         out_of_time: bool,
     ) -> bool {
@@ -414,7 +291,7 @@ impl Router {
             hedge.flags = hedge.flags.and(denied);
             return false;
         }
-        let (mut status, mut flags) = retry::reply(&self.config.replies, outcome);
+        let (mut status, mut flags) = retry::reply(&self.config.replies, *outcome);
         flags = flags.and(denied);
         if lost || self.config.strict_envoy {
             flags = flags.and(flight.hedge.as_ref().map_or(Flags::NONE, |hedge| hedge.flags));
@@ -441,12 +318,24 @@ impl Router {
         held
     }
 
-    pub(super) fn charge(&mut self, cx: &mut Cx<'_>, flight: &Flight, endpoint: EndpointId, outcome: Outcome) {
+    #[inline]
+    pub(super) fn charge(&mut self, cx: &mut Cx<'_>, flight: &Flight, endpoint: EndpointId, outcome: &Outcome) {
         self.balancer.on_result(endpoint, outcome);
-        let (Some(slot), Some(outlier)) = (self.members.live(endpoint), &mut self.outlier) else { return };
+        let (Some(slot), Some(_)) = (self.members.live(endpoint), &self.outlier) else { return };
+        match outcome {
+            Outcome::Answered(answer) if Outlier::is_plain_success(answer) => {
+                self.members.counters_mut(slot).succeed();
+            }
+            _ => self.charge_slot(cx, flight, slot, outcome),
+        }
+    }
+
+    #[inline(never)]
+    fn charge_slot(&mut self, cx: &mut Cx<'_>, flight: &Flight, slot: u32, outcome: &Outcome) {
+        let Some(outlier) = &mut self.outlier else { return };
         let split = self.config.outlier_detection.is_some_and(|od| od.split_external_local_origin_errors);
         let alt = flight.overrides.as_ref().is_some_and(|own| own.timeout_alt_response) && !split;
-        let Some(reported) = Reported::of(outcome, alt.then_some(ALT_RESPONSE)) else { return };
+        let Some(reported) = Reported::of(*outcome, alt.then_some(ALT_RESPONSE)) else { return };
         let effect = outlier.on_result(cx, &mut self.members, slot, reported);
         self.after_result(cx, slot, effect);
     }
@@ -484,6 +373,8 @@ impl Router {
     }
 
     /// The request time-out passed, whatever the flight was waiting for.
+    #[cold]
+    #[inline(never)]
     pub(super) fn expire(&mut self, cx: &mut Cx<'_>, flight: &mut Flight) -> Step {
         if let State::Open { .. } = flight.state {
             let attempt = AttemptNo(flight.attempts - 1);
@@ -510,8 +401,11 @@ impl Router {
         self.finish(cx, flight, self.config.replies.overflow, Flags::NONE.with(Flag::Uo))
     }
 
+    #[inline]
     pub(super) fn finish(&mut self, cx: &mut Cx<'_>, flight: &mut Flight, status: u16, flags: Flags) -> Step {
-        self.let_go(cx, flight, true);
+        if flight.holds_something() {
+            self.let_go(cx, flight, true);
+        }
         let verdict = Verdict { status, attempts: flight.attempts, flags };
         flight.state = State::Done(verdict);
         cx.emit(Fact::Finished { verdict });
@@ -519,6 +413,7 @@ impl Router {
     }
 
     /// Returns all that the flight holds.
+    #[inline(never)]
     fn let_go(&mut self, cx: &mut Cx<'_>, flight: &mut Flight, told: bool) {
         self.return_retry(flight);
         match flight.state {

@@ -58,13 +58,13 @@ impl Router {
         cx: &mut Cx<'_>,
         flight: &mut Flight,
         endpoint: EndpointId,
-        outcome: Outcome,
+        outcome: &Outcome,
     ) -> bool {
-        match outcome {
+        match *outcome {
             Outcome::Answered(answer) => cx.emit(Fact::Answered { endpoint, status: answer.status }),
             Outcome::Failed(trouble) => cx.emit(Fact::Failed { endpoint, trouble }),
         }
-        let (status, flags) = retry::reply(&self.config.replies, outcome);
+        let (status, flags) = retry::reply(&self.config.replies, *outcome);
         let _ = self.finish(cx, flight, status, flags);
         false
     }
