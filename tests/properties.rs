@@ -478,6 +478,7 @@ impl Harness {
             assert!(newest.attempt > attempt.attempt);
         }
         self.call(|router, cx| router.report(cx, &mut state.flight, attempt.attempt, outcome));
+        self.note_reset(true, outcome);
         self.release_slow(&mut state);
         self.flights.insert(request, state);
         self.step(request);
@@ -500,16 +501,22 @@ impl Harness {
         let facts = self.facts.len();
         self.call(|router, cx| router.report(cx, &mut state.flight, attempt.attempt, outcome));
         let retried = self.facts[facts..].iter().any(|(_, fact)| matches!(fact, Fact::Retrying { .. }));
-        let body = matches!(outcome, Outcome::Answered(answer) if answer.body_follows);
-        if retried && body && self.config.pool.protocol == PoolProtocol::Http1 {
-            let before = if self.reset.0 == self.now { self.reset.1 } else { 0 };
-            self.reset = (self.now, before + 1);
-        }
+        self.note_reset(retried || self.hedged, outcome);
         assert_eq!(state.flight.is_open(attempt.attempt), goes_on);
         self.release_slow(&mut state);
         self.flights.insert(request, state);
         self.step(request);
         self.step_woken();
+    }
+
+    /// An answer with a body that nobody reads to its end resets its stream, which counts in the budget to
+    /// the end of the instant. Beside a hedge, at most so.
+    fn note_reset(&mut self, dropped: bool, outcome: Outcome) {
+        let body = matches!(outcome, Outcome::Answered(answer) if answer.body_follows);
+        if dropped && body && self.config.pool.protocol == PoolProtocol::Http1 {
+            let before = if self.reset.0 == self.now { self.reset.1 } else { 0 };
+            self.reset = (self.now, before + 1);
+        }
     }
 
     fn abandon(&mut self, request: u64) {

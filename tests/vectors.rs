@@ -72,7 +72,7 @@ fn a_wrong_number_fails_whatever_the_kind() {
         ("choice.yaml", "h0: 1080", "h0: 1070"),
         ("choice.yaml", "panic: [true]", "panic: [false]"),
         ("balance.yaml", "picks: [0, 0, 1, 0", "picks: [0, 1, 0, 0"),
-        ("balance.yaml", "prepicks: 16", "prepicks: 15"),
+        ("balance.yaml", "seed_index: 16", "seed_index: 15"),
         ("balance.yaml", "healthy_load: [35, 65]", "healthy_load: [36, 64]"),
         ("balance.yaml", "degraded_load: [28, 14, 0]", "degraded_load: [28, 13, 0]"),
         ("balance.yaml", "share: [0.75, 0.25]", "share: [0.72, 0.28]"),

