@@ -4,7 +4,7 @@
 //! describes. *Does not know* any rule. Invariant: a vector passes only if everything it expects
 //! was compared; what cannot be replayed says why and never counts as passed.
 //! Start reading at [`replay`]; each kind of vector has a function in one of the rooms, and
-//! [`schema`] knows which keys it takes. The schema for users is `docs/policy-traces.md`.
+//! `schema` knows which keys it takes. The schema for users is `docs/policy-traces.md`.
 
 mod attempts;
 mod balance;

@@ -9,7 +9,7 @@ use std::collections::BinaryHeap;
 /// Turns taken before the first at the most; more would cost precision (envoy.md 3.3).
 const HEAD_START_MAX: u64 = 429_496_729;
 
-/// Added to each weight while turns before the first are counted, and only then ([S],
+/// Added to each weight while turns before the first are counted, and only then (\[S\],
 /// `EdfScheduler::createWithPicks`): without it, weights that are multiples of each other would have
 /// their common turns rounded apart.
 const NUDGE: f64 = 1e-13;

@@ -1,6 +1,6 @@
 //! Zones: turns by the weight of localities, or the caller's own zone first.
 //!
-//! *Knows* the weight of a locality by its health, and zone-aware routing (envoy.md 3.6, both [S]: read
+//! *Knows* the weight of a locality by its health, and zone-aware routing (envoy.md 3.6, both \[S\]: read
 //! in Envoy's source and not seen on the binary). *Does not know* endpoints, only counts per zone.
 //!
 //! Zones stand in ascending order. Envoy puts the caller's own first, which moves which random word

@@ -209,7 +209,7 @@ impl Balancer {
 
     /// Hash rules: the hash decides the priority, too. Their tables are of the healthy endpoints, or in
     /// panic of all; degraded ones are in none, `fail_traffic_on_panic` and `retry_priority` do not
-    /// reach them ([S], ThreadAwareLoadBalancerBase).
+    /// reach them (\[S\], ThreadAwareLoadBalancerBase).
     #[inline(never)]
     fn pick_hashed(&mut self, cx: &mut Cx<'_>, members: &Members, choice: Choice<'_>) -> Option<u32> {
         let hash = choice.hash.unwrap_or_else(|| cx.rng.next_u64());
@@ -399,7 +399,7 @@ fn zone_degraded(zone: &ZoneHosts) -> usize {
     zone.degraded.len()
 }
 
-/// `previous_priorities` ([S]): from every `update_frequency`th attempt on, priorities that were tried
+/// `previous_priorities` (\[S\]): from every `update_frequency`th attempt on, priorities that were tried
 /// are left out, until none is left; then it begins again. `None` is the loads as they are. What was
 /// tried is gone through anew each time, by the availability of now.
 fn adjusted_loads(members: &Members, choice: &Choice<'_>, rule: PreviousPriorities) -> Option<PriorityLoads> {
