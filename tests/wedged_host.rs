@@ -1,6 +1,6 @@
 //! The wedged host, simulated and on the real Envoy.
 //!
-//! Goal: the simulator says what happens on the binary, error for error. Method: every variant of
+//! Goal: the simulator says what happens on the binary: the same ejections, and errors and retries within 3 or 1 %. Method: every variant of
 //! one experiment (eight hosts, 200 requests a second at equal distances for a minute, one host
 //! wedged after 5 s) is written once, as a scenario; its `[policy]` is handed to Envoy as it stands,
 //! durations apart. All variants run at once on one Envoy, each with a cluster of its own.

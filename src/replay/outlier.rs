@@ -34,6 +34,7 @@ use crate::policy::Try;
 use crate::policy::config::LbPolicy;
 use crate::policy::config::OutlierDetection;
 use crate::policy::config::Pool;
+use crate::policy::config::SetNumber;
 use crate::policy::events::Action;
 use crate::policy::events::Event;
 use crate::policy::fact::Detector;
@@ -60,29 +61,12 @@ const EXPECTED: [&str; 13] = [
 /// Results other than a status.
 const RESULTS: [&str; 6] = ["connect_failed", "reset", "timeout", "overflow", "pool_ready", "client_disconnect"];
 
-type Number = fn(&mut OutlierDetection, u32);
 type Length = fn(&mut OutlierDetection, Span);
-type Switch = fn(&mut OutlierDetection, bool);
 
-const NUMBERS: [(&str, Number); 17] = [
-    ("consecutive_5xx", |od, n| od.consecutive_5xx = n),
-    ("consecutive_gateway_failure", |od, n| od.consecutive_gateway_failure = n),
-    ("consecutive_local_origin_failure", |od, n| od.consecutive_local_origin_failure = n),
-    ("enforcing_consecutive_5xx", |od, n| od.enforcing_consecutive_5xx = n),
-    ("enforcing_consecutive_gateway_failure", |od, n| od.enforcing_consecutive_gateway_failure = n),
-    ("enforcing_consecutive_local_origin_failure", |od, n| od.enforcing_consecutive_local_origin_failure = n),
-    ("enforcing_success_rate", |od, n| od.enforcing_success_rate = n),
-    ("enforcing_local_origin_success_rate", |od, n| od.enforcing_local_origin_success_rate = n),
-    ("enforcing_failure_percentage", |od, n| od.enforcing_failure_percentage = n),
-    ("enforcing_failure_percentage_local_origin", |od, n| od.enforcing_failure_percentage_local_origin = n),
-    ("success_rate_minimum_hosts", |od, n| od.success_rate_minimum_hosts = n),
-    ("success_rate_request_volume", |od, n| od.success_rate_request_volume = n),
-    ("success_rate_stdev_factor", |od, n| od.success_rate_stdev_factor = n),
-    ("failure_percentage_minimum_hosts", |od, n| od.failure_percentage_minimum_hosts = n),
-    ("failure_percentage_request_volume", |od, n| od.failure_percentage_request_volume = n),
-    ("failure_percentage_threshold", |od, n| od.failure_percentage_threshold = n),
-    ("max_ejection_percent", |od, n| od.max_ejection_percent = n),
-];
+/// Counts and percents are read alike; the check of the configuration knows the difference.
+fn numbers() -> impl Iterator<Item = (&'static str, SetNumber)> {
+    OutlierDetection::COUNTS.into_iter().chain(OutlierDetection::PERCENTS)
+}
 
 /// In milliseconds. The base goes first: it moves the default of the maximum.
 const LENGTHS: [(&str, Length); 4] = [
@@ -93,13 +77,6 @@ const LENGTHS: [(&str, Length); 4] = [
     ("max_ejection_time", |od, span| od.max_ejection_time = span),
     ("max_ejection_time_jitter", |od, span| od.max_ejection_time_jitter = span),
     ("interval", |od, span| od.interval = span),
-];
-
-const SWITCHES: [(&str, Switch); 4] = [
-    ("detect_degraded_hosts", |od, on| od.detect_degraded_hosts = on),
-    ("split_external_local_origin_errors", |od, on| od.split_external_local_origin_errors = on),
-    ("always_eject_one_host", |od, on| od.always_eject_one_host = on),
-    ("successful_active_health_check_uneject_host", |od, on| od.successful_active_health_check_uneject_host = on),
 ];
 
 /// All that have a name in vectors.
@@ -123,15 +100,14 @@ pub fn read(vector: &Node) -> Result<OutlierDetection, Halt> {
         only(Some(config), "config", &["outlier_detection", "strict_envoy"])?;
         config = inner;
     }
-    let known: Vec<&str> = NUMBERS
-        .iter()
-        .map(|(name, _)| *name)
+    let known: Vec<&str> = numbers()
+        .map(|(name, _)| name)
         .chain(LENGTHS.iter().map(|(name, _)| *name))
-        .chain(SWITCHES.iter().map(|(name, _)| *name))
+        .chain(OutlierDetection::SWITCHES.iter().map(|(name, _)| *name))
         .chain(["strict_envoy"])
         .collect();
     only(Some(config), "outlier_detection", &known)?;
-    for (name, set) in NUMBERS {
+    for (name, set) in numbers() {
         if let Some(node) = config.get(name) {
             set(&mut od, node.small()?);
         }
@@ -141,7 +117,7 @@ pub fn read(vector: &Node) -> Result<OutlierDetection, Halt> {
             set(&mut od, Span::from_millis(node.millis()?));
         }
     }
-    for (name, set) in SWITCHES {
+    for (name, set) in OutlierDetection::SWITCHES {
         if let Some(node) = config.get(name) {
             set(&mut od, node.truth()?);
         }

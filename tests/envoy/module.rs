@@ -382,12 +382,12 @@ impl Play<'_> {
             self.read += 1;
             match fact {
                 Fact::Ejected { endpoint, detector, until } => {
-                    self.event(at, endpoint, kind(detector), true);
+                    self.event(at, endpoint, detector.name(), true);
                     self.count("outlier_detection.ejections_enforced_total");
                     self.was_ejected(at, self.ids[&endpoint], until, detector);
                 }
                 Fact::Degraded { endpoint, until } => {
-                    self.event(at, endpoint, kind(Detector::Degraded), true);
+                    self.event(at, endpoint, Detector::Degraded.name(), true);
                     let host = self.ids[&endpoint];
                     self.was_ejected(at, host, until, Detector::Degraded);
                     let base =
@@ -400,7 +400,7 @@ impl Play<'_> {
                     self.has_returned(at, host, Some(self.degraded[host]));
                 }
                 Fact::NotEjected { endpoint, detector, because: NotEjected::NotEnforced } => {
-                    self.event(at, endpoint, kind(detector), false);
+                    self.event(at, endpoint, detector.name(), false);
                 }
                 Fact::NotEjected { detector, because: NotEjected::Overflow, .. } => {
                     self.count("outlier_detection.ejections_overflow");
@@ -495,19 +495,4 @@ fn consecutive(detector: Detector) -> bool {
         detector,
         Detector::Consecutive5xx | Detector::ConsecutiveGatewayFailure | Detector::ConsecutiveLocalOriginFailure
     )
-}
-
-/// A detector in the words of Envoy's event log.
-fn kind(detector: Detector) -> &'static str {
-    match detector {
-        Detector::Consecutive5xx => "CONSECUTIVE_5XX",
-        Detector::ConsecutiveGatewayFailure => "CONSECUTIVE_GATEWAY_FAILURE",
-        Detector::ConsecutiveLocalOriginFailure => "CONSECUTIVE_LOCAL_ORIGIN_FAILURE",
-        Detector::SuccessRate => "SUCCESS_RATE",
-        Detector::FailurePercentage => "FAILURE_PERCENTAGE",
-        Detector::LocalOriginSuccessRate => "SUCCESS_RATE_LOCAL_ORIGIN",
-        Detector::LocalOriginFailurePercentage => "FAILURE_PERCENTAGE_LOCAL_ORIGIN",
-        Detector::Degraded => "DEGRADED",
-        Detector::FailuresInWindow => "none of Envoy's",
-    }
 }

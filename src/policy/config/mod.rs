@@ -25,6 +25,8 @@ pub use limits::RetryBudget;
 pub use limits::TcpProxy;
 pub use outlier::OutlierDetection;
 pub use outlier::OutlierReading;
+pub use outlier::SetNumber;
+pub use outlier::SetSwitch;
 pub use retry::HeaderMatch;
 pub use retry::PreviousPriorities;
 pub use retry::RateLimitedBackOff;

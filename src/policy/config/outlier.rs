@@ -70,7 +70,43 @@ pub enum OutlierReading {
     Window(Span),
 }
 
+/// Sets a number of `outlier_detection`.
+pub type SetNumber = fn(&mut OutlierDetection, u32);
+/// Sets a switch of `outlier_detection`.
+pub type SetSwitch = fn(&mut OutlierDetection, bool);
+
 impl OutlierDetection {
+    /// The fields that are counts, by Envoy's names.
+    pub const COUNTS: [(&'static str, SetNumber); 8] = [
+        ("consecutive_5xx", |od, n| od.consecutive_5xx = n),
+        ("consecutive_gateway_failure", |od, n| od.consecutive_gateway_failure = n),
+        ("consecutive_local_origin_failure", |od, n| od.consecutive_local_origin_failure = n),
+        ("success_rate_minimum_hosts", |od, n| od.success_rate_minimum_hosts = n),
+        ("success_rate_request_volume", |od, n| od.success_rate_request_volume = n),
+        ("success_rate_stdev_factor", |od, n| od.success_rate_stdev_factor = n),
+        ("failure_percentage_minimum_hosts", |od, n| od.failure_percentage_minimum_hosts = n),
+        ("failure_percentage_request_volume", |od, n| od.failure_percentage_request_volume = n),
+    ];
+    /// The fields that are percents.
+    pub const PERCENTS: [(&'static str, SetNumber); 9] = [
+        ("enforcing_consecutive_5xx", |od, n| od.enforcing_consecutive_5xx = n),
+        ("enforcing_consecutive_gateway_failure", |od, n| od.enforcing_consecutive_gateway_failure = n),
+        ("enforcing_consecutive_local_origin_failure", |od, n| od.enforcing_consecutive_local_origin_failure = n),
+        ("enforcing_success_rate", |od, n| od.enforcing_success_rate = n),
+        ("enforcing_local_origin_success_rate", |od, n| od.enforcing_local_origin_success_rate = n),
+        ("enforcing_failure_percentage", |od, n| od.enforcing_failure_percentage = n),
+        ("enforcing_failure_percentage_local_origin", |od, n| od.enforcing_failure_percentage_local_origin = n),
+        ("failure_percentage_threshold", |od, n| od.failure_percentage_threshold = n),
+        ("max_ejection_percent", |od, n| od.max_ejection_percent = n),
+    ];
+    /// The fields that are switches.
+    pub const SWITCHES: [(&'static str, SetSwitch); 4] = [
+        ("split_external_local_origin_errors", |od, on| od.split_external_local_origin_errors = on),
+        ("always_eject_one_host", |od, on| od.always_eject_one_host = on),
+        ("detect_degraded_hosts", |od, on| od.detect_degraded_hosts = on),
+        ("successful_active_health_check_uneject_host", |od, on| od.successful_active_health_check_uneject_host = on),
+    ];
+
     /// Envoy's defaults with `outlier_detection` present but empty (envoy.md 1.1).
     pub const fn envoy_default() -> OutlierDetection {
         OutlierDetection {

@@ -21,9 +21,6 @@ use crate::scenario::tree::Value;
 use crate::scenario::value;
 use crate::units::Ratio;
 
-/// Sets one switch of ejection.
-type Switch = fn(&mut OutlierDetection, bool);
-
 pub fn outliers(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<'_>) {
     patch.push(|config| {
         config.outlier_detection.get_or_insert_with(OutlierDetection::envoy_default);
@@ -32,33 +29,12 @@ pub fn outliers(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Probl
     let mut set = |change: Box<dyn Fn(&mut OutlierDetection)>| {
         patch.push(move |config| change(config.outlier_detection.get_or_insert_with(OutlierDetection::envoy_default)));
     };
-    let counts: [(&'static str, Number<OutlierDetection>); 8] = [
-        ("consecutive_5xx", |od, n| od.consecutive_5xx = n),
-        ("consecutive_gateway_failure", |od, n| od.consecutive_gateway_failure = n),
-        ("consecutive_local_origin_failure", |od, n| od.consecutive_local_origin_failure = n),
-        ("success_rate_minimum_hosts", |od, n| od.success_rate_minimum_hosts = n),
-        ("success_rate_request_volume", |od, n| od.success_rate_request_volume = n),
-        ("success_rate_stdev_factor", |od, n| od.success_rate_stdev_factor = n),
-        ("failure_percentage_minimum_hosts", |od, n| od.failure_percentage_minimum_hosts = n),
-        ("failure_percentage_request_volume", |od, n| od.failure_percentage_request_volume = n),
-    ];
-    for (key, change) in counts {
+    for (key, change) in OutlierDetection::COUNTS {
         if let Some(n) = reader.count(key, 0..=u64::from(u32::MAX), problems) {
             set(Box::new(move |od| change(od, n as u32)));
         }
     }
-    let percents: [(&'static str, Number<OutlierDetection>); 9] = [
-        ("enforcing_consecutive_5xx", |od, n| od.enforcing_consecutive_5xx = n),
-        ("enforcing_consecutive_gateway_failure", |od, n| od.enforcing_consecutive_gateway_failure = n),
-        ("enforcing_consecutive_local_origin_failure", |od, n| od.enforcing_consecutive_local_origin_failure = n),
-        ("enforcing_success_rate", |od, n| od.enforcing_success_rate = n),
-        ("enforcing_local_origin_success_rate", |od, n| od.enforcing_local_origin_success_rate = n),
-        ("enforcing_failure_percentage", |od, n| od.enforcing_failure_percentage = n),
-        ("enforcing_failure_percentage_local_origin", |od, n| od.enforcing_failure_percentage_local_origin = n),
-        ("failure_percentage_threshold", |od, n| od.failure_percentage_threshold = n),
-        ("max_ejection_percent", |od, n| od.max_ejection_percent = n),
-    ];
-    for (key, change) in percents {
+    for (key, change) in OutlierDetection::PERCENTS {
         if let Some(share) = reader.get(key).and_then(|node| whole_percent(node, problems)) {
             set(Box::new(move |od| change(od, share)));
         }
@@ -81,13 +57,7 @@ pub fn outliers(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Probl
     if let Some(span) = reader.span("max_ejection_time_jitter", problems) {
         set(Box::new(move |od| od.max_ejection_time_jitter = span));
     }
-    let switches: [(&'static str, Switch); 4] = [
-        ("split_external_local_origin_errors", |od, on| od.split_external_local_origin_errors = on),
-        ("always_eject_one_host", |od, on| od.always_eject_one_host = on),
-        ("detect_degraded_hosts", |od, on| od.detect_degraded_hosts = on),
-        ("successful_active_health_check_uneject_host", |od, on| od.successful_active_health_check_uneject_host = on),
-    ];
-    for (key, change) in switches {
+    for (key, change) in OutlierDetection::SWITCHES {
         if let Some(on) = reader.truth(key, problems) {
             set(Box::new(move |od| change(od, on)));
         }
