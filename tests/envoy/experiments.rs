@@ -25,6 +25,23 @@ use std::time::SystemTime;
 
 const MS: Duration = Duration::from_millis(1);
 
+/// How often a measurement is made before what it showed is believed.
+const PLAYS: usize = 3;
+
+/// Measures again where the machine may have come between: what is false of Envoy is false every time, what
+/// a pause of the machine spoilt is not.
+fn holds_when_undisturbed(mut measure: impl FnMut() -> Result<(), String>) {
+    let mut off = Vec::new();
+    while off.len() < PLAYS {
+        match measure() {
+            Ok(()) => return,
+            Err(what) => off.push(what),
+        }
+        eprintln!("off, so measured again: {}", off[off.len() - 1]);
+    }
+    panic!("off in every play: {off:#?}");
+}
+
 /// One way in which twenty requests fail together.
 struct Storm {
     /// First back-off, ms; a minute is never over before the request times out.
@@ -116,25 +133,24 @@ async fn rage(binary: &Path, storms: Arc<Vec<Storm>>) -> Vec<u64> {
 fn a_budget_of_20_percent_allows_three_of_twenty_that_fail_at_once_and_four_with_bodies() {
     let Some((binary, _alone)) = envoy_or_skip("retry budget") else { return };
     let storms = Arc::new(storms());
-    let all = runtime().block_on(rage(&binary, Arc::clone(&storms)));
-    for (storm, denied) in storms.iter().zip(&all) {
-        let Storm { base_ms, body, apart, stopped } = storm;
-        let what = format!("base {base_ms} ms, body {body}, {apart:?} apart, stopped {stopped}");
-        eprintln!("{what}: {denied} of 20 denied");
-    }
-    for (storm, denied) in storms.iter().zip(&all) {
-        let Storm { base_ms, body, apart, stopped } = *storm;
-        let what = format!("base {base_ms} ms, body {body}, {apart:?} apart, stopped {stopped}");
-        if base_ms == 60_000 {
-            assert_eq!(*denied, if body && stopped { 16 } else { 17 }, "{what}");
-        } else {
-            assert!(*denied <= 17, "{what}");
+    holds_when_undisturbed(|| {
+        let all = runtime().block_on(rage(&binary, Arc::clone(&storms)));
+        for (storm, &denied) in storms.iter().zip(&all) {
+            let Storm { base_ms, body, apart, stopped } = *storm;
+            let what = format!("base {base_ms} ms, body {body}, {apart:?} apart, stopped {stopped}");
+            let least = if body && stopped { 16 } else { 17 };
+            let right = if base_ms == 60_000 { denied == least } else { denied <= 17 };
+            eprintln!("{what}: {denied} of 20 denied");
+            if !right {
+                return Err(format!("{what}: {denied} of 20 denied"));
+            }
         }
-    }
+        Ok(())
+    });
 }
 
 /// How long after two hosts returned in one sweep each of them got its first request.
-async fn returns(binary: &Path, clusters: usize) -> Vec<[Duration; 2]> {
+async fn returns(binary: &Path, clusters: usize) -> Result<Vec<[Duration; 2]>, String> {
     // Hosts 2 and 3 fail until both are out.
     let upstreams = Upstreams::start(4, |request| {
         let failing = request.host >= 2 && request.path == "/fail";
@@ -147,7 +163,7 @@ async fn returns(binary: &Path, clusters: usize) -> Vec<[Duration; 2]> {
         let mut it = cluster(&name(i), &upstreams.hosts);
         it["common_lb_config"] = json!({"update_merge_window": "0.4s", "healthy_panic_threshold": {"value": 0}});
         it["outlier_detection"] = json!({
-            "consecutive_5xx": 1, "interval": "1s", "base_ejection_time": "2.5s", "max_ejection_percent": 100,
+            "consecutive_5xx": 1, "interval": "1s", "base_ejection_time": "2s", "max_ejection_percent": 100,
         });
         it
     };
@@ -157,7 +173,7 @@ async fn returns(binary: &Path, clusters: usize) -> Vec<[Duration; 2]> {
     let mut all = Vec::new();
     for i in 0..clusters {
         let client = Arc::new(Client::new(envoy.listener));
-        // In the middle between two sweeps, so that both return in the same.
+        // In the middle between two sweeps, as is the end of the ejections: both return in the same sweep.
         let age = SystemTime::now().duration_since(births[&name(i)]).unwrap();
         let begin = Instant::now() + Duration::from_millis(1500 - age.as_millis() as u64 % 1000);
         all.push(tokio::spawn(async move {
@@ -182,14 +198,16 @@ async fn returns(binary: &Path, clusters: usize) -> Vec<[Duration; 2]> {
     let first = |i: usize| {
         let back: Vec<SystemTime> =
             events.iter().filter(|event| event.cluster == name(i) && !event.eject).map(|event| event.at).collect();
-        assert_eq!(back.len(), 2, "both returned");
-        assert!(back[1].duration_since(back[0]).unwrap() < 20 * MS, "in one sweep");
+        if back.len() != 2 || back[1].duration_since(back[0]).map_or(true, |apart| apart > 20 * MS) {
+            return Err(format!("cluster {i}: not two returns in one sweep but {back:?}"));
+        }
         let back = now.checked_sub(system_now.duration_since(back[0]).unwrap()).unwrap();
         let host = |host: usize| {
             let later = |hit: &&Request| hit.authority == name(i) && hit.host == host && hit.at > back;
-            hits.iter().find(later).expect("it got requests again").at - back
+            let first = hits.iter().find(later).ok_or_else(|| format!("cluster {i}: host {host} got no request"))?;
+            Ok::<_, String>(first.at - back)
         };
-        [host(2), host(3)]
+        Ok([host(2)?, host(3)?])
     };
     (0..clusters).map(first).collect()
 }
@@ -199,13 +217,19 @@ async fn returns(binary: &Path, clusters: usize) -> Vec<[Duration; 2]> {
 #[test]
 fn of_two_returns_in_one_sweep_the_balancer_sees_the_second_a_window_later() {
     let Some((binary, _alone)) = envoy_or_skip("returns in one sweep") else { return };
-    let all = runtime().block_on(returns(&binary, 8));
-    for (i, both) in all.iter().enumerate() {
-        eprintln!("cluster {i}: host 2 after {:?}, host 3 after {:?}", both[0], both[1]);
-        let (first, second) = (both[0].min(both[1]), both[0].max(both[1]));
-        assert!(first < 150 * MS, "the first at once: {first:?}");
-        assert!((400 * MS..550 * MS).contains(&second), "the second after the window of 400 ms: {second:?}");
-    }
+    holds_when_undisturbed(|| {
+        for (i, both) in runtime().block_on(returns(&binary, 8))?.iter().enumerate() {
+            eprintln!("cluster {i}: host 2 after {:?}, host 3 after {:?}", both[0], both[1]);
+            let (first, second) = (both[0].min(both[1]), both[0].max(both[1]));
+            if first >= 150 * MS {
+                return Err(format!("the first at once, not after {first:?}"));
+            }
+            if !(400 * MS..550 * MS).contains(&second) {
+                return Err(format!("the second after the window of 400 ms, not after {second:?}"));
+            }
+        }
+        Ok(())
+    });
 }
 
 /// Hosts by zone: those of the caller's cluster, and of the one it calls with how many are healthy.
@@ -306,14 +330,16 @@ async fn shares(binary: &Path) -> Vec<[f64; 3]> {
 #[test]
 fn zones_get_the_shares_of_the_formulas() {
     let Some((binary, _alone)) = envoy_or_skip("zones") else { return };
-    let all = runtime().block_on(shares(&binary));
-    for (zones, got) in ZONES.iter().zip(&all) {
-        eprintln!("{}: {got:.2?}, by the formula {:.2?}", zones.name, zones.expected);
-    }
-    for (zones, got) in ZONES.iter().zip(&all) {
-        let margin = if zones.weights.is_some() { 0.2 } else { 4.5 };
-        for (got, expected) in got.iter().zip(&zones.expected) {
-            assert!((got - expected).abs() <= margin, "{}: {got} and not {expected}", zones.name);
+    holds_when_undisturbed(|| {
+        for (zones, got) in ZONES.iter().zip(&runtime().block_on(shares(&binary))) {
+            eprintln!("{}: {got:.2?}, by the formula {:.2?}", zones.name, zones.expected);
+            let margin = if zones.weights.is_some() { 0.2 } else { 4.5 };
+            for (got, expected) in got.iter().zip(&zones.expected) {
+                if (got - expected).abs() > margin {
+                    return Err(format!("{}: {got} and not {expected}", zones.name));
+                }
+            }
         }
-    }
+        Ok(())
+    });
 }
