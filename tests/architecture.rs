@@ -97,8 +97,6 @@ const FUNCTION_MAX: usize = 100;
 
 /// Longer files: path, lines at the most, why it is one file.
 const LONG_FILES: &[(&str, usize, &str)] = &[
-    ("src/scenario/mod.rs", 900, "the vocabulary: type declarations with their documentation and no algorithm"),
-    ("src/sim/life.rs", 720, "one task's life from start to end, deployments included; to be split when it grows"),
 ];
 
 /// Longer functions: path, name, lines at the most, why it is one function.

@@ -5,6 +5,7 @@
 
 mod call;
 mod control;
+mod deploy;
 pub mod engine;
 mod fault;
 mod hop;
@@ -15,6 +16,7 @@ mod program;
 pub mod random;
 mod record;
 mod replicate;
+mod sidecar;
 mod slab;
 mod task;
 #[cfg(test)]

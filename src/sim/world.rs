@@ -8,7 +8,9 @@ use super::Limits;
 use super::RunError;
 use super::call::Call;
 use super::call::Dial;
+use super::control::Outage;
 use super::control::Registry;
+use super::deploy::Deployment;
 use super::engine::Engine;
 use super::engine::Lane;
 use super::fault::ActiveFault;
@@ -16,7 +18,6 @@ use super::fault::Trouble as TaskTrouble;
 use super::hop::Feed;
 use super::hop::Node;
 use super::hop::RouterHost;
-use super::life::Deployment;
 use super::load::Source;
 use super::network::Delays;
 use super::program::Program;
@@ -187,6 +188,7 @@ pub(super) struct World<'a> {
     pub(super) live_faults: u32,
     pub(super) faults_to_come: u32,
     pub(super) live_deploys: u32,
+    pub(super) outage: Outage,
 }
 
 impl<'a> World<'a> {
@@ -234,6 +236,7 @@ impl<'a> World<'a> {
             live_faults: 0,
             faults_to_come: 0,
             live_deploys: 0,
+            outage: Outage::default(),
         };
         world.set_up();
         world

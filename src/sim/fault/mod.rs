@@ -2,101 +2,36 @@
 //!
 //! *Knows* targets and the effect of each kind on one request. *Does not know* how callers react.
 
-use super::life::Phase;
-use super::random::Draw;
-use super::random::Key;
-use super::random::Purpose;
-use super::random::Sampler;
-use super::record::NOBODY;
-use super::world::Ev;
-use super::world::World;
+mod effect;
+mod target;
+
+pub(in crate::sim) use effect::Trouble;
+
 use crate::measure::HappeningKind;
 use crate::scenario::FaultKind;
 use crate::scenario::Target;
 use crate::scenario::When;
 use crate::scenario::Window;
-use crate::units::Ratio;
-use crate::units::Span;
+use crate::sim::random::Key;
+use crate::sim::random::Purpose;
+use crate::sim::random::Sampler;
+use crate::sim::record::NOBODY;
+use crate::sim::world::Ev;
+use crate::sim::world::World;
 use crate::units::Time;
-
-/// What is wrong with a task, or with an arrow.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Trouble {
-    wedge: Option<u16>,
-    grey: Option<(u16, Ratio)>,
-    pub(super) errors: Option<(u16, Ratio)>,
-    pub(super) hang: bool,
-    pub(super) reset: bool,
-    pub(super) refuse: bool,
-    /// Work takes longer.
-    pub(super) slows: bool,
-    factor_milli: u32,
-    added: Option<u32>,
-}
-
-impl Default for Trouble {
-    fn default() -> Self {
-        Trouble {
-            wedge: None,
-            grey: None,
-            errors: None,
-            hang: false,
-            reset: false,
-            refuse: false,
-            slows: false,
-            factor_milli: 1000,
-            added: None,
-        }
-    }
-}
-
-impl Trouble {
-    /// How long that work takes now.
-    pub(super) fn slowed(&self, work: Span, samplers: &[Sampler], draw: &mut Draw) -> Span {
-        let mut work = Span::from_nanos((u128::from(work.as_nanos()) * u128::from(self.factor_milli) / 1000) as u64);
-        if let Some(added) = self.added {
-            work += samplers[added as usize].sample(draw);
-        }
-        work
-    }
-
-    /// Whether a check that does real work fails.
-    pub(super) fn fails_deep_check(&self, draw: &mut Draw) -> bool {
-        self.wedge.is_some()
-            || self.grey.is_some_and(|(_, rate)| rate.covers(draw.word()))
-            || self.errors.is_some_and(|(_, rate)| rate.covers(draw.word()))
-    }
-
-    fn add(&mut self, kind: &FaultKind, sampler: Option<u32>) {
-        match kind {
-            FaultKind::Wedge { status } => self.wedge = Some(*status),
-            FaultKind::Grey { status, rate } => self.grey = Some((*status, *rate)),
-            FaultKind::Errors { status, rate } => self.errors = Some((*status, *rate)),
-            FaultKind::Hang => self.hang = true,
-            FaultKind::Slow { factor_milli, .. } => {
-                self.slows = true;
-                self.factor_milli = (u64::from(self.factor_milli) * u64::from(*factor_milli) / 1000) as u32;
-                self.added = sampler.or(self.added);
-            }
-            FaultKind::Reset => self.reset = true,
-            FaultKind::Refuse => self.refuse = true,
-            FaultKind::Crash | FaultKind::Stop => {}
-        }
-    }
-}
 
 /// A fault of the scenario, on or off.
 #[derive(Clone, Debug)]
-pub(super) struct ActiveFault {
-    on: bool,
+pub(in crate::sim) struct ActiveFault {
+    pub(in crate::sim) on: bool,
     /// Tasks it was aimed at when it began.
-    tasks: Vec<u32>,
-    sampler: Option<u32>,
-    times: u32,
+    pub(in crate::sim) tasks: Vec<u32>,
+    pub(in crate::sim) sampler: Option<u32>,
+    pub(in crate::sim) times: u32,
 }
 
 impl World<'_> {
-    pub(super) fn set_up_faults(&mut self) {
+    pub(in crate::sim) fn set_up_faults(&mut self) {
         for (i, fault) in self.scenario.faults.iter().enumerate() {
             let sampler = match &fault.kind {
                 FaultKind::Slow { added: Some(law), .. } => Some(self.program.add_sampler(Sampler::new(law))),
@@ -113,11 +48,11 @@ impl World<'_> {
     }
 
     /// One stroke rather than a state.
-    fn is_stroke(kind: &FaultKind) -> bool {
+    pub(in crate::sim) fn is_stroke(kind: &FaultKind) -> bool {
         matches!(kind, FaultKind::Crash | FaultKind::Stop)
     }
 
-    pub(super) fn on_fault_on(&mut self, fault: u32) {
+    pub(in crate::sim) fn on_fault_on(&mut self, fault: u32) {
         let now = self.engine.now();
         let spec = &self.scenario.faults[fault as usize];
         let lasts = match spec.when {
@@ -160,7 +95,7 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn on_fault_off(&mut self, fault: u32) {
+    pub(in crate::sim) fn on_fault_off(&mut self, fault: u32) {
         let now = self.engine.now();
         let state = &mut self.faults[fault as usize];
         if !std::mem::take(&mut state.on) {
@@ -180,7 +115,7 @@ impl World<'_> {
     }
 
     /// A crash or a stop without a duration is over when its services have all their tasks again.
-    pub(super) fn strokes_may_be_over(&mut self) {
+    pub(in crate::sim) fn strokes_may_be_over(&mut self) {
         for fault in 0..self.scenario.faults.len() as u32 {
             let spec = &self.scenario.faults[fault as usize];
             let lasts = match spec.when {
@@ -199,59 +134,8 @@ impl World<'_> {
         }
     }
 
-    /// The tasks a fault is aimed at, now.
-    fn targets(&self, fault: u32) -> Vec<u32> {
-        let there = |task: &u32| {
-            let state = &self.tasks[*task as usize];
-            !state.leaving && state.phase != Phase::Gone
-        };
-        match &self.scenario.faults[fault as usize].target {
-            Target::Task(service, number) => self.services[service.0 as usize]
-                .tasks
-                .iter()
-                .copied()
-                .filter(|&task| self.tasks[task as usize].number == *number)
-                .collect(),
-            Target::AnyTask(service) => {
-                let tasks: Vec<u32> = self.services[service.0 as usize].tasks.iter().copied().filter(there).collect();
-                let times = self.faults[fault as usize].times;
-                let mut draw = self.seed.key(Purpose::Target, u64::from(fault)).draw(Purpose::Target, u64::from(times));
-                if tasks.is_empty() { tasks } else { vec![tasks[draw.below(tasks.len())]] }
-            }
-            Target::Share(service, share) => {
-                let tasks: Vec<u32> = self.services[service.0 as usize].tasks.iter().copied().filter(there).collect();
-                let count = (tasks.len() as u64 * u64::from(share.as_ppm())).div_ceil(1_000_000);
-                tasks.into_iter().take(count as usize).collect()
-            }
-            Target::Service(service) => self.services[service.0 as usize].tasks.iter().copied().filter(there).collect(),
-            Target::Zone(zone) => (0..self.tasks.len() as u32)
-                .filter(|task| there(task) && self.tasks[*task as usize].zone == *zone)
-                .collect(),
-            Target::Edge(_) => Vec::new(),
-        }
-    }
-
-    /// A task that starts while a fault of its whole service or zone is on has it too.
-    pub(super) fn trouble_newcomer(&mut self, task: u32) {
-        let mut hit = false;
-        for (fault, spec) in self.faults.iter_mut().zip(&self.scenario.faults) {
-            let aimed = match &spec.target {
-                Target::Service(service) => service.0 == self.tasks[task as usize].service,
-                Target::Zone(zone) => *zone == self.tasks[task as usize].zone,
-                _ => false,
-            };
-            if fault.on && aimed && !Self::is_stroke(&spec.kind) {
-                fault.tasks.push(task);
-                hit = true;
-            }
-        }
-        if hit {
-            self.refresh_trouble();
-        }
-    }
-
     /// Works out anew what is wrong with whom.
-    fn refresh_trouble(&mut self) {
+    pub(in crate::sim) fn refresh_trouble(&mut self) {
         let before: Vec<bool> = self.tasks.iter().map(|task| task.trouble.refuse || task.trouble.reset).collect();
         for task in &mut self.tasks {
             task.trouble = Trouble::default();
@@ -281,7 +165,7 @@ impl World<'_> {
 
     /// Whether a request is answered at once by a fault instead of by the app.
     #[inline]
-    pub(super) fn struck(&self, task: u32, edge: u32, key: Key) -> Option<u16> {
+    pub(in crate::sim) fn struck(&self, task: u32, edge: u32, key: Key) -> Option<u16> {
         let on_task = &self.tasks[task as usize].trouble;
         let on_edge = if edge == NOBODY { None } else { self.edge_trouble.get(edge as usize) };
         for trouble in std::iter::once(on_task).chain(on_edge) {

@@ -5,63 +5,64 @@
 //! Every change of a service's list makes a version. A proxy that has a newer version ignores an
 //! older one that was longer on its way.
 
-use super::hop::Feed;
-use super::random::Purpose;
-use super::random::Sampler;
-use super::record::NOBODY;
-use super::slab::Ref;
-use super::world::Ev;
-use super::world::World;
+mod dns;
+mod outage;
+
+pub(in crate::sim) use outage::Outage;
+
 use crate::measure::HappeningKind;
 use crate::policy::Member;
 use crate::policy::MemberKey;
-use crate::policy::Router;
 use crate::policy::config::LocalityRouting;
 use crate::scenario::Mechanism;
-use crate::scenario::ResolverCache;
+use crate::sim::hop::Feed;
+use crate::sim::random::Purpose;
+use crate::sim::random::Sampler;
+use crate::sim::record::NOBODY;
+use crate::sim::world::Ev;
+use crate::sim::world::World;
 use crate::units::Span;
-use crate::units::Time;
 use std::sync::Arc;
 
 /// A list of one service's tasks, and how many of them each zone has.
-struct Listing {
-    members: Arc<[Member]>,
+pub(in crate::sim) struct Listing {
+    pub(in crate::sim) members: Arc<[Member]>,
     /// Indexed by zone.
-    per_zone: Arc<[u32]>,
+    pub(in crate::sim) per_zone: Arc<[u32]>,
 }
 
 /// The registrations of one service.
 #[derive(Default)]
-pub(super) struct Registry {
+pub(in crate::sim) struct Registry {
     /// Registered tasks, oldest first.
-    tasks: Vec<u32>,
-    versions: Vec<Listing>,
+    pub(in crate::sim) tasks: Vec<u32>,
+    pub(in crate::sim) versions: Vec<Listing>,
     /// The version DNS shows.
-    shown: u32,
+    pub(in crate::sim) shown: u32,
 }
 
 impl Registry {
     /// DNS shows that version from now on, unless it shows a newer one.
-    pub(super) fn show(&mut self, version: u32) {
+    pub(in crate::sim) fn show(&mut self, version: u32) {
         self.shown = self.shown.max(version);
     }
-    pub(super) fn contains(&self, task: u32) -> bool {
+    pub(in crate::sim) fn contains(&self, task: u32) -> bool {
         self.tasks.contains(&task)
     }
-    fn latest(&self) -> u32 {
+    pub(in crate::sim) fn latest(&self) -> u32 {
         (self.versions.len() - 1) as u32
     }
 }
 
 impl World<'_> {
     /// The first version, before anything runs: everybody knows it.
-    pub(super) fn set_up_registry(&mut self, service: u32, tasks: &[u32]) {
+    pub(in crate::sim) fn set_up_registry(&mut self, service: u32, tasks: &[u32]) {
         self.services[service as usize].registry.tasks = tasks.to_vec();
         let listing = self.listing(service);
         self.services[service as usize].registry.versions.push(listing);
     }
 
-    fn listing(&self, service: u32) -> Listing {
+    pub(in crate::sim) fn listing(&self, service: u32) -> Listing {
         let registry = &self.services[service as usize].registry;
         let zone = |task: u32| self.tasks[task as usize].zone;
         let mut per_zone = vec![0; self.scenario.zones.len().max(1)];
@@ -73,7 +74,7 @@ impl World<'_> {
     }
 
     /// A task's endpoint becomes known to its mechanism.
-    pub(super) fn announce(&mut self, task: u32) {
+    pub(in crate::sim) fn announce(&mut self, task: u32) {
         let service = self.tasks[task as usize].service;
         let registry = &mut self.services[service as usize].registry;
         if !registry.contains(task) {
@@ -83,7 +84,7 @@ impl World<'_> {
     }
 
     /// A task's endpoint is taken back.
-    pub(super) fn withdraw(&mut self, task: u32) {
+    pub(in crate::sim) fn withdraw(&mut self, task: u32) {
         let service = self.tasks[task as usize].service;
         let registry = &mut self.services[service as usize].registry;
         if registry.contains(task) {
@@ -94,7 +95,7 @@ impl World<'_> {
         }
     }
 
-    fn publish(&mut self, service: u32) {
+    pub(in crate::sim) fn publish(&mut self, service: u32) {
         let listing = self.listing(service);
         let registry = &mut self.services[service as usize].registry;
         registry.versions.push(listing);
@@ -122,14 +123,14 @@ impl World<'_> {
         }
     }
 
-    fn push_delay(&self, router: u32, version: u32) -> Span {
+    pub(in crate::sim) fn push_delay(&self, router: u32, version: u32) -> Span {
         let Some(sidecar) = self.sidecar() else { return Span::ZERO };
         let mut draw = self.seed.key(Purpose::Push, u64::from(router)).draw(Purpose::Push, u64::from(version));
         Sampler::new(&sidecar.endpoint_push).sample(&mut draw)
     }
 
     /// A list arrives at a router.
-    pub(super) fn on_push(&mut self, router: u32, version: u32) {
+    pub(in crate::sim) fn on_push(&mut self, router: u32, version: u32) {
         let host = &mut self.routers[router as usize];
         if host.dead || host.version.is_some_and(|has| has >= version) {
             return;
@@ -143,7 +144,7 @@ impl World<'_> {
 
     /// A service's own routers hear how its tasks spread over the zones: Envoy's local cluster. They
     /// hear of it as they hear of endpoints, each with a delay of its own.
-    fn tell_neighbours(&mut self, service: u32, version: u32) {
+    pub(in crate::sim) fn tell_neighbours(&mut self, service: u32, version: u32) {
         for index in 0..self.services[service as usize].tasks.len() {
             let task = self.services[service as usize].tasks[index];
             for edge in 0..self.scenario.edges.len() {
@@ -165,12 +166,12 @@ impl World<'_> {
     }
 
     /// True if zones matter to what a task's router chooses.
-    fn heeds_zones(&self, router: u32) -> bool {
+    pub(in crate::sim) fn heeds_zones(&self, router: u32) -> bool {
         matches!(self.routers[router as usize].router.config().locality, LocalityRouting::ZoneAware(_))
     }
 
     /// A router hears how the tasks of its own service spread over the zones.
-    pub(super) fn on_neighbours(&mut self, router: u32, version: u32) {
+    pub(in crate::sim) fn on_neighbours(&mut self, router: u32, version: u32) {
         let host = &mut self.routers[router as usize];
         if host.dead || host.neighbours.is_some_and(|has| has >= version) {
             return;
@@ -182,7 +183,7 @@ impl World<'_> {
     }
 
     /// Gives a new router the list of the moment.
-    pub(super) fn introduce(&mut self, router: u32) {
+    pub(in crate::sim) fn introduce(&mut self, router: u32) {
         let host = &self.routers[router as usize];
         let service = host.service;
         if host.task != NOBODY && self.heeds_zones(router) {
@@ -212,7 +213,7 @@ impl World<'_> {
     }
 
     /// A router no longer lists a task it had taken out.
-    fn forget_missing(&mut self, router: u32) {
+    pub(in crate::sim) fn forget_missing(&mut self, router: u32) {
         let now = self.engine.now();
         let by = self.routers[router as usize].task;
         for task in self.recorder.held_by(router) {
@@ -220,59 +221,5 @@ impl World<'_> {
                 self.recorder.unejected(now, router, by, task);
             }
         }
-    }
-
-    /// A router asks DNS.
-    pub(super) fn look_up(&mut self, router: u32, call: Ref<super::call::Call>) {
-        let Mechanism::Dns(dns) = &self.plane.mechanism else { return };
-        let host = &mut self.routers[router as usize];
-        host.lookups += 1;
-        let nth = host.lookups;
-        let mut delay = Span::ZERO;
-        if self.engine.now() >= host.negative_until {
-            let mut draw = self.seed.key(Purpose::Answer, u64::from(router)).draw(Purpose::Delay, nth);
-            delay = Sampler::new(&dns.lookup).sample(&mut draw);
-            self.recorder.recording.lookups += 1;
-        }
-        self.engine.after(delay, Ev::Resolved { router, call });
-    }
-
-    /// The answer to a look-up: up to `max_answers` healthy records in random order.
-    pub(super) fn on_resolved(&mut self, router: u32, call: Ref<super::call::Call>) {
-        let Mechanism::Dns(dns) = &self.plane.mechanism else { return };
-        let now = self.engine.now();
-        let host = &self.routers[router as usize];
-        if host.dead {
-            return;
-        }
-        let (service, nth, by, known_absent) = (host.service, host.lookups, host.task, now < host.negative_until);
-        let registry = &self.services[service as usize].registry;
-        let mut list =
-            if known_absent { Vec::new() } else { registry.versions[registry.shown as usize].members.to_vec() };
-        if list.is_empty() {
-            if !known_absent {
-                self.routers[router as usize].negative_until = now + dns.negative_ttl;
-            }
-            self.tell_router(router, Router::on_lookup_failed);
-        } else {
-            let mut draw = self.seed.key(Purpose::Answer, u64::from(router)).draw(Purpose::Answer, nth);
-            let answers = (dns.max_answers as usize).min(list.len());
-            for i in 0..answers {
-                let j = i + draw.below(list.len() - i);
-                list.swap(i, j);
-            }
-            list.truncate(answers);
-            let valid_for = match dns.resolver_cache {
-                ResolverCache::Ttl => dns.ttl,
-                ResolverCache::Forever => Span::MAX,
-                ResolverCache::For(span) => span,
-            };
-            let now = self.engine.now();
-            if now > Time::ZERO {
-                self.log(HappeningKind::DnsAnswer, by, NOBODY);
-            }
-            self.tell_router(router, |router, cx| router.on_members(cx, &list, Some(valid_for)));
-        }
-        self.drive(call);
     }
 }

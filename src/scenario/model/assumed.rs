@@ -1,0 +1,53 @@
+//! Constants that had to come from somewhere.
+//!
+//! *Knows* the words of the vocabulary. *Does not know* TOML, nor how anything is simulated.
+
+/// A constant that had to come from somewhere.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Assumption {
+    /// `sc.push_latency`.
+    pub id: String,
+    /// The value in use, with its unit.
+    pub value: String,
+    /// Where it comes from.
+    pub source: String,
+    /// How sure that source is.
+    pub confidence: Confidence,
+    /// The scenario key that overrides it.
+    pub overridden_by: String,
+}
+
+/// How sure a source is (aws.md's tags).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Confidence {
+    /// In the vendor's documentation or API model.
+    Documented,
+    /// Read in published source code.
+    Source,
+    /// Observed on the real binary.
+    Observed,
+    /// Inferred from the above.
+    Inferred,
+    /// Credible third party.
+    ThirdParty,
+    /// From memory, not checked again.
+    Memory,
+    /// Not published anywhere: a guess.
+    Guess,
+    /// The user said so.
+    User,
+}
+
+/// Constants of ECS that the simulator uses and no scenario key changes.
+pub mod ecs {
+    use crate::units::Span;
+
+    /// A task without load balancer and container check counts as healthy this long after RUNNING
+    /// (ECS API, DeploymentConfiguration; documented).
+    pub const HEALTHY_WITHOUT_CHECK: Span = Span::from_secs(40);
+    /// ASSUMPTION(ecs.replace_after): from a stopped task to the start of its replacement; 9 s in one
+    /// public capture of service events.
+    pub const REPLACE_AFTER: Span = Span::from_secs(9);
+    /// ASSUMPTION(ecs.notice): from a crash to the control plane acting on it; a guess.
+    pub const NOTICE: Span = Span::from_secs(5);
+}

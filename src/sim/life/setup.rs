@@ -1,0 +1,117 @@
+//! The state of the world before anything happens: tasks that run, routers that know them.
+//!
+//! *Knows* what each mechanism has in place in the steady state. *Does not know* how any of it changes.
+
+use crate::measure::ServiceRecord;
+use crate::policy::Router;
+use crate::scenario::EdgeId;
+use crate::scenario::Mechanism;
+use crate::scenario::ServiceId;
+use crate::sim::hop::Feed;
+use crate::sim::hop::Node;
+use crate::sim::hop::RouterHost;
+use crate::sim::life::Phase;
+use crate::sim::program::Program;
+use crate::sim::random::Sampler;
+use crate::sim::task::Queueing;
+use crate::sim::world::ServiceState;
+use crate::sim::world::World;
+use std::sync::Arc;
+
+impl World<'_> {
+    pub(in crate::sim) fn set_up_services(&mut self) {
+        for (i, service) in self.scenario.services.iter().enumerate() {
+            let patience = service.queue_timeout.as_ref().map(|law| self.program.add_sampler(Sampler::new(law)));
+            self.services.push(ServiceState {
+                tasks: Vec::new(),
+                serving: Vec::new(),
+                desired: service.tasks,
+                next_number: 1,
+                registry: crate::sim::control::Registry::default(),
+                queueing: Queueing::default(),
+                measured_from: ServiceRecord::default(),
+                next_spread: 0,
+                version: Program::first_version(i as u32),
+                startup: Sampler::new(&service.startup),
+                deployment: None,
+                routers_in: Vec::new(),
+                nodes: Vec::new(),
+                patience,
+            });
+        }
+        let everybody: Vec<u32> = (0..self.services.len() as u32).collect();
+        for &service in &everybody {
+            let tasks: Vec<u32> = (0..self.services[service as usize].desired)
+                .map(|_| {
+                    let task = self.new_task(service);
+                    let state = &mut self.tasks[task as usize];
+                    state.phase = Phase::Serving;
+                    state.container_healthy = true;
+                    self.services[service as usize].serving.push(task);
+                    task
+                })
+                .collect();
+            self.set_up_registry(service, &tasks);
+            self.set_up_nodes(service);
+            self.count_servers(service);
+        }
+        for task in 0..self.tasks.len() as u32 {
+            self.set_up_routers(task);
+            self.schedule_checks(task, true);
+        }
+    }
+
+    pub(in crate::sim) fn set_up_nodes(&mut self, service: u32) {
+        let Mechanism::Alb(alb) = &self.plane.mechanism else { return };
+        let called = self.scenario.edges.iter().any(|edge| edge.to.0 == service);
+        if !called || self.scenario.service(ServiceId(service)).external {
+            return;
+        }
+        let policy = Arc::new(alb.node_policy.clone());
+        let zones = self.scenario.zones.len().max(1) as u32;
+        for i in 0..alb.nodes {
+            let node = self.nodes.len() as u32;
+            let zone = (i % zones) as u8;
+            let router = self.add_router(RouterHost {
+                node,
+                ..RouterHost::new(Router::new(policy.clone()), zone, service, Feed::Now)
+            });
+            self.nodes.push(Node { zone, router });
+            self.services[service as usize].nodes.push(node);
+            self.introduce(router);
+            // The run begins in the steady state: every target has passed its probes long ago.
+            let endpoints: Vec<_> = self.routers[router as usize].router.endpoints().map(|(id, _)| id).collect();
+            for endpoint in endpoints {
+                self.on_probed(router, endpoint, true);
+            }
+        }
+    }
+
+    pub(in crate::sim) fn add_router(&mut self, host: RouterHost) -> u32 {
+        let router = self.routers.len() as u32;
+        self.services[host.service as usize].routers_in.push(router);
+        self.routers.push(host);
+        router
+    }
+
+    /// A router for each arrow that leaves the task's service.
+    pub(in crate::sim) fn set_up_routers(&mut self, task: u32) {
+        let (service, zone) = (self.tasks[task as usize].service, self.tasks[task as usize].zone);
+        for (i, edge) in self.scenario.edges.iter().enumerate() {
+            if edge.from.0 != service {
+                continue;
+            }
+            let policy = self.edge_policy(EdgeId(i as u32));
+            let host = RouterHost::new(Router::new(policy), zone, edge.to.0, self.feed_of(edge.to));
+            let router = self.add_router(RouterHost { task, edge: i as u32, ..host });
+            self.tasks[task as usize].routers[i] = router;
+            self.introduce(router);
+        }
+    }
+
+    pub(in crate::sim) fn edge_policy(&mut self, edge: EdgeId) -> Arc<crate::policy::PolicyConfig> {
+        let cached = self.policies[edge.0 as usize]
+            .get_or_insert_with(|| Arc::new(self.plane.edge_policies[edge.0 as usize].clone()));
+        cached.clone()
+    }
+}
