@@ -96,8 +96,7 @@ const FILE_MAX: usize = 600;
 const FUNCTION_MAX: usize = 100;
 
 /// Longer files: path, lines at the most, why it is one file.
-const LONG_FILES: &[(&str, usize, &str)] = &[
-];
+const LONG_FILES: &[(&str, usize, &str)] = &[];
 
 /// Longer functions: path, name, lines at the most, why it is one function.
 const LONG_FUNCTIONS: &[(&str, &str, usize, &str)] = &[];
