@@ -57,6 +57,11 @@ pub struct Recording {
     pub tasks_max: u32,
     /// DNS lookups made.
     pub lookups: u64,
+    /// Connections that were made, between services and through ALB nodes: TCP handshakes, and with TLS
+    /// as many of those.
+    pub connections_opened: u64,
+    /// Requests that met a connection which the app was just closing.
+    pub keep_alive_races: u64,
     /// Requests that would have failed but for a retry.
     pub saved_by_retry: u64,
     /// The run's own books.
@@ -152,6 +157,11 @@ pub struct ServiceRecord {
     pub busy_max_ppm: u32,
     /// Processor time its sidecars used.
     pub sidecar_cpu: Span,
+    /// Highest share of its processor share that one of its sidecars was given in a second, parts per
+    /// million; a million is a saturated one.
+    pub sidecar_busy_max_ppm: u32,
+    /// Time that requests and answers waited in its sidecars for processor time, sums.
+    pub sidecar_wait: Span,
     /// Length of the measured part.
     pub measured: Span,
     /// Nanoseconds with exactly so many requests in the service, the last one with that many or more.
@@ -175,6 +185,8 @@ impl Default for ServiceRecord {
             in_service_max: 0,
             busy_max_ppm: 0,
             sidecar_cpu: Span::ZERO,
+            sidecar_busy_max_ppm: 0,
+            sidecar_wait: Span::ZERO,
             measured: Span::ZERO,
             levels: [0; ServiceRecord::LEVELS],
         }
@@ -200,6 +212,7 @@ impl ServiceRecord {
             area_busy: self.area_busy - earlier.area_busy,
             area_servers: self.area_servers - earlier.area_servers,
             sidecar_cpu: self.sidecar_cpu.less(earlier.sidecar_cpu),
+            sidecar_wait: self.sidecar_wait.less(earlier.sidecar_wait),
             levels: std::array::from_fn(|n| self.levels[n] - earlier.levels[n]),
             ..*self
         }
@@ -258,6 +271,10 @@ pub enum HappeningKind {
     FaultOn,
     /// A fault ended.
     FaultOff,
+    /// The proxy of the task crashed.
+    SidecarDown,
+    /// Its agent has started it again.
+    SidecarUp,
 }
 
 impl HappeningKind {
@@ -281,6 +298,8 @@ impl HappeningKind {
             HappeningKind::DeployStep => "deploy_step",
             HappeningKind::FaultOn => "fault_on",
             HappeningKind::FaultOff => "fault_off",
+            HappeningKind::SidecarDown => "sidecar_down",
+            HappeningKind::SidecarUp => "sidecar_up",
         }
     }
 }

@@ -101,6 +101,9 @@ pub fn name(metric: Metric) -> String {
         Metric::WaitShare => "wait_share",
         Metric::WaitMean => "wait_mean",
         Metric::Utilization => "utilization",
+        Metric::SidecarCpuMax => "sidecar_cpu_max",
+        Metric::ConnectionsOpened => "connections_opened",
+        Metric::KeepAliveRaces => "keep_alive_races",
     };
     fixed.to_owned()
 }
@@ -113,15 +116,20 @@ fn trimmed(x: f64) -> String {
 /// The unit of a metric.
 pub fn unit(metric: Metric) -> Unit {
     match metric {
-        Metric::ErrorRate | Metric::SuccessRate | Metric::CpuMax | Metric::WaitShare | Metric::Utilization => {
-            Unit::Share
-        }
+        Metric::ErrorRate
+        | Metric::SuccessRate
+        | Metric::CpuMax
+        | Metric::SidecarCpuMax
+        | Metric::WaitShare
+        | Metric::Utilization => Unit::Share,
         Metric::Requests
         | Metric::FailedRequests
         | Metric::Ejections
         | Metric::StaleDials
         | Metric::Overflow
         | Metric::QueueMax
+        | Metric::ConnectionsOpened
+        | Metric::KeepAliveRaces
         | Metric::TasksMax => Unit::Count,
         Metric::Goodput => Unit::PerSecond,
         Metric::Mean | Metric::Max | Metric::Percentile(_) | Metric::WaitMean => Unit::Millis,
@@ -164,6 +172,9 @@ pub fn is_whole_run(metric: Metric) -> bool {
             | Metric::WaitShare
             | Metric::WaitMean
             | Metric::Utilization
+            | Metric::SidecarCpuMax
+            | Metric::ConnectionsOpened
+            | Metric::KeepAliveRaces
     )
 }
 
@@ -271,6 +282,8 @@ impl<'a> Sheet<'a> {
             Metric::StaleDials => Some(replica.stale_dials as f64),
             Metric::PanicTime => Some(replica.panic_time.as_secs_f64()),
             Metric::TasksMax => Some(f64::from(replica.tasks_max)),
+            Metric::ConnectionsOpened => Some(replica.connections_opened as f64),
+            Metric::KeepAliveRaces => Some(replica.keep_alive_races as f64),
             _ => self.of_services(metric, place.scope, replica),
         }
     }
@@ -303,6 +316,7 @@ impl<'a> Sheet<'a> {
         match metric {
             Metric::QueueMax => picked.iter().map(|s| f64::from(s.queue_max)).reduce(f64::max),
             Metric::CpuMax => picked.iter().map(|s| f64::from(s.busy_max_ppm) / 1e6).reduce(f64::max),
+            Metric::SidecarCpuMax => picked.iter().map(|s| f64::from(s.sidecar_busy_max_ppm) / 1e6).reduce(f64::max),
             Metric::InFlightMean => Some(picked.iter().filter_map(|s| in_service_mean(s)).sum()),
             Metric::QueueMean => Some(picked.iter().filter_map(|s| queue_mean(s)).sum()),
             Metric::WaitShare => of_sums(|s| s.waited, |s| s.arrived),
@@ -378,6 +392,7 @@ fn exists(metric: Metric, plane: &Plane) -> bool {
         Metric::PanicTime => policies(plane)
             .any(|p| p.panic != Panic::Never && (p.outlier_detection.is_some() || p.health_check.is_some())),
         Metric::CostPerMonth => false,
+        Metric::SidecarCpuMax => matches!(plane.mechanism, Mechanism::Sidecar(_)),
         _ => true,
     }
 }

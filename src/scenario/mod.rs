@@ -44,6 +44,7 @@ pub use model::Distribution;
 pub use model::DnsPlane;
 pub use model::Edge;
 pub use model::Endpoint;
+pub use model::Enrolment;
 pub use model::Expect;
 pub use model::Fault;
 pub use model::FaultKind;

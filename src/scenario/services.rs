@@ -17,6 +17,7 @@ use crate::scenario::ContainerCheck;
 use crate::scenario::Distribution;
 use crate::scenario::Edge;
 use crate::scenario::EdgeId;
+use crate::scenario::Enrolment;
 use crate::scenario::Protocol;
 use crate::scenario::Service;
 use crate::scenario::ServiceId;
@@ -299,6 +300,8 @@ fn service(name: &str, mut reader: Reader<'_>, topology: &mut Topology, problems
         handles_sigterm: reader.truth("handles_sigterm", problems).unwrap_or(true),
         health_check: reader.get("health_check").and_then(|node| container_check(node, problems)),
         external: reader.truth("external", problems).unwrap_or(false),
+        keep_alive: keep_alive(&mut reader, problems),
+        service_connect: enrolment(&mut reader, problems),
     };
     if service.queue.is_some() && service.concurrency.is_none() {
         let place = reader.key_place("queue").clone();
@@ -307,6 +310,29 @@ fn service(name: &str, mut reader: Reader<'_>, topology: &mut Topology, problems
     }
     reader.finish(problems);
     service
+}
+
+/// `keep_alive` of an app's own server.
+fn keep_alive(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> Option<Span> {
+    let span = reader.span("keep_alive", problems)?;
+    if span.is_zero() {
+        let label = "write how long the app keeps an idle connection, \"5s\"; without it the app never closes one";
+        problems.error("scenario::range", reader.key_place("keep_alive"), "`keep_alive` is zero", label);
+    }
+    Some(span)
+}
+
+/// `service_connect`: the role in it.
+fn enrolment(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> Enrolment {
+    let Some(node) = reader.get("service_connect") else { return Enrolment::ClientServer };
+    if matches!(&node.value, Value::Text(text) if text == "server") {
+        let label = "write \"client-server\"; \"none\" for a service that is not enrolled";
+        problems.error("scenario::role", &node.place, "Service Connect has no server-only role", label);
+        return Enrolment::ClientServer;
+    }
+    let roles =
+        [("client-server", Enrolment::ClientServer), ("client", Enrolment::Client), ("none", Enrolment::None)];
+    value::word(node, "service_connect", &roles, problems).unwrap_or(Enrolment::ClientServer)
 }
 
 fn service_zones(reader: &mut Reader<'_>, topology: &Topology, problems: &mut Problems<'_>) -> Vec<u8> {

@@ -60,6 +60,8 @@ pub(super) struct RouterHost {
     pub(super) lookups: u64,
     /// No lookup before this: the name is known not to exist.
     pub(super) negative_until: Time,
+    /// Its members' apps close connections that were idle for so long; [`Span::MAX`] is never.
+    pub(super) app_idle: Span,
     /// When its next housekeeping event fires.
     pub(super) scheduled: Time,
     pub(super) panic_since: Option<Time>,
@@ -82,6 +84,7 @@ impl RouterHost {
             neighbours: None,
             lookups: 0,
             negative_until: Time::ZERO,
+            app_idle: Span::MAX,
             scheduled: Time::NEVER,
             panic_since: None,
             dead: false,
@@ -144,6 +147,11 @@ impl World<'_> {
         let Some(state) = self.jobs.get(job) else { return };
         let spec = &self.program.sites[site as usize];
         let edge = spec.edge.0;
+        if self.proxies.barred > 0
+            && let Some(flag) = self.bar(state.task, edge)
+        {
+            return self.refuse_call(job, site, flag);
+        }
         let router = self.tasks[state.task as usize].routers[edge as usize];
         let key = state.key.child(Purpose::Child, u64::from(pc));
         let segment = state.segment;
@@ -236,6 +244,8 @@ impl World<'_> {
             call.older.push(call.hop);
         }
         call.hop = Hop { attempt: attempt.attempt.0, delay, member: attempt.member };
+        let (router, proxied, site) = (call.router, host.task, call.site);
+        let races = host.app_idle != Span::MAX;
         let deadline = call.flight.deadline();
         if attempt.give_up_at < deadline {
             let event = Ev::PerTry { call: at, attempt: attempt.attempt.0 };
@@ -243,11 +253,15 @@ impl World<'_> {
                 if call.edge == NOBODY { self.node_per_try_lane } else { self.per_try_lanes[call.edge as usize] };
             self.engine.in_lane(lane, event);
         }
-        self.engine.after(delay, Ev::Reach { call: at, attempt: attempt.attempt.0 });
+        if races && self.meets_closing(router, attempt.conn, delay) {
+            return self.lose_race(at, attempt.attempt.0, router, attempt.conn, delay);
+        }
+        let wait = if pushed { self.pass_request(proxied, site) } else { Span::ZERO };
+        self.engine.after(delay + wait, Ev::Reach { call: at, attempt: attempt.attempt.0 });
     }
 
-    /// An attempt arrives at its endpoint.
-    pub(super) fn on_reach(&mut self, at: Ref<Call>, attempt: u8) {
+    /// An attempt arrives at its endpoint; `through` says that it has passed the proxy there.
+    pub(super) fn on_reach(&mut self, at: Ref<Call>, attempt: u8, through: bool) {
         let Some(call) = self.calls.get(at) else { return };
         let Some(hop) = call.open_hop(attempt) else { return };
         let (key, segment, edge, site) = (call.key, call.segment, call.edge, call.site);
@@ -257,17 +271,22 @@ impl World<'_> {
         let endpoint = self.program.sites[site as usize].endpoint;
         let parent = Parent::Call { call: at, attempt };
         let fronted = self.fronted(call.router);
-        if self.routers[call.router as usize].feed == Feed::Pushed
+        if !through
+            && self.routers[call.router as usize].feed == Feed::Pushed
             && let Some(plane) = self.sidecar()
         {
             // Every proxy of the call pays for it.
-            if fronted {
-                let callee = self.tasks[task as usize].service;
-                self.services[callee as usize].queueing.sidecar(plane.cpu_per_request);
-            }
             let caller = self.routers[call.router as usize].task;
             let caller = self.tasks[caller as usize].service;
             self.services[caller as usize].queueing.sidecar(plane.cpu_per_request);
+            if fronted {
+                let callee = self.tasks[task as usize].service;
+                self.services[callee as usize].queueing.sidecar(plane.cpu_per_request);
+                let wait = self.pass_request(task, site);
+                if !wait.is_zero() {
+                    return self.engine.after(wait, Ev::Through { call: at, attempt });
+                }
+            }
         }
         // The arrow as the client sees it, also behind an ALB.
         let arrow = if edge == NOBODY { self.program.sites[site as usize].edge.0 } else { edge };
@@ -305,11 +324,19 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn on_answer(&mut self, at: Ref<Call>, attempt: u8, status: u16) {
+    pub(super) fn on_answer(&mut self, at: Ref<Call>, attempt: u8, status: u16, through: bool) {
         let Some(call) = self.calls.get_mut(at) else { return };
         if !call.flight.is_open(AttemptNo(attempt)) {
             return;
         }
+        let host = &self.routers[call.router as usize];
+        if host.feed == Feed::Pushed && !through {
+            let wait = self.pass(host.task);
+            if !wait.is_zero() {
+                return self.engine.after(wait, Ev::AnswerThrough { call: at, attempt, status });
+            }
+        }
+        let Some(call) = self.calls.get_mut(at) else { return };
         let mut seen = status;
         if call.edge != NOBODY {
             let callee = self.scenario.edge(crate::scenario::EdgeId(call.edge)).to;
@@ -521,6 +548,7 @@ impl World<'_> {
     /// A connection that was being made stands, or failed.
     pub(super) fn on_dialled(&mut self, at: Ref<Dial>) {
         let Some(dial) = self.dials.remove(at) else { return };
+        self.recorder.recording.connections_opened += u64::from(dial.trouble.is_none());
         self.tell_router(dial.router, |router, cx| match dial.trouble {
             None => router.on_connected(cx, dial.conn),
             Some(trouble) => router.on_connect_failed(cx, dial.conn, trouble),

@@ -2,6 +2,7 @@
 //!
 //! *Knows* zones, proxies' and nodes' delay and how a closed, hanging or absent port answers.
 
+use super::call::Call;
 use super::call::Dial;
 use super::hop::Reception;
 use super::life::Phase;
@@ -121,7 +122,7 @@ impl World<'_> {
             return Port::Nowhere;
         }
         let open = if sidecar {
-            state.inbound_open
+            state.inbound_open && !self.proxies.all[task as usize].down
         } else {
             state_phase == Phase::Serving && !state.trouble.refuse && !edge_refuses
         };
@@ -135,6 +136,9 @@ impl World<'_> {
         let trouble = &state.trouble;
         // An app that is out of reach behind a living sidecar is a 503 of that sidecar (aws.md 1.4).
         let unreachable = if sidecar { Reception::Answers(503) } else { Reception::Breaks };
+        if sidecar && self.proxies.all[task as usize].down {
+            return Reception::Breaks;
+        }
         if let Some(since) = state.deaf_since {
             let stale = self.engine.now().since(since);
             let gone = state.phase == Phase::Gone;
@@ -148,6 +152,23 @@ impl World<'_> {
             return Reception::Silent;
         }
         Reception::Serves
+    }
+
+    /// True if a request that is sent now meets its connection closed at the app's end, which the sender
+    /// has not heard of yet. The app counts from its last answer, one way before that came here, and
+    /// what it closes is known here one way after: a request that is sent within a round trip of the
+    /// end arrives too late.
+    pub(super) fn meets_closing(&self, router: u32, conn: ConnKey, one_way: Span) -> bool {
+        let host = &self.routers[router as usize];
+        host.router.idle_for(self.engine.now(), conn) + one_way.times(2) > host.app_idle
+    }
+
+    /// A request that the app answers with a reset, because it had closed the connection.
+    pub(super) fn lose_race(&mut self, call: Ref<Call>, attempt: u8, router: u32, conn: ConnKey, one_way: Span) {
+        self.recorder.recording.keep_alive_races += 1;
+        // Nothing else goes that way.
+        self.tell_router(router, |router, cx| router.on_conn_closed(cx, conn));
+        self.engine.after(one_way.times(2), Ev::Broken { call, attempt });
     }
 
     /// A router probes a member. The result is what the task's port and check say when the probe

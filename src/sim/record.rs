@@ -68,6 +68,8 @@ impl Recorder {
             panic_time: Span::ZERO,
             tasks_max: 0,
             lookups: 0,
+            connections_opened: 0,
+            keep_alive_races: 0,
             saved_by_retry: 0,
             books: Books::default(),
             engine_events: 0,

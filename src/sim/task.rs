@@ -135,6 +135,11 @@ impl Queueing {
     pub(super) fn sidecar(&mut self, cpu: Span) {
         self.total.sidecar_cpu += cpu;
     }
+
+    /// Something waited in a sidecar.
+    pub(super) fn sidecar_waited(&mut self, wait: Span) {
+        self.total.sidecar_wait += wait;
+    }
 }
 
 impl World<'_> {
@@ -424,12 +429,16 @@ impl World<'_> {
 
     /// Sends an answer to whoever waits for it.
     #[inline]
-    pub(super) fn respond(&mut self, parent: Parent, _task: u32, segment: u16, since: Time, key: Key, status: u16) {
+    pub(super) fn respond(&mut self, parent: Parent, task: u32, segment: u16, since: Time, key: Key, status: u16) {
         match parent {
             Parent::User { load, user } => self.user_answered(load, user, segment, since, key.0, status),
             Parent::Call { call, attempt } => {
                 if let Some(waiting) = self.calls.get(call) {
-                    self.engine.after(waiting.hop_of(attempt).delay, Ev::Answer { call, attempt, status });
+                    let (mut delay, router) = (waiting.hop_of(attempt).delay, waiting.router);
+                    if self.fronted(router) {
+                        delay += self.pass(task);
+                    }
+                    self.engine.after(delay, Ev::Answer { call, attempt, status });
                 }
             }
             Parent::Fork(_) => unreachable!("a branch answers nobody"),

@@ -23,6 +23,7 @@ use super::network::Delays;
 use super::program::Program;
 use super::random::Seed;
 use super::record::Recorder;
+use super::sidecar::Proxies;
 use super::slab::Ref;
 use super::slab::Slab;
 use super::task::Job;
@@ -120,6 +121,14 @@ pub(super) enum Ev {
     WindowEdge { window: u32, open: bool },
     /// DNS shows that a task is healthy.
     HealthShown { task: u32 },
+    /// A request has waited its turn in the callee's proxy.
+    Through { call: Ref<Call>, attempt: u8 },
+    /// An answer has waited its turn in the caller's proxy.
+    AnswerThrough { call: Ref<Call>, attempt: u8, status: u16 },
+    /// A proxy runs out of memory.
+    ProxyDies { task: u32 },
+    /// A proxy runs again.
+    ProxyBack { task: u32 },
 }
 
 /// Facts with their router and time, in order.
@@ -189,6 +198,7 @@ pub(super) struct World<'a> {
     pub(super) faults_to_come: u32,
     pub(super) live_deploys: u32,
     pub(super) outage: Outage,
+    pub(super) proxies: Proxies,
 }
 
 impl<'a> World<'a> {
@@ -237,6 +247,7 @@ impl<'a> World<'a> {
             faults_to_come: 0,
             live_deploys: 0,
             outage: Outage::default(),
+            proxies: Proxies::new(scenario, plane),
         };
         world.set_up();
         world
@@ -308,6 +319,7 @@ impl<'a> World<'a> {
             self.give_up_on_the_rest(now);
         }
         self.close_services(now);
+        self.note_busiest_proxies();
         self.recorder.recording.engine_events = self.engine.fired();
         self.recorder.recording.partial = stopped;
         let facts = self.facts.take();
@@ -332,8 +344,10 @@ impl<'a> World<'a> {
             Ev::UserAsks { load, user } => self.on_user_asks(load, user),
             Ev::WorkDone(job) => self.on_work_done(job),
             Ev::QueueTimeout(job) => self.on_queue_timeout(job),
-            Ev::Reach { call, attempt } => self.on_reach(call, attempt),
-            Ev::Answer { call, attempt, status } => self.on_answer(call, attempt, status),
+            Ev::Reach { call, attempt } => self.on_reach(call, attempt, false),
+            Ev::Through { call, attempt } => self.on_reach(call, attempt, true),
+            Ev::Answer { call, attempt, status } => self.on_answer(call, attempt, status, false),
+            Ev::AnswerThrough { call, attempt, status } => self.on_answer(call, attempt, status, true),
             Ev::Broken { call, attempt } => self.on_trouble(call, attempt, Trouble::Reset { sent: true }),
             Ev::Deadline(call) => self.on_deadline(call),
             Ev::PerTry { call, attempt } => self.on_per_try(call, attempt),
@@ -345,7 +359,7 @@ impl<'a> World<'a> {
             Ev::Probed { router, endpoint, healthy } => self.on_probed(router, endpoint, healthy),
             Ev::Push { router, version } => self.on_push(router, version),
             Ev::Neighbours { router, version } => self.on_neighbours(router, version),
-            Ev::DnsShows { service, version } => self.services[service as usize].registry.show(version),
+            Ev::DnsShows { service, version } => self.on_dns_shows(service, version),
             Ev::WarmupOver => self.on_warmup_over(),
             Ev::MeasureOver => self.on_measure_over(),
             Ev::FaultOn { fault } => self.on_fault_on(fault),
@@ -366,6 +380,8 @@ impl<'a> World<'a> {
                 self.recorder.set_windows(self.engine.now(), open, |w| w == window);
             }
             Ev::HealthShown { task } => self.on_health_shown(task),
+            Ev::ProxyDies { task } => self.crash_sidecar(task),
+            Ev::ProxyBack { task } => self.on_proxy_back(task),
         }
     }
 

@@ -207,6 +207,12 @@ impl Router {
     pub fn knows(&self, conn: ConnKey) -> bool {
         self.pool.slot_of(conn).is_some()
     }
+    /// How long a connection carried nothing before the one request that it carries now, or carries
+    /// nothing until now; zero for one that carries several.
+    #[inline]
+    pub fn idle_for(&self, now: Time, conn: ConnKey) -> Span {
+        self.pool.idle_for(now, conn)
+    }
     /// What happened to its connections so far.
     pub fn pool_stats(&self) -> PoolStats {
         self.pool.stats

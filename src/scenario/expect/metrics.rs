@@ -20,7 +20,7 @@ pub enum Unit {
 }
 
 /// Every metric but the percentiles, with its names; the first is the usual one.
-pub const METRICS: [(&[&str], Metric, Unit); 27] = [
+pub const METRICS: [(&[&str], Metric, Unit); 30] = [
     (&["requests"], Metric::Requests, Unit::Number),
     (&["error_rate"], Metric::ErrorRate, Unit::Share),
     (&["failed_requests"], Metric::FailedRequests, Unit::Number),
@@ -47,6 +47,9 @@ pub const METRICS: [(&[&str], Metric, Unit); 27] = [
     (&["wait_share"], Metric::WaitShare, Unit::Share),
     (&["wait_mean", "wait_mean_ms"], Metric::WaitMean, Unit::Millis),
     (&["utilization"], Metric::Utilization, Unit::Share),
+    (&["sidecar_cpu_max"], Metric::SidecarCpuMax, Unit::Share),
+    (&["connections_opened"], Metric::ConnectionsOpened, Unit::Number),
+    (&["keep_alive_races"], Metric::KeepAliveRaces, Unit::Number),
     // `p50` to `p99.99` are parsed; this row only serves suggestions.
     (&["p99"], Metric::Percentile(0.99), Unit::Millis),
 ];

@@ -102,6 +102,12 @@ pub enum Metric {
     WaitMean,
     /// Busy share of servers.
     Utilization,
+    /// Highest share of its processor share that a sidecar was given in a second.
+    SidecarCpuMax,
+    /// Connections that were made.
+    ConnectionsOpened,
+    /// Requests that met a connection which the app was just closing.
+    KeepAliveRaces,
 }
 
 /// A comparison sign.

@@ -43,6 +43,7 @@ pub use plane::ReadyWhen;
 pub use plane::ResolverCache;
 pub use plane::SidecarPlane;
 pub use service::CallSite;
+pub use service::Enrolment;
 pub use service::ContainerCheck;
 pub use service::Distribution;
 pub use service::Edge;

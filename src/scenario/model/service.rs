@@ -42,6 +42,22 @@ pub struct Service {
     pub health_check: Option<ContainerCheck>,
     /// Not on ECS: no sidecar, no ALB, reached directly on every plane.
     pub external: bool,
+    /// The app closes a connection that was idle for so long; `None` leaves that to its peers.
+    /// Behind a sidecar the proxy keeps connections and the app's end is local: no effect there.
+    pub keep_alive: Option<Span>,
+    /// Its part in Service Connect; means something on planes with sidecars only.
+    pub service_connect: Enrolment,
+}
+
+/// The roles that Service Connect knows (aws.md 1.5). A server that is not a client does not exist.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Enrolment {
+    /// Calls others and is called by name.
+    ClientServer,
+    /// Calls others; has no endpoint, so that nobody resolves it.
+    Client,
+    /// Neither: no proxy on its side, no name resolves in it and nobody resolves it.
+    None,
 }
 
 /// `appProtocol` of a service.

@@ -106,6 +106,9 @@ impl World<'_> {
     }
 
     pub(in crate::sim) fn on_settled(&mut self, task: u32) {
+        if self.proxy_waits(task) {
+            return self.engine.after(crate::scenario::ecs::HEALTHY_WITHOUT_CHECK, Ev::Settled { task });
+        }
         let state = &mut self.tasks[task as usize];
         if !state.leaving {
             state.container_healthy = true;
@@ -141,7 +144,7 @@ impl World<'_> {
         if state.leaving || !state.container_healthy {
             return false;
         }
-        let nodes = self.services[state.service as usize].nodes.len() as u32;
+        let nodes = self.nodes_before(task);
         matches!(state.phase, Phase::Starting | Phase::Serving) && state.nodes_healthy >= nodes
     }
 }

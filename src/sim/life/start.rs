@@ -50,6 +50,7 @@ impl World<'_> {
             self.running += 1;
             self.recorder.recording.tasks_max = self.recorder.recording.tasks_max.max(self.running);
         }
+        self.new_proxy(task);
         self.trouble_newcomer(task);
         task
     }
@@ -66,12 +67,14 @@ impl World<'_> {
         let at_running = match &self.plane.mechanism {
             Mechanism::Direct => false,
             Mechanism::Sidecar(sidecar) => !checked || sidecar.ready_when == ReadyWhen::TaskRunning,
-            Mechanism::Dns(_) => !checked,
+            Mechanism::Dns(dns) => !checked || !dns.custom_health,
             // The target group probes it from now on.
             Mechanism::Alb(_) => true,
         };
         if at_running {
             self.announce(task);
+        } else {
+            self.register_unproven(task);
         }
         if checked {
             self.schedule_checks(task, false);
@@ -91,9 +94,10 @@ impl World<'_> {
 
     pub(in crate::sim) fn on_task_ready(&mut self, task: u32) {
         let state = &mut self.tasks[task as usize];
-        if state.phase != Phase::Starting {
+        if state.phase != Phase::Starting || self.proxy_waits(task) {
             return;
         }
+        let state = &mut self.tasks[task as usize];
         state.phase = Phase::Serving;
         let (service, leaving) = (state.service, state.leaving);
         self.log(HappeningKind::TaskReady, NOBODY, task);

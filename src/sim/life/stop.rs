@@ -55,6 +55,9 @@ impl World<'_> {
             .map(|&node| self.routers[self.nodes[node as usize].router as usize].router.active_on(member))
             .sum();
         if under_way == 0 || now >= until {
+            if under_way > 0 {
+                self.cut_off(task);
+            }
             self.on_sigterm(task);
         } else {
             self.engine.at((now + Span::from_secs(1)).min(until), Ev::Draining { task, until });
