@@ -10,6 +10,7 @@ use super::model::Cell;
 use super::model::cell;
 use crate::measure::Flag;
 use crate::measure::HappeningKind;
+use crate::measure::ServiceRecord;
 use crate::measure::study::Replica;
 use crate::scenario::FaultKind;
 use crate::scenario::Mechanism;
@@ -29,6 +30,8 @@ pub(super) fn why(sheet: &Sheet<'_>, plane: usize) -> Cell {
     let ejected = mean(&|r| r.ejections as f64);
     let unhealthy = mean(&|r| f64::from(r.count(HappeningKind::Unhealthy)));
     let stale = mean(&|r| r.stale_dials as f64);
+    let races = mean(&|r| r.keep_alive_races as f64);
+    let broken = mean(&|r| f64::from(r.count(HappeningKind::SidecarDown)));
     let rejected = mean(&|r| r.services.iter().map(|s| s.rejected).sum::<u64>() as f64);
     let unanswered = mean(&|r| r.unanswered as f64);
     let scripted = sheet.scenario.scales.len() + sheet.scenario.deploys.len();
@@ -49,8 +52,17 @@ pub(super) fn why(sheet: &Sheet<'_>, plane: usize) -> Cell {
     part(unhealthy, "time found unhealthy", "times found unhealthy");
     part(replaced, "task replaced by ECS", "tasks replaced by ECS");
     part(stale, "dial to a stopped task", "dials to stopped tasks");
+    part(races, "request met a closing connection", "requests met a closing connection");
+    part(broken, "sidecar crash", "sidecar crashes");
     part(refused, "refused by a breaker", "refused by breakers");
     part(panic, "s in panic, all routers", "s in panic, all routers");
+    let waited = |s: &ServiceRecord| s.sidecar_busy_max_ppm >= 1_000_000 && !s.sidecar_wait.is_zero();
+    let saturated = |n: usize| result.replicas.iter().any(|r| r.services.get(n).is_some_and(waited));
+    let names = sheet.scenario.services.iter().enumerate().filter(|(n, _)| saturated(*n)).map(|(_, s)| s.name.as_str());
+    let names: Vec<&str> = names.collect();
+    if !names.is_empty() {
+        parts.push(format!("sidecar saturated ({})", names.join(", ")));
+    }
     // A task that dies gives no check the time to speak.
     let alive = sheet.scenario.faults.iter().all(|f| !matches!(f.kind, FaultKind::Crash | FaultKind::Stop));
     let disturbed = !sheet.scenario.faults.is_empty() && alive;

@@ -17,6 +17,7 @@ use crate::scenario::SidecarPlane;
 use crate::scenario::distribution::log_normal;
 use crate::scenario::distribution::written;
 use crate::scenario::ecs;
+use crate::scenario::planes::CLIENTS;
 use crate::scenario::presets;
 use crate::scenario::presets::Preset;
 use crate::scenario::presets::limit;
@@ -187,6 +188,7 @@ fn sidecar_plane(rows: &mut Rows, plane: &Plane, sidecar: &SidecarPlane, config:
         Confidence::Source,
         "sidecar.drain",
     );
+    proxy_limits(rows, plane, sidecar);
     if let Some(config) = config.filter(|_| managed) {
         // Only App Mesh carries a warning of its own that is no "tuned".
         let ended = plane.warning.as_ref().is_some_and(|warning| warning.starts_with("App Mesh"));
@@ -194,6 +196,28 @@ fn sidecar_plane(rows: &mut Rows, plane: &Plane, sidecar: &SidecarPlane, config:
         if !ended {
             zone_aware(rows, name, config, zones);
         }
+    }
+}
+
+/// What a proxy can do, and what becomes of it when it breaks.
+fn proxy_limits(rows: &mut Rows, plane: &Plane, sidecar: &SidecarPlane) {
+    let mut row = |id: &str, value: String, default: &str, source, confidence, key: &str| {
+        let (default, id) = (default.to_owned(), &format!("proxy.{id}"));
+        rows.add(Some(&plane.name), &Row { id, value, default, source, confidence, key });
+    };
+    let kernel = "the kernel's default quota period, cpu.cfs_period_us";
+    row("cpu_period", "100ms".to_owned(), "100ms", kernel, Confidence::Inferred, "sidecar.cpu");
+    let (restart, restarts) = (sidecar.restart.to_string(), sidecar.restarts.to_string());
+    row("restart", restart, "1s", UNPUBLISHED, Confidence::Guess, "sidecar.restart");
+    row("restarts", restarts, "3", AGENT, Confidence::Source, "sidecar.restarts");
+    let asked = "as long as a push; how fast a restarted proxy is served is not published";
+    row("refetch", asked.to_owned(), asked, UNPUBLISHED, Confidence::Guess, "endpoint_push");
+    let cold = "its app waits, because a proxy without a configuration is not healthy".to_owned();
+    let source = "ENVOY_INITIAL_FETCH_TIMEOUT 0 and the dependency on HEALTHY, in the agents' sources";
+    row("cold_start", cold.clone(), &cold, source, Confidence::Inferred, "none");
+    if sidecar.memory_growth.get() > 0 {
+        let base = sidecar.memory_base.to_string();
+        row("memory_base", base, "40MiB", UNPUBLISHED, Confidence::Guess, "sidecar.memory_base");
     }
 }
 
@@ -231,6 +255,9 @@ fn dns_plane(rows: &mut Rows, name: &str, dns: &DnsPlane, config: Option<&Policy
         Confidence::Guess,
         "record_lag",
     );
+    if let Some(client) = CLIENTS.iter().find(|client| Some(client.name) == dns.client) {
+        row("client", client.name.to_owned(), client.name, client.source, client.confidence, "client");
+    }
     row("lookup", written(&dns.lookup), "\"1ms\"", UNPUBLISHED, Confidence::Guess, "lookup");
     let lead = dns.deregister_before_stop.unwrap_or(Span::ZERO).to_string();
     row(

@@ -5,7 +5,9 @@
 
 use std::fmt::Write as _;
 
+use crate::policy::config::Panic;
 use crate::scenario::Distribution;
+use crate::scenario::Enrolment;
 use crate::scenario::Loaded;
 use crate::scenario::Mechanism;
 use crate::scenario::Plane;
@@ -105,6 +107,16 @@ fn table_of(value: &Value) -> Option<&Table> {
     }
 }
 
+/// How long a client keeps an answer, as a file says it.
+fn cache(cache: ResolverCache) -> String {
+    match cache {
+        ResolverCache::Ttl => "ttl".to_owned(),
+        ResolverCache::Forever => "forever".to_owned(),
+        ResolverCache::For(span) if span.is_zero() => "none".to_owned(),
+        ResolverCache::For(span) => span.to_string(),
+    }
+}
+
 /// A bare key where TOML allows one.
 fn key(name: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
@@ -177,6 +189,16 @@ impl Page {
         if service.external {
             self.line(given, "external", "true");
         }
+        match service.keep_alive {
+            Some(span) => self.line(given, "keep_alive", &quoted(&span.to_string())),
+            None => self.text.push_str("# keep_alive: the app closes no idle connection  # default\n"),
+        }
+        let role = match service.service_connect {
+            Enrolment::ClientServer => "client-server",
+            Enrolment::Client => "client",
+            Enrolment::None => "none",
+        };
+        self.line(given, "service_connect", &quoted(role));
         match service.concurrency {
             Some(n) => self.line(given, "concurrency", &n.to_string()),
             None => self.text.push_str("# concurrency: no limit  # default\n"),
@@ -206,6 +228,8 @@ impl Page {
             "stop_timeout",
             "handles_sigterm",
             "external",
+            "keep_alive",
+            "service_connect",
             "concurrency",
             "queue",
             "health_check",
@@ -245,9 +269,13 @@ impl Page {
                 };
                 self.line(given, "ready_when", &quoted(ready));
                 let text = format!(
-                    "{{ cpu = \"{}\", memory = \"{}\", overhead = {}, cpu_per_request = \"{}\", drain = \"{}\", drains_inbound_first = {}{} }}",
+                    "{{ cpu = \"{}\", memory = \"{}\", memory_base = \"{}\", memory_growth = \"{}\", restart = \"{}\", restarts = {}, overhead = {}, cpu_per_request = \"{}\", drain = \"{}\", drains_inbound_first = {}{} }}",
                     sidecar.cpu,
                     sidecar.memory,
+                    sidecar.memory_base,
+                    sidecar.memory_growth,
+                    sidecar.restart,
+                    sidecar.restarts,
                     written(&sidecar.overhead),
                     sidecar.cpu_per_request,
                     sidecar.drain,
@@ -257,18 +285,18 @@ impl Page {
                 self.line(given, "sidecar", &text);
             }
             Mechanism::Dns(dns) => {
+                if let Some(client) = dns.client {
+                    self.line(given, "client", &quoted(client));
+                }
                 self.line(given, "ttl", &quoted(&dns.ttl.to_string()));
-                let cache = match dns.resolver_cache {
-                    ResolverCache::Ttl => "ttl".to_owned(),
-                    ResolverCache::Forever => "forever".to_owned(),
-                    ResolverCache::For(span) => span.to_string(),
-                };
+                let cache = cache(dns.resolver_cache);
                 self.line(given, "resolver_cache", &quoted(&cache));
                 self.line(given, "negative_ttl", &quoted(&dns.negative_ttl.to_string()));
                 self.line(given, "max_answers", &dns.max_answers.to_string());
                 self.line(given, "record_lag", &written(&dns.record_lag));
                 self.line(given, "health_lag", &quoted(&dns.health_lag.to_string()));
                 self.line(given, "lookup", &written(&dns.lookup));
+                self.line(given, "custom_health", &dns.custom_health.to_string());
                 match dns.deregister_before_stop {
                     Some(span) => self.line(given, "deregister_before_stop", &quoted(&span.to_string())),
                     None => self.text.push_str("# deregister_before_stop: at once, without waiting  # default\n"),
@@ -285,6 +313,11 @@ impl Page {
                 }
                 self.line(given, "deregistration_delay", &quoted(&alb.deregistration_delay.to_string()));
                 self.line(given, "idle_timeout", &quoted(&alb.node_policy.timeouts.idle.to_string()));
+                match alb.node_policy.panic {
+                    Panic::FewerThan(n) => self.line(given, "minimum_healthy_targets", &n.to_string()),
+                    Panic::Below(share) => self.line(given, "minimum_healthy_targets", &quoted(&share.to_string())),
+                    Panic::Never | Panic::NoneHealthy => self.line(given, "minimum_healthy_targets", "1"),
+                }
                 self.line(given, "hop", &written(&alb.hop));
                 self.line(given, "cross_zone", &alb.cross_zone.to_string());
             }

@@ -330,8 +330,7 @@ fn enrolment(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> Enrolment 
         problems.error("scenario::role", &node.place, "Service Connect has no server-only role", label);
         return Enrolment::ClientServer;
     }
-    let roles =
-        [("client-server", Enrolment::ClientServer), ("client", Enrolment::Client), ("none", Enrolment::None)];
+    let roles = [("client-server", Enrolment::ClientServer), ("client", Enrolment::Client), ("none", Enrolment::None)];
     value::word(node, "service_connect", &roles, problems).unwrap_or(Enrolment::ClientServer)
 }
 

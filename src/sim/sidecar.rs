@@ -183,9 +183,8 @@ impl World<'_> {
     fn pass_slowly(&mut self, task: u32) -> Span {
         let now = self.engine.now();
         let proxy = &mut self.proxies.all[task as usize];
-        let times = |span: Span, milli: u32| {
-            Span::from_nanos((u128::from(span.as_nanos()) * u128::from(milli) / 1000) as u64)
-        };
+        let times =
+            |span: Span, milli: u32| Span::from_nanos((u128::from(span.as_nanos()) * u128::from(milli) / 1000) as u64);
         let work = times(self.proxies.half, proxy.factor_milli);
         // A slow proxy takes longer over each request, be it alone or not.
         let longer = times(self.proxies.half_alone, proxy.factor_milli.saturating_sub(1000));

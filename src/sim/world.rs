@@ -338,7 +338,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn dispatch(&mut self, event: Ev) {
+    pub(super) fn dispatch(&mut self, event: Ev) {
         match event {
             Ev::Arrive { load } => self.on_arrive(load),
             Ev::UserAsks { load, user } => self.on_user_asks(load, user),

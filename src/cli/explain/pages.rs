@@ -275,6 +275,54 @@ pub const PAGES: &[Page] = &[
         "outlier_detection.detect_degraded_hosts",
         "An answer below 500 with x-envoy-degraded makes its endpoint second choice for a while. Default false.",
     ),
+    metric(
+        "sidecar_cpu_max",
+        "Highest share of its processor share that one sidecar was given in a second. 100 % is a saturated sidecar: requests\nand answers wait in it. Does not exist on planes without sidecars.",
+    ),
+    metric(
+        "connections_opened",
+        "Connections that were made, between services and through ALB nodes, whole run: as many TCP handshakes, and with\n[network] tls as many of TLS. Over requests: handshakes per request.",
+    ),
+    metric(
+        "keep_alive_races",
+        "Requests sent on a connection that the app was just closing (service.keep_alive), whole run. Through an ALB each is\na 502; an application's own client sees a reset, which client_retries repeats.",
+    ),
+    field(
+        "service.keep_alive",
+        "How long the app keeps an idle connection before it closes it. Default: it never does. Shorter than the 60 s of an\nALB it makes sporadic 502: a request that is sent within a round trip of the end arrives too late. Sidecars keep\nconnections themselves: no effect behind one.",
+    ),
+    field(
+        "service.service_connect",
+        "client-server (default), client (calls and has no endpoint) or none (not enrolled: calls of and to it fail at once, because\nno name resolves). Planes with sidecars only. A server that is not a client does not exist.",
+    ),
+    field(
+        "plane.sidecar",
+        "cpu (0.25 vCPU), cpu_per_request (100us), memory (64MiB), memory_base (40MiB), memory_growth (0 B per gRPC request),\nrestart (1s), restarts (3), overhead, drain. Past its share of a processor requests and answers wait in it. At `memory` it is\nkilled; the agent starts it again, and after `restarts` times ECS replaces the task.",
+    ),
+    field(
+        "plane.client",
+        "cloud-map-dns: the habits of a platform: jvm, jvm-security-manager, go, node, python, dotnet, nginx, envoy-strict-dns or\ngrpc. Sets resolver_cache, negative_ttl, pick and keep_alive; what is written beside it wins. DNS is asked for a new\nconnection only, whatever the client. That some try the next address at once when one refuses is client_retries' part.",
+    ),
+    field(
+        "plane.resolver_cache",
+        "cloud-map-dns: ttl (default), forever, jvm (30 s), none, or a duration that holds whatever the TTL. Each client has a cache\nof its own; the VPC resolver's, which hands out what is left of a TTL, is not modelled.",
+    ),
+    field(
+        "plane.routing",
+        "cloud-map-dns: multivalue (default: up to max_answers = 8 records in random order) or weighted (one record).\nWhere none is healthy, all that are registered are answered with.",
+    ),
+    field(
+        "plane.custom_health",
+        "cloud-map-dns: ECS tells Cloud Map which tasks are healthy. Default true; with false a task is answered with from the moment\nit is registered, ready or not.",
+    ),
+    field(
+        "plane.cross_zone",
+        "internal-alb: nodes send to targets of other zones. Default true. With false a node whose zone has no target answers 503;\nthat DNS then leaves the node out is not modelled.",
+    ),
+    field(
+        "plane.minimum_healthy_targets",
+        "internal-alb: with fewer healthy targets than this count, or share (\"50%\"), requests go to all targets. Default 1.",
+    ),
     field(
         "strict_envoy",
         "scsim's own: copies what look like mistakes in Envoy 1.40 (ejected twice in one sweep, URX on a hedged 200). Default false.",

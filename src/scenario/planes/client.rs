@@ -63,7 +63,12 @@ pub const CLIENTS: [Client; 9] = [
     Client {
         pick: LbPolicy::RoundRobin,
         balances: true,
-        ..sticky("nginx", ResolverCache::Forever, Span::from_secs(60), "nginx upstream: names are resolved at start only")
+        ..sticky(
+            "nginx",
+            ResolverCache::Forever,
+            Span::from_secs(60),
+            "nginx upstream: names are resolved at start only",
+        )
     },
     Client {
         pick: LbPolicy::RoundRobin,

@@ -143,10 +143,6 @@ fn sidecar(
         let label = "write a larger `memory`, or a smaller `memory_base`";
         problems.error("scenario::range", inner.key_place("memory_base"), message, label);
     }
-    if plane.cpu.as_millis() == 0 {
-        let label = "write what the proxy may use, \"0.25 vCPU\"";
-        problems.error("scenario::range", inner.key_place("cpu"), "a proxy without a processor does nothing", label);
-    }
     plane.overhead = inner.distribution("overhead", problems).unwrap_or(plane.overhead);
     plane.cpu_per_request = inner.span("cpu_per_request", problems).unwrap_or(plane.cpu_per_request);
     // Service Connect and App Mesh always have both.
@@ -313,7 +309,7 @@ fn fail_open(node_policy: &mut PolicyConfig, reader: &mut Reader<'_>, problems: 
         Value::Text(_) => value::ratio(node, problems).map(Panic::Below),
         _ => value::count(node, 1..=1_000_000, problems).map(|n| Panic::FewerThan(n as u32)),
     };
-    if let Some(panic) = panic {
+    if let Some(panic) = panic.filter(|panic| *panic != Panic::FewerThan(1)) {
         node_policy.panic = panic;
         // An ALB counts targets as they are.
         node_policy.overprovisioning_factor = 100;

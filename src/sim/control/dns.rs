@@ -59,7 +59,7 @@ impl World<'_> {
 
     /// The records that there are to answer with: the healthy ones, and where there are none all that
     /// are registered (aws.md 2). A namespace that was deleted has none.
-    fn records(&self, service: u32) -> Vec<Member> {
+    pub(in crate::sim) fn records(&self, service: u32) -> Vec<Member> {
         if self.outage.namespace_deleted {
             return Vec::new();
         }

@@ -89,7 +89,8 @@ impl World<'_> {
     /// How long a list takes that is asked for again.
     fn refetch_delay(&self, router: u32, version: u32) -> Span {
         let Some(sidecar) = self.sidecar() else { return Span::ZERO };
-        let mut draw = self.seed.key(Purpose::Push, u64::from(router)).draw(Purpose::Push, 1 << 32 | u64::from(version));
+        let mut draw =
+            self.seed.key(Purpose::Push, u64::from(router)).draw(Purpose::Push, 1 << 32 | u64::from(version));
         Sampler::new(&sidecar.endpoint_push).sample(&mut draw)
     }
 
@@ -116,7 +117,7 @@ impl World<'_> {
     }
 
     /// True while a task's app waits for its proxy.
-    // ASSUMPTION(sc.cold_start): a proxy that starts while the control plane is away waits for its first
+    // ASSUMPTION(proxy.cold_start): a proxy that starts while the control plane is away waits for its first
     // configuration (ENVOY_INITIAL_FETCH_TIMEOUT 0) and is not HEALTHY; the app depends on that (aws.md 1.5, 1.8).
     pub(in crate::sim) fn proxy_waits(&self, task: u32) -> bool {
         let proxy = &self.proxies.all[task as usize];
