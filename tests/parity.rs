@@ -470,6 +470,8 @@ fn service(name: &str, tasks: u32, errors: Ratio, steps: Vec<scsim::scenario::St
         handles_sigterm: true,
         health_check: None,
         external: false,
+        keep_alive: None,
+        service_connect: Enrolment::ClientServer,
     }
 }
 
@@ -499,6 +501,8 @@ fn scenario(script: &Script) -> Scenario {
             health_lag: Span::ZERO,
             deregister_before_stop: None,
             lookup: Distribution::Constant(LOOKUP),
+            custom_health: true,
+            client: None,
         })
     } else {
         Mechanism::Direct

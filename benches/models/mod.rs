@@ -8,6 +8,7 @@ use scsim::scenario::Distribution;
 use scsim::scenario::Edge;
 use scsim::scenario::EdgeId;
 use scsim::scenario::Endpoint;
+use scsim::scenario::Enrolment;
 use scsim::scenario::Load;
 use scsim::scenario::Mechanism;
 use scsim::scenario::Network;
@@ -76,6 +77,10 @@ pub fn hop(seconds: u64) -> Scenario {
             drain: Span::from_secs(20),
             inbound: true,
             drains_inbound_first: true,
+            memory_base: Bytes::new(40 << 20),
+            memory_growth: Bytes::new(0),
+            restart: Span::from_secs(1),
+            restarts: 3,
         }),
         edge_policies: vec![PolicyConfig::service_connect()],
         network: Network {
@@ -125,6 +130,8 @@ fn service(name: &str, tasks: u32, steps: Vec<Step>) -> Service {
         handles_sigterm: true,
         health_check: None,
         external: false,
+        keep_alive: None,
+        service_connect: Enrolment::ClientServer,
     }
 }
 

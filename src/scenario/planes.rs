@@ -395,6 +395,10 @@ fn plane(name: &str, draft: &Draft, shared: &Shared<'_>, problems: &mut Problems
         } else if let Some(edge) = edges.get(&EdgeId(index as u32)) {
             edge.timeout.apply(&mut config);
         }
+        if draft.base == Base::ServiceConnect && !callee.external {
+            // Of perRequestTimeout and idleTimeout the shorter one ends a silent request (aws.md 1.1).
+            config.timeouts.request = config.timeouts.request.min(config.timeouts.idle);
+        }
         let one_call_each = layers.iter().any(|layer| layer.place_exactly("max_connect_attempts").is_some());
         preset::restrict(&mut config, draft.base, callee, one_call_each);
         let found = config.check().err().unwrap_or_default();

@@ -129,15 +129,13 @@ impl Proxies {
         let share = u64::from(sidecar.cpu.as_millis()).max(1);
         proxies.half_alone = Span::from_nanos(half);
         proxies.half = Span::from_nanos((u128::from(half) * 1000 / u128::from(share)) as u64);
-        let growth = sidecar.memory_growth.get();
-        if growth > 0 {
-            let room = sidecar.memory.get().saturating_sub(sidecar.memory_base.get());
-            proxies.fill = Some(room / growth + 1);
-        }
+        let room = sidecar.memory.get().saturating_sub(sidecar.memory_base.get());
+        proxies.fill = room.checked_div(sidecar.memory_growth.get()).map(|requests| requests + 1);
         for (shut, edge) in proxies.shut.iter_mut().zip(&scenario.edges) {
             let (from, to) = (scenario.service(edge.from), scenario.service(edge.to));
             let calls = from.service_connect != Enrolment::None;
-            *shut = !to.external && !(calls && to.service_connect == Enrolment::ClientServer);
+            let reaches = calls && to.service_connect == Enrolment::ClientServer;
+            *shut = !to.external && !reaches;
             proxies.barred += u32::from(*shut);
         }
         proxies
@@ -275,7 +273,7 @@ impl World<'_> {
     fn break_inbound(&mut self, task: u32) {
         let service = self.tasks[task as usize].service;
         let member = MemberKey(u64::from(task));
-        for (at, attempt) in self.attempts_on(member, |world, router| world.fronted(router)) {
+        for (at, attempt) in self.attempts_on(member, World::fronted) {
             self.break_attempt(at, attempt);
         }
         for router in self.services[service as usize].routers_in.clone() {

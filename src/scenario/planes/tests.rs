@@ -166,6 +166,23 @@ fn an_alb_has_rules_of_its_own() {
 }
 
 #[test]
+fn without_a_request_timeout_service_connect_still_ends_what_is_silent_for_its_idle_timeout() {
+    let limits = |fields: &str| {
+        let planes = planes(&format!("[edge.\"web->cart\"]\n{fields}\n"));
+        [0, 4].map(|plane: usize| planes[plane].edge_policies[0].timeouts.request)
+    };
+    let secs = Span::from_secs;
+    assert_eq!(limits(""), [secs(15), secs(15)]);
+    assert_eq!(limits("timeout = \"0s\""), [secs(300), Span::MAX]);
+    assert_eq!(limits("timeout = \"0s\"\nidle_timeout = \"0s\""), [Span::MAX, Span::MAX]);
+    assert_eq!(limits("timeout = \"60s\"\nidle_timeout = \"10s\""), [secs(10), secs(60)]);
+    // Only that edge.
+    let planes = planes("[edge.\"web->cart\"]\ntimeout = \"0s\"\n[service.web2]\ncalls = [\"cart\"]\n");
+    let of: Vec<Span> = planes[0].edge_policies.iter().map(|policy| policy.timeouts.request).collect();
+    assert_eq!((of[0], of[3]), (secs(300), secs(15)));
+}
+
+#[test]
 fn dns_clients_have_the_habits_of_their_platform() {
     let dns = |fields: &str| {
         let mut planes = planes(&format!("[plane.cloud-map-dns]\n{fields}\n"));

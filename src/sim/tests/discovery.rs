@@ -309,3 +309,54 @@ fn a_node_without_cross_zone_has_the_targets_of_its_zone() {
     assert_eq!(nodes.map(|host| host.router.endpoints().count()).collect::<Vec<_>>(), [2, 1, 1]);
     assert!(world.services[1].tasks.iter().all(|&task| world.is_healthy(task)), "each node of a task's zone sees it");
 }
+
+#[test]
+fn a_target_starts_slowly_only_beside_one_that_does_not() {
+    let mut plane = one_node();
+    if let Mechanism::Alb(alb) = &mut plane.mechanism {
+        let (window, aggression_milli, min_weight_percent) = (Span::from_secs(900), 1000, 0);
+        alb.node_policy.slow_start =
+            Some(crate::policy::config::SlowStart { window, aggression_milli, min_weight_percent });
+    }
+    let mut s = pair(1, 1, Span::from_millis(1), [], plane);
+    s.run.duration = Span::from_secs(3_000);
+    scale(&mut s, 1, 1_500, 2);
+    let mut world = World::new(&s, 0, 0);
+    let weight = |world: &World<'_>, task: u32| {
+        let node = world.routers.iter().find(|host| host.node != NOBODY).unwrap();
+        node.router.weight_of(world.engine.now(), MemberKey(u64::from(task))).unwrap()
+    };
+    advance(&mut world, at_ms(1_000_000));
+    world.crash(1);
+    // The only target is replaced after 14 s, serves 30 s later and has passed a probe 30 s after that.
+    advance(&mut world, at_ms(1_100_000));
+    assert_eq!(weight(&world, 2), 1_000_000);
+    // The next one serves 30 s after 1,500 s and passes within 30 s more: then its share begins to grow.
+    advance(&mut world, at_ms(1_800_000));
+    assert_eq!(weight(&world, 2), 1_000_000);
+    assert!((240_000 * 10 / 9..=270_000 * 10 / 9).contains(&weight(&world, 3)), "{}", weight(&world, 3));
+}
+
+#[test]
+fn handshakes_are_made_once_per_kept_connection_and_once_for_all_streams() {
+    let opened = |protocol: crate::policy::config::PoolProtocol, tls: u8| {
+        let mut plane = sidecar();
+        plane.network.tls_round_trips = tls;
+        plane.network.same_zone = Distribution::Constant(Span::from_millis(1));
+        plane.network.cross_zone = Distribution::Constant(Span::from_millis(1));
+        if let Mechanism::Sidecar(sidecar) = &mut plane.mechanism {
+            sidecar.overhead = Distribution::Constant(Span::ZERO);
+        }
+        plane.edge_policies[0].pool.protocol = protocol;
+        // Five at once, and five more when those are over.
+        let s = pair(1, 1, Span::from_millis(100), [[1_000; 5], [2_000; 5]].concat(), plane);
+        let recording = run_once(&s);
+        (recording.connections_opened, recording.users(0).max)
+    };
+    let http2 = crate::policy::config::PoolProtocol::Http2 { max_concurrent_streams: 1024 };
+    let http1 = crate::policy::config::PoolProtocol::Http1;
+    let ms = Span::from_millis;
+    // A request and its work 102 ms, a handshake 2 ms, TLS another 2 ms.
+    assert_eq!((opened(http1, 0), opened(http2, 0)), ((5, ms(104)), (1, ms(104))));
+    assert_eq!((opened(http1, 1), opened(http2, 1)), ((5, ms(106)), (1, ms(106))));
+}
