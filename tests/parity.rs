@@ -470,6 +470,7 @@ fn service(name: &str, tasks: u32, errors: Ratio, steps: Vec<scsim::scenario::St
         handles_sigterm: true,
         health_check: None,
         external: false,
+        life: TaskLife::default(),
     }
 }
 

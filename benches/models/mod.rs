@@ -24,6 +24,7 @@ use scsim::scenario::SidecarPlane;
 use scsim::scenario::Spacing;
 use scsim::scenario::Spread;
 use scsim::scenario::Step;
+use scsim::scenario::TaskLife;
 use scsim::sim::Limits;
 use scsim::units::Bytes;
 use scsim::units::Cpu;
@@ -73,6 +74,7 @@ pub fn hop(seconds: u64) -> Scenario {
             cpu: Cpu::from_millis(250),
             memory: Bytes::new(64 << 20),
             cpu_per_request: Span::from_micros(100),
+            start: Distribution::Constant(Span::ZERO),
             drain: Span::from_secs(20),
             inbound: true,
             drains_inbound_first: true,
@@ -125,6 +127,7 @@ fn service(name: &str, tasks: u32, steps: Vec<Step>) -> Service {
         handles_sigterm: true,
         health_check: None,
         external: false,
+        life: TaskLife::default(),
     }
 }
 

@@ -36,7 +36,18 @@ pub(super) struct Task {
     pub(super) check_failures: u32,
     /// ALB nodes that see it healthy.
     pub(super) nodes_healthy: u32,
+    /// Probes of ALB nodes that failed since one passed.
+    pub(super) probes_failed: u32,
+    /// When it became RUNNING.
     pub(super) started: Time,
+    /// Until then no failed check makes ECS replace it.
+    pub(super) grace_until: Time,
+    /// A check has failed for good: ECS replaces it.
+    pub(super) condemned: bool,
+    /// SIGTERM has come.
+    pub(super) termed: bool,
+    /// Its app exited by itself, or was killed.
+    pub(super) exited: bool,
     /// When it stopped taking requests.
     pub(super) deaf_since: Option<Time>,
     pub(super) trouble: super::fault::Trouble,

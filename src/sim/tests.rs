@@ -31,6 +31,7 @@ fn service(name: &str, tasks: u32, latency: Option<Distribution>) -> Service {
         handles_sigterm: true,
         health_check: None,
         external: false,
+        life: TaskLife::default(),
     }
 }
 
@@ -74,6 +75,7 @@ fn sidecar() -> Plane {
             ready_when: ReadyWhen::Healthy,
             overhead: Distribution::Constant(Span::from_micros(300)),
             cpu_per_request: Span::from_micros(100),
+            start: Distribution::Constant(Span::ZERO),
             drain: Span::from_secs(20),
             inbound: true,
             drains_inbound_first: true,

@@ -42,6 +42,7 @@ use crate::scenario::Mechanism;
 use crate::scenario::Plane;
 use crate::scenario::Scenario;
 use crate::scenario::Window;
+use crate::units::Span;
 use crate::units::Time;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -98,6 +99,14 @@ pub(super) enum Ev {
     Scale { scale: u32 },
     /// A `[[deploy]]`.
     Deploy { deploy: u32 },
+    /// A task is RUNNING.
+    Running { task: u32 },
+    /// A task's app exits by itself.
+    AppExits { task: u32 },
+    /// A task's app, told to stop, takes no more requests.
+    Deaf { task: u32 },
+    /// The capacity under a task is taken back.
+    Reclaimed { task: u32 },
     /// A task serves from now on.
     TaskReady { task: u32 },
     /// A task's container check.
@@ -139,6 +148,8 @@ pub(super) struct ServiceState {
     pub(super) next_spread: u64,
     pub(super) version: super::program::Version,
     pub(super) startup: super::random::Sampler,
+    /// Its tasks die this long after RUNNING; read when a task becomes RUNNING.
+    pub(super) crash_loop: Option<Span>,
     pub(super) deployment: Option<Deployment>,
     /// Routers that choose among its tasks.
     pub(super) routers_in: Vec<u32>,
@@ -352,6 +363,10 @@ impl<'a> World<'a> {
             Ev::FaultOff { fault } => self.on_fault_off(fault),
             Ev::Scale { scale } => self.on_scale(scale),
             Ev::Deploy { deploy } => self.on_deploy(deploy),
+            Ev::Running { task } => self.on_running(task),
+            Ev::AppExits { task } => self.on_app_exits(task),
+            Ev::Deaf { task } => self.on_deaf(task),
+            Ev::Reclaimed { task } => self.on_reclaimed(task),
             Ev::TaskReady { task } => self.on_task_ready(task),
             Ev::Check { task } => self.on_check(task),
             Ev::Settled { task } => self.on_settled(task),

@@ -48,5 +48,7 @@ pub use service::Distribution;
 pub use service::Edge;
 pub use service::Endpoint;
 pub use service::Protocol;
+pub use service::Replacement;
 pub use service::Service;
 pub use service::Step;
+pub use service::TaskLife;
