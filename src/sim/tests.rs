@@ -1,5 +1,7 @@
 //! The world under scenarios built in code: books, queueing theory, each mechanism's first principles.
 
+mod life;
+
 use super::Limits;
 use super::run;
 use crate::measure::Recording;

@@ -325,6 +325,17 @@ impl<'a> World<'a> {
         Ok((self.recorder.finish(now, self.in_flight), facts))
     }
 
+    /// Handles everything up to an instant, for tests that meddle with a run.
+    #[cfg(test)]
+    pub(super) fn run_until(&mut self, until: Time) {
+        while let Some(event) = self.engine.pop(until, |_| false) {
+            self.dispatch(event);
+            while let Some(call) = self.woken.pop_front() {
+                self.drive(call);
+            }
+        }
+    }
+
     /// Requests without an answer when the drain is over are failures.
     fn give_up_on_the_rest(&mut self, now: Time) {
         for (_, job) in self.jobs.refs() {
