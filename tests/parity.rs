@@ -557,6 +557,7 @@ fn scenario(script: &Script) -> Scenario {
             })
             .collect(),
         scales: vec![],
+        scalings: vec![],
         deploys: vec![],
         expects: vec![],
         unmodelled: Vec::new(),

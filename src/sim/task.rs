@@ -99,6 +99,8 @@ pub(super) struct Queueing {
     waiting: u32,
     busy: u32,
     pub(super) servers: u32,
+    tasks: u32,
+    tasks_since: Time,
     second: Time,
     busy_in_second: u128,
 }
@@ -133,7 +135,15 @@ impl Queueing {
     /// The books up to an instant.
     pub(super) fn at(&mut self, now: Time) -> ServiceRecord {
         self.tick(now);
+        self.tasks_change(now, 0);
         self.total
+    }
+
+    /// The number of tasks changes.
+    pub(super) fn tasks_change(&mut self, now: Time, by: i32) {
+        self.total.area_tasks += u128::from(self.tasks) * u128::from(now.since(self.tasks_since).as_nanos());
+        self.tasks_since = now;
+        self.tasks = self.tasks.saturating_add_signed(by);
     }
 
     /// The number of servers changes.

@@ -1,6 +1,7 @@
 //! The world under scenarios built in code: books, queueing theory, each mechanism's first principles.
 
 mod life;
+mod scaling;
 
 use super::Limits;
 use super::run;
@@ -159,6 +160,7 @@ fn scenario(services: Vec<Service>, edges: Vec<Edge>, rate: Rate, seconds: u64, 
         planes: vec![plane],
         faults: vec![],
         scales: vec![],
+        scalings: vec![],
         deploys: vec![],
         expects: vec![],
         assumptions: vec![],

@@ -23,6 +23,7 @@ use super::network::Delays;
 use super::program::Program;
 use super::random::Seed;
 use super::record::Recorder;
+use super::scaling::Tracker;
 use super::slab::Ref;
 use super::slab::Slab;
 use super::task::Job;
@@ -125,6 +126,8 @@ pub(super) enum Ev {
     Noticed { task: u32 },
     /// ECS starts a task in place of a lost one, if it still wants one.
     Reconcile { service: u32 },
+    /// A minute of a scaled service's metric is over.
+    Datapoint { scaling: u32 },
     /// A window between two instants opens or closes.
     WindowEdge { window: u32, open: bool },
     /// DNS shows that a task is healthy.
@@ -200,6 +203,8 @@ pub(super) struct World<'a> {
     pub(super) faults_to_come: u32,
     pub(super) live_deploys: u32,
     pub(super) outage: Outage,
+    /// One per `[scaling.*]`.
+    pub(super) trackers: Vec<Tracker>,
 }
 
 impl<'a> World<'a> {
@@ -248,6 +253,7 @@ impl<'a> World<'a> {
             faults_to_come: 0,
             live_deploys: 0,
             outage: Outage::default(),
+            trackers: Vec::new(),
         };
         world.set_up();
         world
@@ -257,6 +263,7 @@ impl<'a> World<'a> {
         self.set_up_services();
         self.set_up_loads();
         self.set_up_faults();
+        self.set_up_scaling();
         let run = &self.scenario.run;
         self.engine.at(Time::ZERO + run.warmup, Ev::WarmupOver);
         self.engine.at(Time::ZERO + run.duration, Ev::MeasureOver);
@@ -387,6 +394,7 @@ impl<'a> World<'a> {
             Ev::TaskGone { task } => self.on_task_gone(task),
             Ev::Noticed { task } => self.on_noticed(task),
             Ev::Reconcile { service } => self.reconcile(service),
+            Ev::Datapoint { scaling } => self.on_datapoint(scaling),
             Ev::WindowEdge { window, open } => {
                 let window = self.scenario.windows()[window as usize];
                 self.recorder.set_windows(self.engine.now(), open, |w| w == window);

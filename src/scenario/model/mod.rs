@@ -8,6 +8,7 @@ mod expect;
 mod fault;
 mod load;
 mod plane;
+mod scaling;
 mod service;
 
 pub use assumed::Assumption;
@@ -42,6 +43,8 @@ pub use plane::Plane;
 pub use plane::ReadyWhen;
 pub use plane::ResolverCache;
 pub use plane::SidecarPlane;
+pub use scaling::Scaling;
+pub use scaling::Tracked;
 pub use service::CallSite;
 pub use service::ContainerCheck;
 pub use service::Distribution;

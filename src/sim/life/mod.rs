@@ -66,6 +66,14 @@ impl World<'_> {
         tasks.iter().copied().filter(|&task| !self.tasks[task as usize].leaving).collect()
     }
 
+    /// Tells the books of a task more or less.
+    pub(in crate::sim) fn tasks_change(&mut self, service: u32, by: i32) {
+        let now = self.engine.now();
+        self.running = self.running.saturating_add_signed(by);
+        self.recorder.tasks_are(now, self.running);
+        self.services[service as usize].queueing.tasks_change(now, by);
+    }
+
     /// Tells the books how many servers there are.
     pub(in crate::sim) fn count_servers(&mut self, service: u32) {
         let Some(each) = self.scenario.service(ServiceId(service)).concurrency else { return };

@@ -56,8 +56,7 @@ impl World<'_> {
             routers: vec![NOBODY; self.scenario.edges.len()],
         });
         if !spec.external {
-            self.running += 1;
-            self.recorder.recording.tasks_max = self.recorder.recording.tasks_max.max(self.running);
+            self.tasks_change(service, 1);
         }
         self.trouble_newcomer(task);
         task

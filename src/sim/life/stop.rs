@@ -160,7 +160,7 @@ impl World<'_> {
         self.log(HappeningKind::TaskStopped, NOBODY, task);
         self.recorder.recording.tasks[task as usize].stopped = Some(now);
         if !self.scenario.service(ServiceId(service)).external {
-            self.running -= 1;
+            self.tasks_change(service, -1);
         }
         self.services[service as usize].tasks.retain(|&other| other != task);
         self.hang_up(task, true);

@@ -5,7 +5,7 @@ use crate::measure::HappeningKind;
 use crate::sim::world::World;
 
 /// One request a second, each 4 s of work, from caller#1 to the `callees` tasks of the callee; no delay anywhere.
-fn pair(callees: u32, plane: Plane) -> Scenario {
+pub(super) fn pair(callees: u32, plane: Plane) -> Scenario {
     let mut caller = service("caller", 1, None);
     caller.endpoints[0].steps = vec![call(0)];
     let work = Distribution::Constant(Span::from_secs(4));
@@ -31,7 +31,7 @@ fn pair(callees: u32, plane: Plane) -> Scenario {
     s
 }
 
-fn scale(s: &mut Scenario, at_ms: u64, tasks: u32) {
+pub(super) fn scale(s: &mut Scenario, at_ms: u64, tasks: u32) {
     s.scales.push(Scale { at: Time::ZERO + Span::from_millis(at_ms), service: ServiceId(1), tasks });
 }
 
