@@ -100,10 +100,9 @@ impl World<'_> {
     /// A failing container check takes a task out of discovery (aws.md 2).
     fn on_container_unhealthy(&mut self, task: u32) {
         match &self.plane.mechanism {
-            Mechanism::Direct | Mechanism::Alb(_) => {}
             // ASSUMPTION(sc.unhealthy): who is announced when healthy is withdrawn when unhealthy.
             Mechanism::Sidecar(sidecar) if sidecar.ready_when == ReadyWhen::Healthy => self.withdraw(task),
-            Mechanism::Sidecar(_) => {}
+            Mechanism::Direct | Mechanism::Alb(_) | Mechanism::Sidecar(_) => {}
             Mechanism::Dns(dns) => self.engine.after(dns.health_lag, Ev::HealthShown { task }),
         }
     }
