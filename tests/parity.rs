@@ -472,6 +472,7 @@ fn service(name: &str, tasks: u32, errors: Ratio, steps: Vec<scsim::scenario::St
         external: false,
         keep_alive: None,
         service_connect: Enrolment::ClientServer,
+        life: TaskLife::default(),
     }
 }
 
@@ -560,6 +561,7 @@ fn scenario(script: &Script) -> Scenario {
             })
             .collect(),
         scales: vec![],
+        scalings: vec![],
         deploys: vec![],
         expects: vec![],
         unmodelled: Vec::new(),

@@ -25,6 +25,7 @@ use scsim::scenario::SidecarPlane;
 use scsim::scenario::Spacing;
 use scsim::scenario::Spread;
 use scsim::scenario::Step;
+use scsim::scenario::TaskLife;
 use scsim::sim::Limits;
 use scsim::units::Bytes;
 use scsim::units::Cpu;
@@ -74,6 +75,7 @@ pub fn hop(seconds: u64) -> Scenario {
             cpu: Cpu::from_millis(250),
             memory: Bytes::new(64 << 20),
             cpu_per_request: Span::from_micros(100),
+            start: Distribution::Constant(Span::ZERO),
             drain: Span::from_secs(20),
             inbound: true,
             drains_inbound_first: true,
@@ -132,6 +134,7 @@ fn service(name: &str, tasks: u32, steps: Vec<Step>) -> Service {
         external: false,
         keep_alive: None,
         service_connect: Enrolment::ClientServer,
+        life: TaskLife::default(),
     }
 }
 
@@ -169,6 +172,7 @@ fn scenario(services: Vec<Service>, edges: Vec<Edge>, rate: Rate, seconds: u64, 
         planes: vec![plane],
         faults: vec![],
         scales: vec![],
+        scalings: vec![],
         deploys: vec![],
         expects: vec![],
         unmodelled: Vec::new(),

@@ -149,6 +149,8 @@ pub struct ServiceRecord {
     pub area_busy: u128,
     /// Integral of the servers there were, 0 with unlimited concurrency.
     pub area_servers: u128,
+    /// Integral of the tasks there were, task-nanoseconds; 0 for an external service.
+    pub area_tasks: u128,
     /// Longest queue in front of one task.
     pub queue_max: u32,
     /// Most requests in the service at once.
@@ -181,6 +183,7 @@ impl Default for ServiceRecord {
             sojourn: 0,
             area_busy: 0,
             area_servers: 0,
+            area_tasks: 0,
             queue_max: 0,
             in_service_max: 0,
             busy_max_ppm: 0,
@@ -211,6 +214,7 @@ impl ServiceRecord {
             sojourn: self.sojourn - earlier.sojourn,
             area_busy: self.area_busy - earlier.area_busy,
             area_servers: self.area_servers - earlier.area_servers,
+            area_tasks: self.area_tasks - earlier.area_tasks,
             sidecar_cpu: self.sidecar_cpu.less(earlier.sidecar_cpu),
             sidecar_wait: self.sidecar_wait.less(earlier.sidecar_wait),
             levels: std::array::from_fn(|n| self.levels[n] - earlier.levels[n]),
@@ -267,6 +271,8 @@ pub enum HappeningKind {
     DnsAnswer,
     /// A deployment began, moved or ended.
     DeployStep,
+    /// Target tracking set another desired count.
+    Scaled,
     /// A fault began.
     FaultOn,
     /// A fault ended.
@@ -296,6 +302,7 @@ impl HappeningKind {
             HappeningKind::TaskStopped => "task_stopped",
             HappeningKind::DnsAnswer => "dns_answer",
             HappeningKind::DeployStep => "deploy_step",
+            HappeningKind::Scaled => "scaled",
             HappeningKind::FaultOn => "fault_on",
             HappeningKind::FaultOff => "fault_off",
             HappeningKind::SidecarDown => "sidecar_down",

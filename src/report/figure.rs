@@ -95,6 +95,7 @@ pub fn name(metric: Metric) -> String {
         Metric::QueueMax => "queue_max",
         Metric::CpuMax => "cpu_max",
         Metric::TasksMax => "tasks_max",
+        Metric::TasksMean => "tasks_mean",
         Metric::CostPerMonth => "cost_per_month",
         Metric::InFlightMean => "in_flight_mean",
         Metric::QueueMean => "queue_mean",
@@ -138,9 +139,11 @@ pub fn unit(metric: Metric) -> Unit {
         | Metric::TimeToRecover
         | Metric::StaleWindow
         | Metric::PanicTime => Unit::Seconds,
-        Metric::AttemptsPerRequest | Metric::RetriesPerRequest | Metric::InFlightMean | Metric::QueueMean => {
-            Unit::Plain
-        }
+        Metric::AttemptsPerRequest
+        | Metric::RetriesPerRequest
+        | Metric::InFlightMean
+        | Metric::QueueMean
+        | Metric::TasksMean => Unit::Plain,
         Metric::CostPerMonth => Unit::Dollars,
     }
 }
@@ -167,6 +170,7 @@ pub fn is_whole_run(metric: Metric) -> bool {
             | Metric::QueueMax
             | Metric::CpuMax
             | Metric::TasksMax
+            | Metric::TasksMean
             | Metric::InFlightMean
             | Metric::QueueMean
             | Metric::WaitShare
@@ -319,6 +323,7 @@ impl<'a> Sheet<'a> {
             Metric::SidecarCpuMax => picked.iter().map(|s| f64::from(s.sidecar_busy_max_ppm) / 1e6).reduce(f64::max),
             Metric::InFlightMean => Some(picked.iter().filter_map(|s| in_service_mean(s)).sum()),
             Metric::QueueMean => Some(picked.iter().filter_map(|s| queue_mean(s)).sum()),
+            Metric::TasksMean => Some(picked.iter().filter_map(|s| tasks_mean(s)).sum()),
             Metric::WaitShare => of_sums(|s| s.waited, |s| s.arrived),
             Metric::WaitMean => of_sums(|s| s.wait.as_nanos(), |s| s.finished).map(|ns| ns / 1e6),
             Metric::Utilization => most(picked.iter().map(|s| utilization(s)).collect()),
@@ -334,6 +339,11 @@ fn ratio(top: f64, bottom: f64) -> Option<f64> {
 /// Mean number in a service.
 pub fn in_service_mean(s: &ServiceRecord) -> Option<f64> {
     ratio(s.area_in_service as f64, s.measured.as_nanos() as f64)
+}
+
+/// Mean number of tasks of a service.
+pub fn tasks_mean(s: &ServiceRecord) -> Option<f64> {
+    ratio(s.area_tasks as f64, s.measured.as_nanos() as f64)
 }
 
 /// Mean number waiting in a service.

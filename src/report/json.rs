@@ -159,6 +159,7 @@ struct TimelineFacts {
     p99_ms: Vec<Option<f64>>,
     retries: Vec<f64>,
     ejected: Vec<f64>,
+    tasks: Vec<f64>,
 }
 
 #[derive(Serialize)]
@@ -338,7 +339,7 @@ const CALL_METRICS: [(&str, Metric); 14] = [
 ];
 
 /// Metrics of a plane as a whole, with their names in the file.
-const PLANE_METRICS: [(&str, Metric); 15] = [
+const PLANE_METRICS: [(&str, Metric); 16] = [
     ("ejections", Metric::Ejections),
     ("stale_dials", Metric::StaleDials),
     ("time_to_eject_s", Metric::TimeToEject),
@@ -349,6 +350,7 @@ const PLANE_METRICS: [(&str, Metric); 15] = [
     ("queue_max", Metric::QueueMax),
     ("cpu_max", Metric::CpuMax),
     ("tasks_max", Metric::TasksMax),
+    ("tasks_mean", Metric::TasksMean),
     ("in_flight_mean", Metric::InFlightMean),
     ("queue_mean", Metric::QueueMean),
     ("wait_share", Metric::WaitShare),
@@ -519,6 +521,7 @@ fn timeline_facts(result: &PlaneResult) -> Option<TimelineFacts> {
         p99_ms: percentile(0.99),
         retries: per(|b| b.retries),
         ejected: per(|b| b.ejected),
+        tasks: per(|b| b.tasks),
     })
 }
 

@@ -13,9 +13,13 @@ use crate::scenario::Mechanism;
 use crate::scenario::Plane;
 use crate::scenario::Protocol;
 use crate::scenario::ReadyWhen;
+use crate::scenario::Replacement;
 use crate::scenario::Replications;
 use crate::scenario::ResolverCache;
+use crate::scenario::Scaling;
 use crate::scenario::Service;
+use crate::scenario::TaskLife;
+use crate::scenario::Tracked;
 use crate::scenario::distribution::written;
 use crate::scenario::envoy_text;
 use crate::scenario::tree::Table;
@@ -92,7 +96,12 @@ pub fn filled(loaded: &Loaded) -> String {
             }
         }
     }
-    for section in ["policy", "edge", "fault", "deploy", "scale", "scaling", "expect", "cost"] {
+    for scaling in &scenario.scalings {
+        let name = &scenario.service(scaling.service).name;
+        page.header(&format!("[scaling.{}]", key(name)));
+        page.scaling(top.table("scaling").and_then(|all| all.table(name)), scaling);
+    }
+    for section in ["policy", "edge", "fault", "deploy", "scale", "expect", "cost"] {
         if top.get(section).is_some() {
             let _ = writeln!(page.text, "\n# [{section}] as written in {}", scenario.file);
         }
@@ -186,6 +195,7 @@ impl Page {
         self.line(given, "startup", &written(&service.startup));
         self.line(given, "stop_timeout", &quoted(&service.stop_timeout.to_string()));
         self.line(given, "handles_sigterm", &service.handles_sigterm.to_string());
+        self.task_life(given, &service.life);
         if service.external {
             self.line(given, "external", "true");
         }
@@ -225,6 +235,11 @@ impl Page {
             "cpu",
             "memory",
             "startup",
+            "provisioning",
+            "image_pull",
+            "health_check_grace_period",
+            "stop_delay",
+            "replacement",
             "stop_timeout",
             "handles_sigterm",
             "external",
@@ -252,6 +267,35 @@ impl Page {
         }
     }
 
+    fn task_life(&mut self, given: Option<&Table>, life: &TaskLife) {
+        self.line(given, "provisioning", &written(&life.provisioning));
+        self.line(given, "image_pull", &written(&life.image_pull));
+        match life.health_check_grace_period {
+            Some(grace) => self.line(given, "health_check_grace_period", &quoted(&grace.to_string())),
+            None => self.text.push_str("# health_check_grace_period: covers the start-up  # default\n"),
+        }
+        self.line(given, "stop_delay", &quoted(&life.stop_delay.to_string()));
+        let replacement = match life.replacement {
+            Replacement::First => "first",
+            Replacement::After => "after",
+        };
+        self.line(given, "replacement", &quoted(replacement));
+    }
+
+    fn scaling(&mut self, given: Option<&Table>, scaling: &Scaling) {
+        self.line(given, "min", &scaling.min.to_string());
+        self.line(given, "max", &scaling.max.to_string());
+        match scaling.tracked {
+            Tracked::Cpu(share) => self.line(given, "target_cpu", &quoted(&share.to_string())),
+            Tracked::Requests(rate) => self.line(given, "target_rps", &quoted(&rate.to_string())),
+            Tracked::Concurrency(milli) => {
+                self.line(given, "target_concurrency", &(f64::from(milli) / 1e3).to_string());
+            }
+        }
+        self.line(given, "scale_out_cooldown", &quoted(&scaling.scale_out_cooldown.to_string()));
+        self.line(given, "scale_in_cooldown", &quoted(&scaling.scale_in_cooldown.to_string()));
+    }
+
     fn plane(&mut self, given: Option<&Table>, plane: &Plane) {
         if let Some(table) = given
             && let Some(node) = table.get("extends")
@@ -269,7 +313,7 @@ impl Page {
                 };
                 self.line(given, "ready_when", &quoted(ready));
                 let text = format!(
-                    "{{ cpu = \"{}\", memory = \"{}\", memory_base = \"{}\", memory_growth = \"{}\", restart = \"{}\", restarts = {}, overhead = {}, cpu_per_request = \"{}\", drain = \"{}\", drains_inbound_first = {}{} }}",
+                    "{{ cpu = \"{}\", memory = \"{}\", memory_base = \"{}\", memory_growth = \"{}\", restart = \"{}\", restarts = {}, overhead = {}, cpu_per_request = \"{}\", start = {}, drain = \"{}\", drains_inbound_first = {}{} }}",
                     sidecar.cpu,
                     sidecar.memory,
                     sidecar.memory_base,
@@ -278,6 +322,7 @@ impl Page {
                     sidecar.restarts,
                     written(&sidecar.overhead),
                     sidecar.cpu_per_request,
+                    written(&sidecar.start),
                     sidecar.drain,
                     sidecar.drains_inbound_first,
                     if sidecar.inbound { "" } else { ", inbound = false" }

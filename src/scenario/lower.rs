@@ -95,6 +95,7 @@ pub fn lower(source: &Arc<Source>, tree: &Table, options: &LoadOptions, problems
         planes,
         faults: happenings.faults,
         scales: happenings.scales,
+        scalings: happenings.scalings,
         deploys: happenings.deploys,
         expects,
         assumptions: Vec::new(),

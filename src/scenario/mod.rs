@@ -58,8 +58,10 @@ pub use model::Plane;
 pub use model::Protocol;
 pub use model::RatePiece;
 pub use model::ReadyWhen;
+pub use model::Replacement;
 pub use model::ResolverCache;
 pub use model::Scale;
+pub use model::Scaling;
 pub use model::Scope;
 pub use model::Service;
 pub use model::Severity;
@@ -68,6 +70,8 @@ pub use model::Spacing;
 pub use model::Spread;
 pub use model::Step;
 pub use model::Target;
+pub use model::TaskLife;
+pub use model::Tracked;
 pub use model::When;
 pub use model::Window;
 pub use model::ecs;
@@ -111,6 +115,8 @@ pub struct Scenario {
     pub faults: Vec<Fault>,
     /// Changes of a service's task count.
     pub scales: Vec<Scale>,
+    /// Services whose task count follows a metric.
+    pub scalings: Vec<Scaling>,
     /// Deployments.
     pub deploys: Vec<Deploy>,
     /// What must be true.

@@ -19,8 +19,10 @@ use crate::scenario::Edge;
 use crate::scenario::EdgeId;
 use crate::scenario::Enrolment;
 use crate::scenario::Protocol;
+use crate::scenario::Replacement;
 use crate::scenario::Service;
 use crate::scenario::ServiceId;
+use crate::scenario::TaskLife;
 use crate::scenario::table::Problems;
 use crate::scenario::table::Reader;
 use crate::scenario::table::at;
@@ -302,7 +304,9 @@ fn service(name: &str, mut reader: Reader<'_>, topology: &mut Topology, problems
         external: reader.truth("external", problems).unwrap_or(false),
         keep_alive: keep_alive(&mut reader, problems),
         service_connect: enrolment(&mut reader, problems),
+        life: task_life(&mut reader, problems),
     };
+    life_fits(&service, &reader, problems);
     if service.queue.is_some() && service.concurrency.is_none() {
         let place = reader.key_place("queue").clone();
         let label = "without `concurrency` every request is worked on at once and none waits";
@@ -332,6 +336,45 @@ fn enrolment(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> Enrolment 
     }
     let roles = [("client-server", Enrolment::ClientServer), ("client", Enrolment::Client), ("none", Enrolment::None)];
     value::word(node, "service_connect", &roles, problems).unwrap_or(Enrolment::ClientServer)
+}
+
+/// The keys that say how tasks come, are replaced and go.
+fn task_life(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> TaskLife {
+    let usual = TaskLife::default();
+    let orders = [("first", Replacement::First), ("after", Replacement::After)];
+    TaskLife {
+        provisioning: reader.distribution("provisioning", problems).unwrap_or(usual.provisioning),
+        image_pull: reader.distribution("image_pull", problems).unwrap_or(usual.image_pull),
+        health_check_grace_period: reader.span("health_check_grace_period", problems),
+        stop_delay: reader.span("stop_delay", problems).unwrap_or(usual.stop_delay),
+        replacement: reader.word("replacement", &orders, problems).unwrap_or(usual.replacement),
+    }
+}
+
+/// What contradicts itself among those keys.
+fn life_fits(service: &Service, reader: &Reader<'_>, problems: &mut Problems<'_>) {
+    let delay = service.life.stop_delay;
+    if !delay.is_zero() && !service.handles_sigterm {
+        let label = "without handles_sigterm the app dies of SIGTERM; take one of the two out";
+        problems.error(
+            "scenario::stop-delay",
+            reader.key_place("stop_delay"),
+            "nobody is left to go on serving",
+            label,
+        );
+    } else if delay > service.stop_timeout {
+        let label = format!(
+            "SIGKILL comes {} after SIGTERM; raise stop_timeout (Fargate: to 120 s at most)",
+            service.stop_timeout
+        );
+        let place = reader.key_place("stop_delay").clone();
+        problems.warn("scenario::stop-delay", &place, "SIGKILL ends this delay before it is over", label);
+    }
+    let most = Span::from_secs(2_147_483_647);
+    if service.life.health_check_grace_period.is_some_and(|grace| grace > most) {
+        let place = reader.key_place("health_check_grace_period");
+        problems.error("scenario::range", place, "ECS takes no such grace period", format!("{most} at most"));
+    }
 }
 
 fn service_zones(reader: &mut Reader<'_>, topology: &Topology, problems: &mut Problems<'_>) -> Vec<u8> {

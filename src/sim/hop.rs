@@ -485,6 +485,9 @@ impl World<'_> {
             host.on_probe(cx, endpoint, healthy);
         });
         self.after_router(router);
+        if self.routers[router as usize].node != NOBODY {
+            self.count_probe(router, endpoint, healthy);
+        }
     }
 
     /// Facts the world must know: the log, the swim-lanes, ECS's view of a target's health.

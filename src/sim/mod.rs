@@ -16,6 +16,7 @@ mod program;
 pub mod random;
 mod record;
 mod replicate;
+mod scaling;
 mod sidecar;
 mod slab;
 mod task;

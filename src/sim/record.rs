@@ -42,6 +42,8 @@ pub(super) struct Recorder {
     /// Endpoints out now: router, task, since.
     out: Vec<(u32, u32, Time)>,
     first_fault: Option<Time>,
+    /// Tasks there are now.
+    running: u32,
 }
 
 impl Recorder {
@@ -89,6 +91,7 @@ impl Recorder {
             bucket_end,
             out: Vec::new(),
             first_fault: None,
+            running: 0,
         }
     }
 
@@ -143,6 +146,7 @@ impl Recorder {
     fn bucket(&mut self, now: Time) -> usize {
         while now >= self.bucket_end && self.bucket + 1 < self.recording.timeline.buckets.len() {
             self.recording.timeline.buckets[self.bucket].ejected = self.out.len() as u64;
+            self.recording.timeline.buckets[self.bucket].tasks = u64::from(self.running);
             self.bucket += 1;
             self.bucket_end = self.bucket_end + self.recording.timeline.bucket;
         }
@@ -241,6 +245,13 @@ impl Recorder {
         self.recording.stale_window = self.recording.stale_window.max(after);
     }
 
+    /// There are so many tasks from now on, all services that are not external.
+    pub(super) fn tasks_are(&mut self, now: Time, running: u32) {
+        self.bucket(now);
+        self.running = running;
+        self.recording.tasks_max = self.recording.tasks_max.max(running);
+    }
+
     /// A task came to be; returns its number.
     pub(super) fn task(&mut self, name: String, service: u32, started: Time) -> u32 {
         self.recording.tasks.push(TaskRecord { name, service, started, ..TaskRecord::default() });
@@ -255,6 +266,9 @@ impl Recorder {
             }
         }
         self.bucket(now);
+        for bucket in &mut self.recording.timeline.buckets[self.bucket..] {
+            bucket.tasks = u64::from(self.running);
+        }
         for (_, task, since) in std::mem::take(&mut self.out) {
             self.recording.tasks[task as usize].ejected += now.since(since);
         }

@@ -36,7 +36,18 @@ pub(super) struct Task {
     pub(super) check_failures: u32,
     /// ALB nodes that see it healthy.
     pub(super) nodes_healthy: u32,
+    /// Probes of ALB nodes that failed since one passed.
+    pub(super) probes_failed: u32,
+    /// When it became RUNNING.
     pub(super) started: Time,
+    /// Until then no failed check makes ECS replace it.
+    pub(super) grace_until: Time,
+    /// A check has failed for good: ECS replaces it.
+    pub(super) condemned: bool,
+    /// SIGTERM has come.
+    pub(super) termed: bool,
+    /// Its app exited by itself, or was killed.
+    pub(super) exited: bool,
     /// When it stopped taking requests.
     pub(super) deaf_since: Option<Time>,
     pub(super) trouble: super::fault::Trouble,
@@ -88,6 +99,8 @@ pub(super) struct Queueing {
     waiting: u32,
     busy: u32,
     pub(super) servers: u32,
+    tasks: u32,
+    tasks_since: Time,
     second: Time,
     busy_in_second: u128,
 }
@@ -122,7 +135,15 @@ impl Queueing {
     /// The books up to an instant.
     pub(super) fn at(&mut self, now: Time) -> ServiceRecord {
         self.tick(now);
+        self.tasks_change(now, 0);
         self.total
+    }
+
+    /// The number of tasks changes.
+    pub(super) fn tasks_change(&mut self, now: Time, by: i32) {
+        self.total.area_tasks += u128::from(self.tasks) * u128::from(now.since(self.tasks_since).as_nanos());
+        self.tasks_since = now;
+        self.tasks = self.tasks.saturating_add_signed(by);
     }
 
     /// The number of servers changes.

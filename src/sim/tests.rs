@@ -1,7 +1,9 @@
 //! The world under scenarios built in code: books, queueing theory, each mechanism's first principles.
 
 mod discovery;
+mod life;
 mod proxies;
+mod scaling;
 
 use super::Limits;
 use super::run;
@@ -39,6 +41,7 @@ fn service(name: &str, tasks: u32, latency: Option<Distribution>) -> Service {
         external: false,
         keep_alive: None,
         service_connect: Enrolment::ClientServer,
+        life: TaskLife::default(),
     }
 }
 
@@ -82,6 +85,7 @@ fn sidecar() -> Plane {
             ready_when: ReadyWhen::Healthy,
             overhead: Distribution::Constant(Span::from_micros(300)),
             cpu_per_request: Span::from_micros(100),
+            start: Distribution::Constant(Span::ZERO),
             drain: Span::from_secs(20),
             inbound: true,
             drains_inbound_first: true,
@@ -169,6 +173,7 @@ fn scenario(services: Vec<Service>, edges: Vec<Edge>, rate: Rate, seconds: u64, 
         planes: vec![plane],
         faults: vec![],
         scales: vec![],
+        scalings: vec![],
         deploys: vec![],
         expects: vec![],
         assumptions: vec![],

@@ -23,6 +23,7 @@ use super::network::Delays;
 use super::program::Program;
 use super::random::Seed;
 use super::record::Recorder;
+use super::scaling::Tracker;
 use super::sidecar::Proxies;
 use super::slab::Ref;
 use super::slab::Slab;
@@ -43,6 +44,7 @@ use crate::scenario::Mechanism;
 use crate::scenario::Plane;
 use crate::scenario::Scenario;
 use crate::scenario::Window;
+use crate::units::Span;
 use crate::units::Time;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -99,6 +101,14 @@ pub(super) enum Ev {
     Scale { scale: u32 },
     /// A `[[deploy]]`.
     Deploy { deploy: u32 },
+    /// A task is RUNNING.
+    Running { task: u32 },
+    /// A task's app exits by itself.
+    AppExits { task: u32 },
+    /// A task's app, told to stop, takes no more requests.
+    Deaf { task: u32 },
+    /// The capacity under a task is taken back.
+    Reclaimed { task: u32 },
     /// A task serves from now on.
     TaskReady { task: u32 },
     /// A task's container check.
@@ -117,6 +127,8 @@ pub(super) enum Ev {
     Noticed { task: u32 },
     /// ECS starts a task in place of a lost one, if it still wants one.
     Reconcile { service: u32 },
+    /// A minute of a scaled service's metric is over.
+    Datapoint { scaling: u32 },
     /// A window between two instants opens or closes.
     WindowEdge { window: u32, open: bool },
     /// DNS shows that a task is healthy.
@@ -148,6 +160,8 @@ pub(super) struct ServiceState {
     pub(super) next_spread: u64,
     pub(super) version: super::program::Version,
     pub(super) startup: super::random::Sampler,
+    /// Its tasks die this long after RUNNING; read when a task becomes RUNNING.
+    pub(super) crash_loop: Option<Span>,
     pub(super) deployment: Option<Deployment>,
     /// Routers that choose among its tasks.
     pub(super) routers_in: Vec<u32>,
@@ -199,6 +213,8 @@ pub(super) struct World<'a> {
     pub(super) live_deploys: u32,
     pub(super) outage: Outage,
     pub(super) proxies: Proxies,
+    /// One per `[scaling.*]`.
+    pub(super) trackers: Vec<Tracker>,
 }
 
 impl<'a> World<'a> {
@@ -248,6 +264,7 @@ impl<'a> World<'a> {
             live_deploys: 0,
             outage: Outage::default(),
             proxies: Proxies::new(scenario, plane),
+            trackers: Vec::new(),
         };
         world.set_up();
         world
@@ -257,6 +274,7 @@ impl<'a> World<'a> {
         self.set_up_services();
         self.set_up_loads();
         self.set_up_faults();
+        self.set_up_scaling();
         let run = &self.scenario.run;
         self.engine.at(Time::ZERO + run.warmup, Ev::WarmupOver);
         self.engine.at(Time::ZERO + run.duration, Ev::MeasureOver);
@@ -326,6 +344,17 @@ impl<'a> World<'a> {
         Ok((self.recorder.finish(now, self.in_flight), facts))
     }
 
+    /// Handles everything up to an instant, for tests that meddle with a run.
+    #[cfg(test)]
+    pub(super) fn run_until(&mut self, until: Time) {
+        while let Some(event) = self.engine.pop(until, |_| false) {
+            self.dispatch(event);
+            while let Some(call) = self.woken.pop_front() {
+                self.drive(call);
+            }
+        }
+    }
+
     /// Requests without an answer when the drain is over are failures.
     fn give_up_on_the_rest(&mut self, now: Time) {
         for (_, job) in self.jobs.refs() {
@@ -366,6 +395,10 @@ impl<'a> World<'a> {
             Ev::FaultOff { fault } => self.on_fault_off(fault),
             Ev::Scale { scale } => self.on_scale(scale),
             Ev::Deploy { deploy } => self.on_deploy(deploy),
+            Ev::Running { task } => self.on_running(task),
+            Ev::AppExits { task } => self.on_app_exits(task),
+            Ev::Deaf { task } => self.on_deaf(task),
+            Ev::Reclaimed { task } => self.on_reclaimed(task),
             Ev::TaskReady { task } => self.on_task_ready(task),
             Ev::Check { task } => self.on_check(task),
             Ev::Settled { task } => self.on_settled(task),
@@ -375,6 +408,7 @@ impl<'a> World<'a> {
             Ev::TaskGone { task } => self.on_task_gone(task),
             Ev::Noticed { task } => self.on_noticed(task),
             Ev::Reconcile { service } => self.reconcile(service),
+            Ev::Datapoint { scaling } => self.on_datapoint(scaling),
             Ev::WindowEdge { window, open } => {
                 let window = self.scenario.windows()[window as usize];
                 self.recorder.set_windows(self.engine.now(), open, |w| w == window);

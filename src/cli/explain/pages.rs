@@ -86,6 +86,10 @@ pub const PAGES: &[Page] = &[
     metric("queue_max", "Longest queue in front of one task."),
     metric("cpu_max", "Highest share of a service's capacity in use over one bucket of the timeline."),
     metric("tasks_max", "Most tasks running at once, all services that are not external."),
+    metric(
+        "tasks_mean",
+        "Mean number of tasks over the measured part, from the order to start to the last container, all services that\nare not external or the one in scope: what is paid for.",
+    ),
     metric("cost_per_month", "Dollars per month. Not measured by a run."),
     metric("in_flight_mean", "Mean number of requests in a service, waiting and in work (Little's L)."),
     metric("queue_mean", "Mean number of requests that wait for a server."),
@@ -129,6 +133,52 @@ pub const PAGES: &[Page] = &[
     field(
         "service.calls",
         "What a service calls: [\"a\", [\"b\", \"c\"]] means a, then b and c at once. Each name needs its [service.NAME].",
+    ),
+    field(
+        "service.startup",
+        "From RUNNING to serving, a duration or a distribution. Default 30 s. While provisioning and image_pull are not\nwritten it stands for the whole way from the order to start.",
+    ),
+    field(
+        "service.provisioning",
+        "From the order to start a task to its place and network interface, a duration or a distribution. Default 0 s.",
+    ),
+    field("service.image_pull", "The time a task's image takes to arrive, a duration or a distribution. Default 0 s."),
+    field(
+        "service.health_check_grace_period",
+        "For this long after RUNNING no check makes ECS replace a task: neither the target group's nor the container's.\nECS's default is 0 s. Where a scenario gives none, it is taken to cover the start-up.",
+    ),
+    field(
+        "service.replacement",
+        "first (default): an unhealthy task is stopped when its replacement is healthy. after: it is stopped at once, as with\nmaximumPercent = 100.",
+    ),
+    field("service.stop_timeout", "From SIGTERM to SIGKILL. Default 30 s; Fargate allows 2 to 120 s."),
+    field(
+        "service.stop_delay",
+        "The app goes on serving for this long after SIGTERM, for callers that still hold its address. Default 0 s; SIGKILL\ndoes not wait for it.",
+    ),
+    field(
+        "service.handles_sigterm",
+        "true (default): on SIGTERM the app takes no more requests and finishes those it has. false: it dies at once.",
+    ),
+    field(
+        "plane.sidecar.start",
+        "From a sidecar's start until it is HEALTHY and the app's container may run. service-connect: 5 to 15 s; else 0 s.",
+    ),
+    field(
+        "scaling.target_cpu",
+        "Target tracking on the busy share of a service's `concurrency`, which stands for its CPU.\nOut after three one-minute datapoints above the target, to running x metric / target rounded up; in after fifteen\nbelow 90 % of it. Never in while a deployment is under way.",
+    ),
+    field("scaling.target_rps", "Target tracking on requests per second and task."),
+    field("scaling.target_concurrency", "Target tracking on requests in a task at once, waiting ones included."),
+    field("scaling.min", "Fewest tasks, default 1. Target tracking cannot come back from 0: no task, no metric."),
+    field("scaling.max", "Most tasks."),
+    field(
+        "scaling.scale_out_cooldown",
+        "After a scale-out, another one only if the load on the tasks of before asks for more. Default 300 s.",
+    ),
+    field(
+        "scaling.scale_in_cooldown",
+        "From one scale-in to the next. Default 300 s. A scale-out does not wait for it.",
     ),
     field(
         "outlier_detection.consecutive_5xx",

@@ -20,7 +20,7 @@ pub enum Unit {
 }
 
 /// Every metric but the percentiles, with its names; the first is the usual one.
-pub const METRICS: [(&[&str], Metric, Unit); 30] = [
+pub const METRICS: [(&[&str], Metric, Unit); 31] = [
     (&["requests"], Metric::Requests, Unit::Number),
     (&["error_rate"], Metric::ErrorRate, Unit::Share),
     (&["failed_requests"], Metric::FailedRequests, Unit::Number),
@@ -41,6 +41,7 @@ pub const METRICS: [(&[&str], Metric, Unit); 30] = [
     (&["queue_max"], Metric::QueueMax, Unit::Number),
     (&["cpu_max"], Metric::CpuMax, Unit::Share),
     (&["tasks_max"], Metric::TasksMax, Unit::Number),
+    (&["tasks_mean"], Metric::TasksMean, Unit::Number),
     (&["cost_per_month"], Metric::CostPerMonth, Unit::Number),
     (&["in_flight_mean"], Metric::InFlightMean, Unit::Number),
     (&["queue_mean"], Metric::QueueMean, Unit::Number),

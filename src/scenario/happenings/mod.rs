@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use crate::scenario::Deploy;
 use crate::scenario::Fault;
 use crate::scenario::Scale;
+use crate::scenario::Scaling;
 use crate::scenario::When;
 use crate::scenario::faults;
 use crate::scenario::services::TASKS_MAX;
@@ -32,6 +33,8 @@ pub struct Happenings {
     pub later: BTreeMap<String, When>,
     /// New desired counts.
     pub scales: Vec<Scale>,
+    /// Services whose task count follows a metric.
+    pub scalings: Vec<Scaling>,
     /// Deployments.
     pub deploys: Vec<Deploy>,
 }
@@ -54,7 +57,7 @@ pub fn read(tree: &Table, topology: &Topology, duration: Span, problems: &mut Pr
         let Some(reader) = Reader::of(node, "[[deploy]]", problems) else { continue };
         happenings.deploys.extend(deploy::read(reader, topology, duration, problems));
     }
-    scaling::read(tree, topology, problems);
+    happenings.scalings = scaling::read(tree, topology, problems);
     happenings
 }
 

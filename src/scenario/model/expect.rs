@@ -90,6 +90,8 @@ pub enum Metric {
     CpuMax,
     /// Most tasks running at once.
     TasksMax,
+    /// Mean number of tasks.
+    TasksMean,
     /// Dollars per month; needs `scsim cost`.
     CostPerMonth,
     /// Mean number in the service (Little's L).

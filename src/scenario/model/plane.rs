@@ -61,7 +61,11 @@ pub struct SidecarPlane {
     pub overhead: Distribution,
     /// Processor time one request costs one proxy.
     pub cpu_per_request: Span,
-    /// How long a stopping proxy drains after the app has gone (Service Connect: 20 s).
+    /// From the proxy's start until its agent calls it HEALTHY; the app's container starts only then, and the task
+    /// is RUNNING only then (aws.md 1.5).
+    pub start: Distribution,
+    /// How long a stopping proxy drains after the app has gone (Service Connect: 20 s). The agent would wait 3 s more for
+    /// an Envoy that does not exit; one that has drained exits at once.
     pub drain: Span,
     /// A task has a proxy on its own side as well, not only its callers have one.
     pub inbound: bool,

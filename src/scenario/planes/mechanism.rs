@@ -116,6 +116,13 @@ fn sidecar(
         overhead: log_normal(Span::from_micros(300), Span::from_millis(1)),
         // ASSUMPTION(proxy.cpu_per_request).
         cpu_per_request: Span::from_micros(100),
+        // ASSUMPTION(sc.sidecar_start): the agent looks every 10 s whether Envoy is ready; 5 to 15 s (aws.md 1.5). Elsewhere
+        // the order of containers is the user's own.
+        start: if base == Base::ServiceConnect {
+            Distribution::Uniform { low: Span::from_secs(5), high: Span::from_secs(15) }
+        } else {
+            Distribution::Constant(Span::ZERO)
+        },
         // 20 s, fixed in the agent (aws.md 1.6).
         drain: if managed { Span::from_secs(20) } else { Span::ZERO },
         inbound: true,
@@ -149,6 +156,7 @@ fn sidecar(
     if !managed {
         plane.inbound = inner.truth("inbound", problems).unwrap_or(plane.inbound);
     }
+    plane.start = inner.distribution("start", problems).unwrap_or(plane.start);
     plane.drain = inner.span("drain", problems).unwrap_or(plane.drain);
     plane.drains_inbound_first = inner.truth("drains_inbound_first", problems).unwrap_or(plane.drains_inbound_first);
     inner.finish(problems);

@@ -34,6 +34,7 @@ impl World<'_> {
                 next_spread: 0,
                 version: Program::first_version(i as u32),
                 startup: Sampler::new(&service.startup),
+                crash_loop: None,
                 deployment: None,
                 routers_in: Vec::new(),
                 nodes: Vec::new(),
