@@ -59,6 +59,8 @@ pub enum Purpose {
     Request = 19,
     /// Delay with which a router hears of its own service's tasks.
     Neighbours = 20,
+    /// What a message suffers on its way.
+    Wire = 40,
 }
 
 /// The root of all randomness of one replication.

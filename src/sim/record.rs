@@ -42,6 +42,10 @@ pub(super) struct Recorder {
     /// Endpoints out now: router, task, since.
     out: Vec<(u32, u32, Time)>,
     first_fault: Option<Time>,
+    /// Some fault waits for events.
+    pub(super) listening: bool,
+    /// What happened since those faults were told.
+    pub(super) heard: Vec<Happening>,
 }
 
 impl Recorder {
@@ -87,6 +91,8 @@ impl Recorder {
             bucket_end,
             out: Vec::new(),
             first_fault: None,
+            listening: false,
+            heard: Vec::new(),
         }
     }
 
@@ -199,6 +205,9 @@ impl Recorder {
     pub(super) fn happened(&mut self, at: Time, kind: HappeningKind, by: u32, task: u32, until: Option<Time>) {
         if kind == HappeningKind::FaultOn && self.first_fault.is_none() {
             self.first_fault = Some(at);
+        }
+        if self.listening {
+            self.heard.push(Happening { at, kind, by, task, until });
         }
         if self.recording.events.len() < Recording::EVENTS_MAX {
             self.recording.events.push(Happening { at, kind, by, task, until });

@@ -1,5 +1,7 @@
 //! The world under scenarios built in code: books, queueing theory, each mechanism's first principles.
 
+mod faults;
+
 use super::Limits;
 use super::run;
 use crate::measure::Recording;
@@ -187,6 +189,7 @@ fn wedged(plane: Plane) -> Scenario {
         kind: FaultKind::Wedge { status: 503 },
         target: Target::Task(ServiceId(1), 1),
         when: When::Once { at: Time::ZERO + Span::from_secs(10), lasts: None },
+        how: How::default(),
     });
     s
 }

@@ -28,6 +28,9 @@ impl World<'_> {
             delay = Sampler::new(&dns.lookup).sample(&mut draw);
             self.recorder.recording.lookups += 1;
         }
+        if self.faulting.impaired && !delay.is_zero() {
+            delay += self.look_up_time(router, nth);
+        }
         self.engine.after(delay, Ev::Resolved { router, call });
     }
 
@@ -39,6 +42,11 @@ impl World<'_> {
         if host.dead {
             return;
         }
+        if self.faulting.impaired && self.resolver_unreachable(router) {
+            self.tell_router(router, Router::on_lookup_failed);
+            return self.drive(call);
+        }
+        let host = &self.routers[router as usize];
         let (service, nth, by, known_absent) = (host.service, host.lookups, host.task, now < host.negative_until);
         let registry = &self.services[service as usize].registry;
         let mut list =

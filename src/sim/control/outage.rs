@@ -3,6 +3,7 @@
 //! *Knows* what goes on working without them, and what does not. *Does not know* when they fail;
 //! `fault` says so.
 
+use crate::sim::life::Phase;
 use crate::sim::world::World;
 use crate::units::Span;
 
@@ -11,6 +12,10 @@ use crate::units::Span;
 pub(in crate::sim) struct Outage {
     /// No list reaches a proxy; what it has serves on.
     pub(in crate::sim) push_frozen: bool,
+    /// Added to every push.
+    pub(in crate::sim) push_delay: Span,
+    /// Added to every registration.
+    pub(in crate::sim) registration_delay: Span,
     /// The namespace is gone: no name of it resolves for a task that starts.
     pub(in crate::sim) namespace_deleted: bool,
     /// DNS goes on showing the lists it has.
@@ -25,5 +30,13 @@ impl World<'_> {
     /// The outage changes. What was held back comes when it is over.
     pub(in crate::sim) fn set_outage(&mut self, outage: Outage) {
         self.outage = outage;
+    }
+
+    /// A registration that was throttled goes through, unless the task left meanwhile.
+    pub(in crate::sim) fn on_registered(&mut self, task: u32) {
+        let state = &self.tasks[task as usize];
+        if !state.leaving && state.phase != Phase::Gone {
+            self.register(task);
+        }
     }
 }
