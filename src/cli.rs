@@ -10,6 +10,7 @@ mod check;
 mod console;
 mod crash;
 mod explain;
+mod import;
 mod loading;
 mod outputs;
 mod policy;
@@ -22,6 +23,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use args::Command;
+use args::ImportCommand;
 use args::Invocation;
 use args::PolicyCommand;
 use console::Console;
@@ -110,6 +112,7 @@ fn perform(arguments: &[OsString]) -> Exit {
         Command::Assumptions(args) => assumptions::list(&console, &invocation.common, args),
         Command::Explain(args) => explain::explain(&console, args),
         Command::Validate(args) => validate::validate(&console, &invocation.common, args),
+        Command::Import { command: ImportCommand::Fis(args) } => import::fis(&console, &invocation.common, args),
         Command::Policy { command: PolicyCommand::Replay(args) } => policy::replay(&console, args),
     }
 }

@@ -558,6 +558,7 @@ fn scenario(script: &Script) -> Scenario {
                 kind: kind.clone(),
                 target: Target::Task(ServiceId(1), (member.0 - FIRST + 1) as u32),
                 when: When::Once { at: *from, lasts: Some(until.since(*from)) },
+                how: How::default(),
             })
             .collect(),
         scales: vec![],

@@ -95,12 +95,39 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Check the engine against queueing theory
     Validate(ValidateArgs),
+    /// Turn what other tools wrote into parts of a scenario
+    Import {
+        /// From what.
+        #[command(subcommand)]
+        command: ImportCommand,
+    },
     /// The policy that simulator and proxy share
     Policy {
         /// What to do with it.
         #[command(subcommand)]
         command: PolicyCommand,
     },
+}
+
+/// What to import.
+#[derive(Subcommand, Debug)]
+pub enum ImportCommand {
+    /// An AWS FIS experiment template as `[[fault]]` tables
+    Fis(FisArgs),
+}
+
+/// Arguments of `scsim import fis`.
+#[derive(Args, Clone, Debug)]
+pub struct FisArgs {
+    /// The template, as JSON
+    #[arg(value_name = "TEMPLATE")]
+    pub template: PathBuf,
+    /// The service that targets without one mean
+    #[arg(long, env = "SCSIM_SERVICE", value_name = "NAME")]
+    pub service: Option<String>,
+    /// When in the run the experiment begins
+    #[arg(long, env = "SCSIM_AT", value_name = "TIME", default_value = "60s")]
+    pub at: String,
 }
 
 /// What to do with the policy.

@@ -12,7 +12,6 @@ use crate::measure::Flag;
 use crate::measure::HappeningKind;
 use crate::measure::ServiceRecord;
 use crate::measure::study::Replica;
-use crate::scenario::FaultKind;
 use crate::scenario::Mechanism;
 
 /// What the counters say about why a plane did well or badly, means per run.
@@ -64,7 +63,7 @@ pub(super) fn why(sheet: &Sheet<'_>, plane: usize) -> Cell {
         parts.push(format!("sidecar saturated ({})", names.join(", ")));
     }
     // A task that dies gives no check the time to speak.
-    let alive = sheet.scenario.faults.iter().all(|f| !matches!(f.kind, FaultKind::Crash | FaultKind::Stop));
+    let alive = sheet.scenario.faults.iter().all(|f| !f.kind.ends_tasks());
     let disturbed = !sheet.scenario.faults.is_empty() && alive;
     if failed >= 1.0 && disturbed && unhealthy == 0.0 {
         if figure::probes(&sheet.scenario.planes[plane]) {
@@ -86,7 +85,7 @@ pub(super) fn sentence(sheet: &Sheet<'_>, first: usize, other: usize) -> Option<
         |plane: usize, figure: fn(&Replica) -> u64| -> u64 { sheet.result(plane).replicas.iter().map(figure).sum() };
     let noticed = events(other, |r| u64::from(r.count(HappeningKind::Unhealthy)));
     let ejected = events(first, |r| r.ejections);
-    let alive = sheet.scenario.faults.iter().all(|f| !matches!(f.kind, FaultKind::Crash | FaultKind::Stop));
+    let alive = sheet.scenario.faults.iter().all(|f| !f.kind.ends_tasks());
     if figure::probes(&sheet.scenario.planes[other]) && alive && noticed == 0 && ejected > 0 {
         return Some("Health checks never noticed; real traffic did.".to_owned());
     }

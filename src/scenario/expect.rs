@@ -338,7 +338,7 @@ fn window(node: &Node, cx: &Context<'_>, problems: &mut Problems<'_>) -> Option<
     }
     let name = value::text(node, problems)?;
     let faults = &cx.happenings.faults;
-    let no_fault = faults.is_empty() && cx.happenings.later.is_empty();
+    let no_fault = faults.is_empty();
     match name {
         "all" => Some(Window::All),
         "warm" => {
@@ -357,7 +357,8 @@ fn window(node: &Node, cx: &Context<'_>, problems: &mut Problems<'_>) -> Option<
         "after" => {
             if no_fault {
                 empty(node, name, "this scenario has no [[fault]]", problems);
-            } else if let Some(fault) = faults.iter().find(|fault| endless(fault.when)) {
+            } else if let Some(fault) = faults.iter().find(|fault| endless(fault.when) && fault.how.stop_when.is_none())
+            {
                 empty(node, name, &format!("the fault `{}` never ends", fault.name), problems);
             }
             Some(Window::After)
@@ -370,15 +371,13 @@ fn window(node: &Node, cx: &Context<'_>, problems: &mut Problems<'_>) -> Option<
         }
         _ => {
             if let Some(index) = faults.iter().position(|fault| fault.name == name) {
-                let begin = begins(faults[index].when);
-                if begin >= Time::ZERO + cx.duration {
+                if let Some(begin) = faults[index].when.begins()
+                    && begin >= Time::ZERO + cx.duration
+                {
                     let label = format!("the fault starts at {begin} but [run] duration is {}", cx.duration);
                     empty(node, name, &label, problems);
                 }
                 return Some(Window::Fault(index as u32));
-            }
-            if let Some((from, until)) = cx.happenings.later_window(name, cx.duration) {
-                return Some(Window::Between(from, until));
             }
             let words = ["all", "warm", "fault", "after", "deploy"].into_iter();
             let near = crate::diagnostic::nearest(name, words.chain(faults.iter().map(|fault| fault.name.as_str())));
@@ -397,19 +396,12 @@ fn empty(node: &Node, name: &str, why: &str, problems: &mut Problems<'_>) {
     problems.warn("expect::empty-window", &node.place, message, why);
 }
 
-fn begins(when: When) -> Time {
-    match when {
-        When::Once { at, .. } => at,
-        When::Every { period, .. } => Time::ZERO + period,
-    }
-}
-
 fn endless(when: When) -> bool {
-    matches!(when, When::Once { lasts: None, .. } | When::Every { .. })
+    when.lasts().is_none() || matches!(when, When::Every { .. })
 }
 
 fn first_event(cx: &Context<'_>) -> Option<Time> {
-    let faults = cx.happenings.faults.iter().map(|fault| begins(fault.when));
+    let faults = cx.happenings.faults.iter().filter_map(|fault| fault.when.begins());
     let scales = cx.happenings.scales.iter().map(|scale| scale.at);
     faults.chain(scales).chain(cx.happenings.deploys.iter().map(|deploy| deploy.at)).min()
 }

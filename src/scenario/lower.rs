@@ -13,6 +13,7 @@ use crate::scenario::Run;
 use crate::scenario::Scenario;
 use crate::scenario::assumptions;
 use crate::scenario::expect;
+use crate::scenario::faults;
 use crate::scenario::happenings;
 use crate::scenario::load::LoadOptions;
 use crate::scenario::planes;
@@ -69,6 +70,8 @@ pub fn lower(source: &Arc<Source>, tree: &Table, options: &LoadOptions, problems
     let network = planes::network(tree, problems);
     let planes = planes::read(tree, &topology, &options.planes, &network, problems);
     let happenings = happenings::read(tree, &topology, run.duration, problems);
+    // A comparison that was narrowed has nothing to say about the planes that were left out.
+    faults::fits(&happenings, if options.planes.is_empty() { &planes } else { &[] }, &topology, problems);
     let cx = expect::Context {
         topology: &topology,
         happenings: &happenings,

@@ -3,7 +3,7 @@
 //! *Knows* `[service.*]` and `[defaults.service]`. *Does not know* planes or what happens.
 //! Invariant: the endpoints of the result call each other without a cycle.
 
-mod steps;
+pub mod steps;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -4,6 +4,7 @@
 //! those are `policy`'s. A call through an ALB is two calls in a row: the client's to a node, and
 //! the node's to a target.
 
+use super::call::CUT;
 use super::call::Call;
 use super::call::CallParent;
 use super::call::Dial;
@@ -25,6 +26,7 @@ use crate::policy::Cx;
 use crate::policy::EndpointId;
 use crate::policy::Fact;
 use crate::policy::FactSink;
+use crate::policy::Flag;
 use crate::policy::MemberKey;
 use crate::policy::Outcome;
 use crate::policy::RequestKey;
@@ -37,6 +39,7 @@ use crate::policy::Verdict;
 use crate::scenario::Mechanism;
 use crate::scenario::Protocol;
 use crate::scenario::ServiceId;
+use crate::units::Ratio;
 use crate::units::Span;
 use crate::units::Time;
 
@@ -257,7 +260,13 @@ impl World<'_> {
             return self.lose_race(at, attempt.attempt.0, router, attempt.conn, delay);
         }
         let wait = if pushed { self.pass_request(proxied, site) } else { Span::ZERO };
-        self.engine.after(delay + wait, Ev::Reach { call: at, attempt: attempt.attempt.0 });
+        let mut reaches = Some(delay + wait);
+        if self.faulting.impaired {
+            reaches = self.request_time(at, attempt.attempt.0, delay + wait);
+        }
+        if let Some(delay) = reaches {
+            self.engine.after(delay, Ev::Reach { call: at, attempt: attempt.attempt.0 });
+        }
     }
 
     /// An attempt arrives at its endpoint; `through` says that it has passed the proxy there.
@@ -290,8 +299,18 @@ impl World<'_> {
         }
         // The arrow as the client sees it, also behind an ALB.
         let arrow = if edge == NOBODY { self.program.sites[site as usize].edge.0 } else { edge };
-        match self.reception(task, Some(arrow), fronted) {
-            Reception::Serves => {
+        let mut reception = self.reception(task, Some(arrow), fronted);
+        if self.faulting.numbered && reception == Reception::Serves {
+            reception = self.numbered(task, arrow, fronted);
+        }
+        if let Reception::BreaksAfter(delay) = reception {
+            // What has its answer by then is over, and the event finds nobody.
+            let broken =
+                if fronted { Ev::Answer { call: at, attempt, status: 503 } } else { Ev::Broken { call: at, attempt } };
+            self.engine.after(delay, broken);
+        }
+        match reception {
+            Reception::Serves | Reception::BreaksAfter(_) => {
                 self.admit(task, endpoint, key.child(Purpose::Child, u64::from(attempt)), parent, segment, Some(arrow));
             }
             Reception::Answers(status) => {
@@ -319,8 +338,8 @@ impl World<'_> {
 
     /// The connection under an attempt broke at the far end.
     pub(super) fn break_attempt(&mut self, call: Ref<Call>, attempt: u8) {
-        if let Some(hop) = self.calls.get(call).map(|state| state.hop_of(attempt)) {
-            self.engine.after(hop.delay, Ev::Broken { call, attempt });
+        if let Some(delay) = self.answer_time(call, attempt, Ratio::ONE) {
+            self.engine.after(delay, Ev::Broken { call, attempt });
         }
     }
 
@@ -347,6 +366,17 @@ impl World<'_> {
             }
         }
         self.report(at, attempt, Outcome::Answered(Answer::of(seen).with_body(seen >= 400)));
+    }
+
+    /// Headers, and then the connection breaks. Headers of 200 are an answer to every router: it has
+    /// passed them on, so it retries nothing, and charges the endpoint with a success before it sees
+    /// the break (Envoy: `downstream_response_started_`; source). The failure it then counts is left out.
+    pub(super) fn on_cut(&mut self, at: Ref<Call>, attempt: u8) {
+        let Some(call) = self.calls.get_mut(at) else { return };
+        if call.flight.is_open(AttemptNo(attempt)) {
+            call.hidden_status = CUT;
+            self.report(at, attempt, Outcome::Answered(Answer::of(200).with_body(true)));
+        }
     }
 
     pub(super) fn on_trouble(&mut self, at: Ref<Call>, attempt: u8, trouble: Trouble) {
@@ -384,13 +414,20 @@ impl World<'_> {
     fn finish_call(&mut self, at: Ref<Call>, verdict: Verdict) {
         let Some(call) = self.calls.remove(at) else { return };
         let now = self.engine.now();
-        let status = if verdict.status == 200 && call.hidden_status != 0 { call.hidden_status } else { verdict.status };
+        let cut = call.hidden_status == CUT;
+        let status = match call.hidden_status {
+            0 => verdict.status,
+            CUT => 0,
+            hidden if verdict.status == 200 => hidden,
+            _ => verdict.status,
+        };
+        let flags = if cut { verdict.flags.with(Flag::Uc) } else { verdict.flags };
         if call.edge != NOBODY {
             let ending = Ending {
                 latency: now.since(call.started),
                 failed: status == 0 || status >= 500,
                 attempts: u32::from(verdict.attempts),
-                flags: verdict.flags,
+                flags,
             };
             self.recorder.call_done(call.segment, call.edge, now, ending);
         }
@@ -400,8 +437,9 @@ impl World<'_> {
                 self.call_over(job, status, optional);
             }
             CallParent::Relay { call: outer, attempt } => {
-                if let Some(hop) = self.calls.get(outer).map(|waiting| waiting.hop_of(attempt)) {
-                    self.engine.after(hop.delay, Ev::Answer { call: outer, attempt, status });
+                if let Some(delay) = self.answer_time(outer, attempt, Ratio::ONE) {
+                    let cut_too = Ev::Cut { call: outer, attempt };
+                    self.engine.after(delay, if cut { cut_too } else { Ev::Answer { call: outer, attempt, status } });
                 }
             }
         }
@@ -581,6 +619,8 @@ pub(super) enum Reception {
     Answers(u16),
     /// The connection breaks.
     Breaks,
+    /// The app takes it, and the connection breaks after this time.
+    BreaksAfter(Span),
     /// Nothing ever comes back.
     Silent,
 }

@@ -65,6 +65,8 @@ pub enum Purpose {
     ImagePull = 31,
     /// Start of a task's sidecar.
     SidecarStart = 32,
+    /// What a message suffers on its way.
+    Wire = 40,
 }
 
 /// The root of all randomness of one replication.

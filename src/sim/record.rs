@@ -44,6 +44,10 @@ pub(super) struct Recorder {
     first_fault: Option<Time>,
     /// Tasks there are now.
     running: u32,
+    /// Some fault waits for events.
+    pub(super) listening: bool,
+    /// What happened since those faults were told.
+    pub(super) heard: Vec<Happening>,
 }
 
 impl Recorder {
@@ -92,6 +96,8 @@ impl Recorder {
             out: Vec::new(),
             first_fault: None,
             running: 0,
+            listening: false,
+            heard: Vec::new(),
         }
     }
 
@@ -205,6 +211,9 @@ impl Recorder {
     pub(super) fn happened(&mut self, at: Time, kind: HappeningKind, by: u32, task: u32, until: Option<Time>) {
         if kind == HappeningKind::FaultOn && self.first_fault.is_none() {
             self.first_fault = Some(at);
+        }
+        if self.listening {
+            self.heard.push(Happening { at, kind, by, task, until });
         }
         if self.recording.events.len() < Recording::EVENTS_MAX {
             self.recording.events.push(Happening { at, kind, by, task, until });

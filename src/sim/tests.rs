@@ -1,6 +1,7 @@
 //! The world under scenarios built in code: books, queueing theory, each mechanism's first principles.
 
 mod discovery;
+mod faults;
 mod life;
 mod proxies;
 mod scaling;
@@ -243,6 +244,7 @@ fn wedged(plane: Plane) -> Scenario {
         kind: FaultKind::Wedge { status: 503 },
         target: Target::Task(ServiceId(1), 1),
         when: When::Once { at: Time::ZERO + Span::from_secs(10), lasts: None },
+        how: How::default(),
     });
     s
 }

@@ -14,6 +14,7 @@ use super::deploy::Deployment;
 use super::engine::Engine;
 use super::engine::Lane;
 use super::fault::ActiveFault;
+use super::fault::Faulting;
 use super::fault::Trouble as TaskTrouble;
 use super::hop::Feed;
 use super::hop::Node;
@@ -97,6 +98,18 @@ pub(super) enum Ev {
     FaultOn { fault: u32 },
     /// A fault ends.
     FaultOff { fault: u32 },
+    /// A fault that grows gets stronger.
+    FaultGrows { fault: u32, times: u32 },
+    /// A fault strikes a task.
+    Strike { fault: u32, task: u32, times: u32 },
+    /// A task that stood still may move again.
+    Resume { task: u32 },
+    /// A task has lost its memory.
+    OutOfMemory { task: u32 },
+    /// The headers of an answer arrive, and its body breaks off.
+    Cut { call: Ref<Call>, attempt: u8 },
+    /// A registration that was throttled goes through.
+    Registered { task: u32 },
     /// A `[[scale]]`.
     Scale { scale: u32 },
     /// A `[[deploy]]`.
@@ -215,6 +228,7 @@ pub(super) struct World<'a> {
     pub(super) proxies: Proxies,
     /// One per `[scaling.*]`.
     pub(super) trackers: Vec<Tracker>,
+    pub(super) faulting: Faulting,
 }
 
 impl<'a> World<'a> {
@@ -265,6 +279,7 @@ impl<'a> World<'a> {
             outage: Outage::default(),
             proxies: Proxies::new(scenario, plane),
             trackers: Vec::new(),
+            faulting: Faulting::new(),
         };
         world.set_up();
         world
@@ -312,6 +327,9 @@ impl<'a> World<'a> {
             self.dispatch(event);
             while let Some(call) = self.woken.pop_front() {
                 self.drive(call);
+            }
+            if !self.recorder.heard.is_empty() {
+                self.on_heard();
             }
             if self.engine.fired().is_multiple_of(0x1000) {
                 if limits.stop.load(Ordering::Relaxed) {
@@ -393,6 +411,12 @@ impl<'a> World<'a> {
             Ev::MeasureOver => self.on_measure_over(),
             Ev::FaultOn { fault } => self.on_fault_on(fault),
             Ev::FaultOff { fault } => self.on_fault_off(fault),
+            Ev::FaultGrows { fault, times } => self.on_fault_grows(fault, times),
+            Ev::Strike { fault, task, times } => self.on_strike(fault, task, times),
+            Ev::Resume { task } => self.on_resume(task),
+            Ev::OutOfMemory { task } => self.on_out_of_memory(task),
+            Ev::Cut { call, attempt } => self.on_cut(call, attempt),
+            Ev::Registered { task } => self.on_registered(task),
             Ev::Scale { scale } => self.on_scale(scale),
             Ev::Deploy { deploy } => self.on_deploy(deploy),
             Ev::Running { task } => self.on_running(task),

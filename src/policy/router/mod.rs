@@ -175,6 +175,10 @@ impl Router {
     pub fn active_on(&self, member: MemberKey) -> u32 {
         self.members.of(member).map(|slot| self.members.active(slot)).sum()
     }
+    /// Connections to that member, open and being opened, also if it has left the list.
+    pub fn connections_to(&self, member: MemberKey) -> u32 {
+        self.members.of(member).map(|slot| self.members.conns(slot)).sum()
+    }
     /// Endpoints out now.
     pub fn ejected(&self) -> u32 {
         self.outlier.as_ref().map_or(0, Outlier::active)

@@ -168,6 +168,14 @@ impl Router {
         self.pool.on_goaway(conn, &mut self.members, &mut self.upkeep);
     }
 
+    /// The peer of that name takes no new requests on any of its connections.
+    pub fn on_goaway_from(&mut self, _cx: &mut Cx<'_>, member: MemberKey) {
+        let slots: Vec<u32> = self.members.of(member).collect();
+        for slot in slots {
+            self.pool.drain_endpoint(slot, &mut self.members, &mut self.upkeep);
+        }
+    }
+
     /// The peer closed a connection. Attempts on it are reported one by one, as ever.
     pub fn on_conn_closed(&mut self, cx: &mut Cx<'_>, conn: ConnKey) {
         self.pool.on_closed(conn, cx.now, &mut self.members, &mut self.upkeep);

@@ -35,6 +35,9 @@ impl World<'_> {
             delay += self.outage.dns_delay;
             self.recorder.recording.lookups += 1;
         }
+        if self.faulting.impaired && !delay.is_zero() {
+            delay += self.look_up_time(router, nth);
+        }
         self.engine.after(delay, Ev::Resolved { router, call });
     }
 
@@ -86,6 +89,11 @@ impl World<'_> {
         if host.dead {
             return;
         }
+        if self.faulting.impaired && self.resolver_unreachable(router) {
+            self.tell_router(router, Router::on_lookup_failed);
+            return self.drive(call);
+        }
+        let host = &self.routers[router as usize];
         let (service, nth, by, known_absent) = (host.service, host.lookups, host.task, now < host.negative_until);
         if self.outage.dns_failing && !known_absent {
             // A server failure is not kept: the next connection asks again.

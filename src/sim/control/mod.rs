@@ -77,6 +77,14 @@ impl World<'_> {
 
     /// A task's endpoint becomes known to its mechanism.
     pub(in crate::sim) fn announce(&mut self, task: u32) {
+        if !self.outage.registration_delay.is_zero() {
+            return self.engine.after(self.outage.registration_delay, Ev::Registered { task });
+        }
+        self.register(task);
+    }
+
+    /// The registration takes effect.
+    pub(in crate::sim) fn register(&mut self, task: u32) {
         let service = self.tasks[task as usize].service;
         let registry = &mut self.services[service as usize].registry;
         registry.unproven.retain(|&(other, _)| other != task);
@@ -132,12 +140,12 @@ impl World<'_> {
     pub(in crate::sim) fn push_delay(&self, router: u32, version: u32) -> Span {
         let Some(sidecar) = self.sidecar() else { return Span::ZERO };
         let mut draw = self.seed.key(Purpose::Push, u64::from(router)).draw(Purpose::Push, u64::from(version));
-        Sampler::new(&sidecar.endpoint_push).sample(&mut draw)
+        Sampler::new(&sidecar.endpoint_push).sample(&mut draw) + self.outage.push_delay
     }
 
     /// A list arrives at a router.
     pub(in crate::sim) fn on_push(&mut self, router: u32, version: u32) {
-        if self.holds_back(router) {
+        if self.holds_back(router) || (self.faulting.impaired && self.misses_push(router)) {
             return;
         }
         let host = &mut self.routers[router as usize];

@@ -4,6 +4,7 @@
 //! `fault` says so.
 
 use crate::sim::hop::Feed;
+use crate::sim::life::Phase;
 use crate::sim::random::Purpose;
 use crate::sim::random::Sampler;
 use crate::sim::record::NOBODY;
@@ -17,6 +18,10 @@ use crate::units::Time;
 pub(in crate::sim) struct Outage {
     /// No list reaches a proxy; what it has serves on.
     pub(in crate::sim) push_frozen: bool,
+    /// Added to every push.
+    pub(in crate::sim) push_delay: Span,
+    /// Added to every registration.
+    pub(in crate::sim) registration_delay: Span,
     /// The namespace is gone: no name of it resolves for a task that starts.
     pub(in crate::sim) namespace_deleted: bool,
     /// DNS goes on showing the lists it has.
@@ -122,5 +127,13 @@ impl World<'_> {
     pub(in crate::sim) fn proxy_waits(&self, task: u32) -> bool {
         let proxy = &self.proxies.all[task as usize];
         proxy.cold || self.engine.now() < proxy.ready_at
+    }
+
+    /// A registration that was throttled goes through, unless the task left meanwhile.
+    pub(in crate::sim) fn on_registered(&mut self, task: u32) {
+        let state = &self.tasks[task as usize];
+        if !state.leaving && state.phase != Phase::Gone {
+            self.register(task);
+        }
     }
 }

@@ -37,14 +37,16 @@ impl World<'_> {
         if state.phase != Phase::Serving || trouble.refuse || trouble.reset {
             return (false, Span::ZERO);
         }
+        // A process that stands still answers when it moves again.
+        let stands = state.strain.left(self.engine.now());
         let deep = self.scenario.service(ServiceId(state.service)).health_check.is_some_and(|check| check.deep);
         if !deep {
-            return (true, Span::ZERO);
+            return (true, stands);
         }
-        let mut took = Span::ZERO;
+        let mut took = stands;
         if let Some(sampler) = self.program.entry(state.version, 0).first_work {
-            took = self.program.samplers[sampler as usize].sample(draw);
-            took = trouble.slowed(took, &self.program.samplers, draw);
+            let work = self.program.samplers[sampler as usize].sample(draw);
+            took += trouble.slowed(work, &self.program.samplers, draw);
         }
         (!trouble.fails_deep_check(draw), took)
     }

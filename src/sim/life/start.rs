@@ -8,6 +8,7 @@ use crate::scenario::Mechanism;
 use crate::scenario::ReadyWhen;
 use crate::scenario::ServiceId;
 use crate::scenario::ecs;
+use crate::sim::fault::Strain;
 use crate::sim::fault::Trouble as TaskTrouble;
 use crate::sim::life::Phase;
 use crate::sim::random::Draw;
@@ -28,14 +29,14 @@ impl World<'_> {
         let state = &mut self.services[service as usize];
         let number = state.next_number;
         state.next_number += 1;
-        let zone = if spec.zones.is_empty() { 0 } else { spec.zones[(number as usize - 1) % spec.zones.len()] };
+        let zone = self.placeable(&spec.zones, number as usize - 1);
         let task = self.recorder.task(format!("{}#{number}", spec.name), service, now);
-        state.tasks.push(task);
+        self.services[service as usize].tasks.push(task);
         self.tasks.push(Task {
             service,
             number,
             zone,
-            version: state.version,
+            version: self.services[service as usize].version,
             phase: Phase::Pending,
             leaving: false,
             inbound_open: true,
@@ -50,6 +51,7 @@ impl World<'_> {
             exited: false,
             deaf_since: None,
             trouble: TaskTrouble::default(),
+            strain: Strain::default(),
             busy: 0,
             queue: VecDeque::new(),
             jobs: 0,
