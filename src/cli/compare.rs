@@ -48,17 +48,12 @@ fn compared(console: &Console, common: &Common, args: &CompareArgs) -> Result<Co
         return Err(Exit::Usage);
     }
     run::listen_for_signals();
-    let mut shape = args.shape.clone();
-    let mut side = |path: &Path| -> Result<Vec<Saved>, Exit> {
-        let results =
-            if is_scenario(path) { simulated(console, common, args, &shape, path) } else { gate::results(path) };
-        // The second is run from the first one's seed, so that both see the same arrivals.
-        if let Ok(results) = &results {
-            shape.seed = shape.seed.or_else(|| results.first().map(|result| result.seed));
-        }
-        results
+    let side = |path: &Path, seed: Option<u64>| -> Result<Vec<Saved>, Exit> {
+        if is_scenario(path) { simulated(console, common, args, path, seed) } else { gate::results(path) }
     };
-    let (old, new) = (side(&args.old)?, side(&args.new)?);
+    let old = side(&args.old, args.shape.seed)?;
+    // The second is run from the first one's seed, so that both see the same arrivals.
+    let new = side(&args.new, args.shape.seed.or_else(|| old.first().map(|result| result.seed)))?;
     let mut terms = Terms { noise: args.noise, metrics: Vec::new() };
     for word in &args.metric {
         let Some(key) = compare::key_of(word, &[&old, &new]) else {
@@ -78,17 +73,21 @@ fn compared(console: &Console, common: &Common, args: &CompareArgs) -> Result<Co
     Ok(compared)
 }
 
-/// The result of a scenario, run now.
+/// The result of a scenario, run now, from another seed than its own if that is asked for.
 fn simulated(
     console: &Console,
     common: &Common,
     args: &CompareArgs,
-    shape: &Shape,
     path: &Path,
+    seed: Option<u64>,
 ) -> Result<Vec<Saved>, Exit> {
     let often = Often { replications: args.replications, precision: None, fast: args.fast };
-    let loaded = loading::loaded(console, path, shape, &often).ok_or(Exit::Usage)?;
-    if loading::refuses_unmodelled(&loaded.scenario, shape) {
+    let mut loaded = loading::loaded(console, path, &args.shape, &often).ok_or(Exit::Usage)?;
+    if seed.is_some_and(|seed| seed != loaded.scenario.run.seed) {
+        let shape = Shape { seed, ..args.shape.clone() };
+        loaded = loading::quietly(path, &shape, &often).map_err(|_| Exit::Usage)?;
+    }
+    if loading::refuses_unmodelled(&loaded.scenario, &args.shape) {
         return Err(Exit::Usage);
     }
     let bar = console.progress();

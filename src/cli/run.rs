@@ -158,13 +158,15 @@ fn weighed(console: &Console, args: &RunArgs, gate: &Gate<'_>, report: &Report<'
 fn against(console: &Console, outcome: &Outcome) -> Option<String> {
     outcome.baseline.as_ref()?;
     let regressions = outcome.regressions();
-    let mut lines: Vec<String> = regressions.iter().map(|(_, sentence)| format!("worse: {sentence}")).collect();
+    let mut lines: Vec<String> =
+        regressions.iter().map(|(_, sentence)| format!("against the baseline: {sentence}")).collect();
     if lines.is_empty() {
         lines.push("nothing is worse than in the baseline".to_owned());
     } else if let Some(differs) = outcome.differs() {
         lines.push(format!("differs from the baseline's: {differs}"));
     }
-    Some(lines.iter().map(|line| format!("{}\n", console.style.spell(line))).collect())
+    let lines: Vec<String> = lines.iter().map(|line| console.style.spell(line)).collect();
+    Some(lines.join("\n") + "\n")
 }
 
 /// Runs a scenario on every plane, on `jobs` threads, 0 being one per core; `only` one replication

@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 
 use super::expect::Verdict;
 use super::suite::Outcome;
-use crate::scenario::Severity;
 
 /// A line per failure, inconclusive expectation and problem.
 pub fn annotations(outcomes: &[Outcome]) -> String {
@@ -17,10 +16,9 @@ pub fn annotations(outcomes: &[Outcome]) -> String {
             line(&mut out, "error", &problem.file, problem.line, &outcome.name, &problem.text);
         }
         for case in outcome.cases.iter().filter(|case| case.verdict != Verdict::Holds) {
-            let level = match (case.counts_as, case.verdict, case.severity) {
-                (Verdict::Fails, ..) => "error",
-                (Verdict::Holds, Verdict::Inconclusive, _) => "notice",
-                (Verdict::Holds, _, Severity::Error) => "notice",
+            let level = match (case.counts_as, case.verdict) {
+                (Verdict::Fails, _) => "error",
+                (Verdict::Holds, Verdict::Inconclusive) => "notice",
                 _ => "warning",
             };
             let what = if case.verdict == Verdict::Fails { "failed" } else { "inconclusive" };

@@ -233,20 +233,15 @@ impl Outcome {
 fn case(report: &Report<'_>, j: &Judgement, rules: Rules) -> Case {
     let scenario = report.sheet.scenario;
     let expect = &scenario.expects[j.expect];
-    let planes: Vec<&str> = match j.plane {
-        Some(plane) => vec![&scenario.planes[plane].name],
-        None => {
-            let mut named: Vec<usize> = [&expect.left, &expect.right]
-                .into_iter()
-                .filter_map(|side| match side {
-                    Operand::Metric { plane, .. } => *plane,
-                    Operand::Number(_) => None,
-                })
-                .collect();
-            named.dedup();
-            named.into_iter().map(|plane| scenario.planes[plane].name.as_str()).collect()
-        }
-    };
+    let mut planes: Vec<usize> = j.plane.into_iter().collect();
+    if planes.is_empty() {
+        planes.extend([&expect.left, &expect.right].into_iter().filter_map(|side| match side {
+            Operand::Metric { plane, .. } => *plane,
+            Operand::Number(_) => None,
+        }));
+        planes.dedup();
+    }
+    let planes: Vec<&str> = planes.into_iter().map(|plane| scenario.planes[plane].name.as_str()).collect();
     let unit = j.metric.map_or(Unit::Plain, figure::unit);
     let observed = match &j.observed {
         None => "–".to_owned(),

@@ -382,6 +382,8 @@ impl Sides<'_> {
             _ if self.old.confidence.total_cmp(&self.new.confidence).is_eq() => Some(estimator.unpaired(&b, &a)),
             _ => None,
         };
+        // No figure falls below zero, however wide the interval.
+        let difference = difference.map(|d| Estimate { low: d.low.map(|low| low.max(-a.mean).min(d.mean)), ..d });
         change.difference = difference;
         change.verdict = verdict(key, &a, difference.as_ref(), self.terms.noise);
         Some(change)
@@ -437,5 +439,125 @@ fn unit(key: &str) -> Unit {
         _ if key.ends_with("_ms") => Unit::Millis,
         _ if key.ends_with("_s") => Unit::Seconds,
         _ => Unit::Plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A result on one plane whose p99 has these values.
+    fn result(seed: u64, settings: &str, p99: &[f64]) -> Saved {
+        let estimate = Estimator::new(0.95).estimate(p99, Bad::Up).unwrap();
+        let index: Vec<usize> = (0..p99.len()).collect();
+        let arrived = vec![100; p99.len()];
+        let text = serde_json::json!({
+            "schema": "scsim.result/1", "scsim": { "model": 1 }, "seed": seed, "replications": p99.len(),
+            "scenario": { "file": "a.toml", "title": "a", "digest": settings,
+                          "settings": { "policy.retry_policy.num_retries": settings, "run.seed": 1 } },
+            "confidence": 0.95,
+            "planes": [{ "name": "direct", "runs": p99.iter().map(f64::to_string).collect::<Vec<_>>(),
+                "metrics": { "p99_ms": { "mean": estimate.mean, "low": estimate.low, "high": estimate.high },
+                             "goodput_rps": { "mean": 100.0 - estimate.mean } },
+                "replications_detail": { "index": index, "arrived": arrived, "p99_ms": p99,
+                             "goodput_rps": p99.iter().map(|p| 100.0 - p).collect::<Vec<_>>() } }],
+        });
+        saved::read(&text.to_string()).unwrap().remove(0)
+    }
+
+    fn changes(old: &Saved, new: &Saved, noise: f64) -> (Pair, Change) {
+        let terms = Terms { noise, ..Terms::default() };
+        let (old, new) = (std::slice::from_ref(old), std::slice::from_ref(new));
+        let pair = compare(("old.json", old), ("new.json", new), &terms).pairs.remove(0);
+        let change = pair.planes[0].changes[0].clone();
+        (pair, change)
+    }
+
+    #[test]
+    fn pairs_see_what_strangers_cannot() {
+        let old = result(1, "2", &[10.0, 20.0, 30.0]);
+        let new = result(1, "2", &[8.1, 18.0, 27.9]);
+        let (pair, change) = changes(&old, &new, 0.02);
+        // The differences -1.9, -2.0, -2.1: mean -2, s 0.1, half-width 4.302653 * 0.1 / sqrt(3) = 0.248414.
+        let d = change.difference.unwrap();
+        assert!((d.mean + 2.0).abs() < 1e-9 && (d.half_width().unwrap() - 0.248_414).abs() < 1e-5, "{d:?}");
+        assert!(pair.paired && change.paired && change.verdict == Verdict::Better);
+        let (pair, change) = changes(&old, &result(2, "2", &[8.1, 18.0, 27.9]), 0.02);
+        assert!(
+            !pair.paired && matches!(change.verdict, Verdict::Unclear { needed: Some(n) } if n > 100),
+            "{change:?}"
+        );
+        assert!(pair.notes[0].contains("seeds 1 and 2"), "{:?}", pair.notes);
+    }
+
+    #[test]
+    fn the_verdict_asks_chance_and_noise() {
+        let old = result(1, "2", &[10.0, 20.0, 30.0]);
+        let slower = result(1, "2", &[11.9, 22.0, 32.1]);
+        assert_eq!(changes(&old, &slower, 0.02).1.verdict, Verdict::Worse);
+        // A tenth more is not more than a tenth more.
+        assert_eq!(changes(&old, &slower, 0.1).1.verdict, Verdict::WithinNoise);
+        assert_eq!(changes(&old, &old, 0.0).1.verdict, Verdict::WithinNoise);
+        // -1, -2, -3: half-width 4.302653 / sqrt(3) = 2.4841 reaches over zero; 3 * (2.4841 / 2)^2 * 1.1 = 5.09.
+        let perhaps = result(1, "2", &[9.0, 18.0, 27.0]);
+        assert_eq!(changes(&old, &perhaps, 0.02).1.verdict, Verdict::Unclear { needed: Some(6) });
+        // One replication tells nothing, unless nothing changed.
+        let (a, b) = (result(1, "2", &[10.0]), result(1, "2", &[20.0]));
+        assert_eq!(changes(&a, &b, 0.02).1.verdict, Verdict::Unclear { needed: None });
+        assert_eq!(changes(&a, &a, 0.02).1.verdict, Verdict::WithinNoise);
+        // Goodput is bad the other way round.
+        let pair = changes(&old, &slower, 0.01).0;
+        assert_eq!(
+            (pair.planes[0].changes[1].metric.as_str(), pair.planes[0].changes[1].verdict),
+            ("goodput_rps", Verdict::Worse)
+        );
+    }
+
+    #[test]
+    fn what_differs_is_named() {
+        let (pair, _) = changes(&result(1, "2", &[1.0, 2.0]), &result(1, "0", &[1.0, 2.0]), 0.02);
+        assert_eq!(show::differs(&pair.differs[0]), "policy.retry_policy.num_retries 2 → 0");
+        assert_eq!(pair.differs.len(), 1);
+        assert!(pair.planes[0].identical);
+    }
+
+    #[test]
+    fn sizes_are_points_percents_or_counts() {
+        let old = result(1, "2", &[10.0, 20.0, 30.0]);
+        let (_, change) = changes(&old, &result(1, "2", &[8.1, 18.0, 27.9]), 0.02);
+        assert_eq!(show::size(&change, true), "−10 % [−11, −9]");
+        assert_eq!(
+            show::sentence("direct", &change, 0.02),
+            "direct: p99 fell from 20 ms to 18 ms, −10 % [−11, −9]: better."
+        );
+        let share = Estimate { mean: 0.0, low: Some(0.0), high: Some(0.0), worst: 0.0, replications: 9 };
+        let d = Estimate { mean: 0.0021, low: Some(0.0017), high: Some(0.0025), ..share };
+        let change = Change { unit: Unit::Share, old: Some(share), difference: Some(d), ..change };
+        assert_eq!(show::size(&change, true), "+0.21 pt [+0.17, +0.25]");
+        let change = Change { unit: Unit::Count, ..change };
+        assert_eq!(
+            show::size(
+                &Change { difference: Some(Estimate { mean: 3.0, low: None, high: None, ..d }), ..change },
+                true
+            ),
+            "+3"
+        );
+    }
+
+    #[test]
+    fn results_of_many_scenarios_find_each_other() {
+        let named = |file: &str, title: &str| {
+            let mut result = result(1, "2", &[1.0, 2.0]);
+            (result.scenario.file, result.scenario.title) = (file.to_owned(), title.to_owned());
+            result
+        };
+        let old = [named("main/a.toml", "A"), named("main/b.toml", "B"), named("main/gone.toml", "G")];
+        let new = [named("pr/b.toml", "changed title"), named("pr/renamed.toml", "A"), named("pr/new.toml", "N")];
+        let compared = compare(("o", &old), ("n", &new), &Terms::default());
+        let names: Vec<&str> = compared.pairs.iter().map(|pair| pair.name.as_str()).collect();
+        assert_eq!(names, ["b", "renamed"]);
+        assert_eq!((compared.only_old, compared.only_new), (vec!["gone".to_owned()], vec!["new".to_owned()]));
+        assert_eq!(key_of("p99", &[&old]), Some("p99_ms".to_owned()));
+        assert_eq!((key_of("goodput", &[&old]), key_of("p98", &[&old])), (Some("goodput_rps".to_owned()), None));
     }
 }

@@ -131,8 +131,10 @@ pub fn differs(differs: &Differs) -> String {
 }
 
 fn differing(pair: &Pair) -> Option<String> {
-    let shown: Vec<String> = pair.differs.iter().take(DIFFERS_MAX).map(differs).collect();
-    let more = pair.differs.len().saturating_sub(DIFFERS_MAX);
+    // What is expected and how it is called changes no figure; the JSON has it.
+    let matters = |d: &&Differs| !d.key.starts_with("expect.") && d.key != "title" && d.key != "description";
+    let shown: Vec<String> = pair.differs.iter().filter(matters).take(DIFFERS_MAX).map(differs).collect();
+    let more = pair.differs.iter().filter(matters).count().saturating_sub(DIFFERS_MAX);
     let rest = if more > 0 { format!(" and {more} more (all in the JSON)") } else { String::new() };
     (!shown.is_empty()).then(|| format!("{}{rest}", shown.join(", ")))
 }
@@ -199,7 +201,7 @@ pub fn text(compared: &Compared, style: Style, exit: u8) -> String {
         }
         let head = format!("change [{}]", percent(pair.confidence));
         table(&mut out, &[String::new(), String::new(), old.clone(), new.clone(), head], &rows, style);
-        if !same.is_empty() && !(several && rows.is_empty()) {
+        if !same.is_empty() && (!several || !rows.is_empty()) {
             let _ = writeln!(out, " {}: the same, request by request", style.spell(&same.join(", ")));
         }
         if style.verbose {
@@ -215,7 +217,7 @@ pub fn text(compared: &Compared, style: Style, exit: u8) -> String {
                 let line = format!(" differs: {text}     {seeds}");
                 let _ = writeln!(out, "{}", style.spell(line.trim_end()));
             }
-            None if pair.paired && !several => out.push_str(" same settings, same seed, same arrivals\n"),
+            None if pair.paired && !several => out.push_str(" same seed, same arrivals\n"),
             None => {}
         }
         for note in &pair.notes {
