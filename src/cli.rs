@@ -7,14 +7,17 @@
 mod args;
 mod assumptions;
 mod check;
+mod compare;
 mod console;
 mod crash;
 mod explain;
 mod import;
+mod gate;
 mod loading;
 mod outputs;
 mod policy;
 mod run;
+mod test;
 mod validate;
 
 use std::ffi::OsString;
@@ -108,6 +111,8 @@ fn perform(arguments: &[OsString]) -> Exit {
     let console = Console::new(&invocation.common);
     match &invocation.command {
         Command::Run(args) => run::run(&console, &invocation.common, args),
+        Command::Test(args) => test::test(&console, &invocation.common, args),
+        Command::Compare(args) => compare::compare(&console, &invocation.common, args),
         Command::Check(args) => check::check(&console, args),
         Command::Assumptions(args) => assumptions::list(&console, &invocation.common, args),
         Command::Explain(args) => explain::explain(&console, args),

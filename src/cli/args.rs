@@ -87,6 +87,10 @@ pub enum Format {
 pub enum Command {
     /// Simulate scenarios, compare data planes, check expectations
     Run(RunArgs),
+    /// Run scenarios as a regression suite: short lines, exit codes, JUnit
+    Test(TestArgs),
+    /// Compare two result files, or two scenarios: what changed, and is it real?
+    Compare(CompareArgs),
     /// Read scenarios without running them
     Check(CheckArgs),
     /// List the constants in use: value, source, confidence, how to override
@@ -158,7 +162,7 @@ pub struct ReplayArgs {
 }
 
 /// Arguments that shape a scenario.
-#[derive(Args, Clone, Default, Debug)]
+#[derive(Args, Clone, Default, PartialEq, Eq, Debug)]
 pub struct Shape {
     /// Override a field, `key=value` in TOML; repeat for more
     #[arg(long, env = "SCSIM_SET", value_name = "KEY=VALUE", value_delimiter = None)]
@@ -209,6 +213,90 @@ pub struct RunArgs {
     /// Write the figures as CSV
     #[arg(long, env = "SCSIM_CSV", value_name = "FILE")]
     pub csv: Option<PathBuf>,
+    /// What fails.
+    #[command(flatten)]
+    pub verdicts: Verdicts,
+    /// What build machines need.
+    #[command(flatten)]
+    pub gate: GateArgs,
+}
+
+/// `scsim test`.
+#[derive(Args, Debug)]
+pub struct TestArgs {
+    /// Scenario files, or folders: every scenario below them. Without one `scenarios`, or `.` if there is no such folder
+    #[arg(value_name = "SCENARIO")]
+    pub scenarios: Vec<PathBuf>,
+    /// Only scenarios whose path or title has this text in it
+    #[arg(long, env = "SCSIM_FILTER", value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Overrides.
+    #[command(flatten)]
+    pub shape: Shape,
+    /// Runs per plane
+    #[arg(short = 'n', long, env = "SCSIM_REPLICATIONS", value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub replications: Option<u32>,
+    /// Run until intervals are this narrow, `5%` of the mean
+    #[arg(long, env = "SCSIM_PRECISION", value_name = "PERCENT", conflicts_with_all = ["replications", "fast"],
+          value_parser = percent)]
+    pub precision: Option<String>,
+    /// Three replications
+    #[arg(long, env = "SCSIM_FAST", conflicts_with = "replications", value_parser = FalseyValueParser::new())]
+    pub fast: bool,
+    /// Write outcomes and results as JSON; `-` makes stdout pure JSON
+    #[arg(long, env = "SCSIM_JSON", value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write the outcomes as Markdown
+    #[arg(long, env = "SCSIM_MARKDOWN", value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// What fails.
+    #[command(flatten)]
+    pub verdicts: Verdicts,
+    /// What build machines need.
+    #[command(flatten)]
+    pub gate: GateArgs,
+}
+
+/// `scsim compare`.
+#[derive(Args, Debug)]
+pub struct CompareArgs {
+    /// Before: a result file of `run` or `test`, or a scenario, which is run
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// After
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// Compare this figure (`p95`, `queue_max`); repeat for more
+    #[arg(long, env = "SCSIM_METRIC", value_name = "METRIC")]
+    pub metric: Vec<String>,
+    /// Change that nobody minds, as a share of the old value
+    #[arg(long, env = "SCSIM_NOISE", value_name = "PERCENT", default_value = "2%", value_parser = share)]
+    pub noise: f64,
+    /// Overrides, for scenarios.
+    #[command(flatten)]
+    pub shape: Shape,
+    /// Runs per plane, for scenarios
+    #[arg(short = 'n', long, env = "SCSIM_REPLICATIONS", value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub replications: Option<u32>,
+    /// Three replications, for scenarios
+    #[arg(long, env = "SCSIM_FAST", conflicts_with = "replications", value_parser = FalseyValueParser::new())]
+    pub fast: bool,
+    /// Write the comparison as JSON; `-` makes stdout pure JSON
+    #[arg(long, env = "SCSIM_JSON", value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write the comparison as Markdown
+    #[arg(long, env = "SCSIM_MARKDOWN", value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// End with 0 whatever changed
+    #[arg(long, env = "SCSIM_EXIT_ZERO", value_parser = FalseyValueParser::new())]
+    pub exit_zero: bool,
+}
+
+/// What fails a run or a test.
+#[derive(Args, Clone, Debug)]
+pub struct Verdicts {
     /// What an inconclusive expectation counts as; exit code 3 if not given
     #[arg(long, value_enum, env = "SCSIM_INCONCLUSIVE", value_name = "AS")]
     pub inconclusive: Option<Inconclusive>,
@@ -218,6 +306,26 @@ pub struct RunArgs {
     /// Lowest severity of a failed expectation that fails the command
     #[arg(long, value_enum, default_value_t = FailOn::Error, env = "SCSIM_FAIL_ON", value_name = "SEVERITY")]
     pub fail_on: FailOn,
+}
+
+/// What build machines need.
+#[derive(Args, Clone, Debug)]
+pub struct GateArgs {
+    /// Write a JUnit report; `-` is stdout
+    #[arg(long, env = "SCSIM_JUNIT", value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Annotate failures and append a table to the job summary, as GitHub Actions reads them
+    #[arg(long, env = "SCSIM_GITHUB", value_parser = FalseyValueParser::new())]
+    pub github: bool,
+    /// Fail if a figure is worse than in this result file
+    #[arg(long, env = "SCSIM_BASELINE", value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Write a small result file for later `--baseline`
+    #[arg(long, env = "SCSIM_SAVE_BASELINE", value_name = "FILE")]
+    pub save_baseline: Option<PathBuf>,
+    /// Change against the baseline that nobody minds, as a share of the old value
+    #[arg(long, env = "SCSIM_NOISE", value_name = "PERCENT", default_value = "2%", value_parser = share)]
+    pub noise: f64,
 }
 
 /// What an inconclusive expectation counts as.
@@ -302,6 +410,13 @@ fn percent(text: &str) -> Result<String, String> {
     }
 }
 
+/// A percentage, as a fraction.
+fn share(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').ok_or_else(|| format!("write a percentage: `{text}%`"))?;
+    let value: f64 = number.trim().parse().map_err(|_| format!("`{number}` is no number"))?;
+    if (0.0..=100.0).contains(&value) { Ok(value / 100.0) } else { Err("must lie between 0% and 100%".to_owned()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,5 +445,7 @@ mod tests {
     fn percentages_need_their_sign() {
         assert_eq!(percent("5%"), Ok("5%".to_owned()));
         assert!(percent("5").is_err() && percent("0%").is_err() && percent("x%").is_err());
+        assert_eq!((share("2%"), share("0%")), (Ok(0.02), Ok(0.0)));
+        assert!(share("2").is_err() && share("-1%").is_err() && share("NaN%").is_err());
     }
 }

@@ -130,6 +130,8 @@ pub struct Replica {
     pub recovered: Option<f64>,
     /// Ejections that took effect.
     pub ejections: u64,
+    /// User requests that came in, warm-up included.
+    pub arrived: u64,
     /// Dials of stopped tasks.
     pub stale_dials: u64,
     /// Requests without an answer at the end.
@@ -298,6 +300,7 @@ impl Reduced {
                 contained,
                 recovered,
                 ejections: recording.ejections,
+                arrived: recording.books.arrived,
                 unanswered: recording.unanswered,
                 stale_dials: recording.stale_dials,
                 stale_window: recording.stale_window,

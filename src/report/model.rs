@@ -422,7 +422,7 @@ fn judged(sheet: &Sheet<'_>, judgement: &Judgement) -> Judged {
 }
 
 /// A difference: shares in points, everything else in its unit.
-fn difference_text(e: &Estimate, unit: Unit) -> String {
+pub(super) fn difference_text(e: &Estimate, unit: Unit) -> String {
     let text = format::bracketed(e, unit);
     if unit == Unit::Share { text.replace(" %", " points") } else { text }
 }

@@ -102,6 +102,20 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<Loaded, Vec<Diagnostic
     parse(&name, &text, base, options)
 }
 
+/// True if a file is, with what it includes, a scenario: it has services and load. Parts that other
+/// files include and TOML of other programs are not. What cannot be read may be one, and
+/// [`load`] says what is wrong with it.
+pub fn holds_scenario(path: &Path) -> bool {
+    let name = path.display().to_string();
+    let Ok(text) = read_text(path, &name, FILE_MAX) else { return true };
+    let source = Arc::new(Source::new(name, text.strip_prefix('\u{feff}').unwrap_or(&text)));
+    let Ok(mut tree) = tree::parse(&source) else { return true };
+    let base = path.parent().unwrap_or(Path::new("."));
+    let mut problems = Problems::new(base);
+    include(&mut tree, base, &mut problems, &mut Vec::new());
+    !problems.errors.is_empty() || ["service", "load"].iter().all(|key| tree.get(key).is_some())
+}
+
 /// Checks the text of a scenario; `base` is where the files that it names are.
 ///
 /// # Errors

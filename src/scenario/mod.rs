@@ -18,6 +18,7 @@ mod planes;
 mod policy;
 mod presets;
 mod services;
+mod settings;
 mod table;
 mod tree;
 pub mod value;
@@ -28,6 +29,7 @@ use crate::units::Span;
 pub use defaults::filled;
 pub use load::LoadOptions;
 pub use load::Loaded;
+pub use load::holds_scenario;
 pub use load::load;
 pub use load::parse;
 pub use model::AlbPlane;
@@ -82,6 +84,7 @@ pub use model::Window;
 pub use model::ecs;
 pub use policy::envoy_message;
 pub use presets::Preset;
+pub use settings::Setting;
 
 /// Index of a service in [`Scenario::services`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
