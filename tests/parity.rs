@@ -558,6 +558,10 @@ fn scenario(script: &Script) -> Scenario {
         scales: vec![],
         deploys: vec![],
         expects: vec![],
+        sweep: None,
+        claim: None,
+        sweep: None,
+        claim: None,
         unmodelled: Vec::new(),
         assumptions: vec![],
     }

@@ -98,7 +98,7 @@ pub fn refuses_unmodelled(scenario: &Scenario, shape: &Shape) -> bool {
     refused
 }
 
-fn options(shape: &Shape, often: &Often) -> LoadOptions {
+pub(super) fn options(shape: &Shape, often: &Often) -> LoadOptions {
     LoadOptions {
         set: shape.set.clone(),
         planes: shape.plane.clone(),
@@ -107,11 +107,12 @@ fn options(shape: &Shape, often: &Often) -> LoadOptions {
         replications: often.replications,
         precision: often.precision.clone(),
         fast: often.fast,
+        cell: None,
     }
 }
 
 /// Tells warnings and problems; full excerpts on a terminal, one line each on a pipe.
-fn told(console: &Console, outcome: Result<Loaded, Vec<Diagnostic>>) -> Option<Loaded> {
+pub(super) fn told(console: &Console, outcome: Result<Loaded, Vec<Diagnostic>>) -> Option<Loaded> {
     let form = match (console.talks_to_terminal, console.ascii) {
         (true, false) => Form::Full(Charset::Unicode),
         (true, true) => Form::Full(Charset::Ascii),

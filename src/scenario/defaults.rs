@@ -90,7 +90,7 @@ pub fn filled(loaded: &Loaded) -> String {
             }
         }
     }
-    for section in ["policy", "edge", "fault", "deploy", "scale", "scaling", "expect", "cost"] {
+    for section in ["policy", "edge", "fault", "deploy", "scale", "scaling", "expect", "cost", "sweep", "claim"] {
         if top.get(section).is_some() {
             let _ = writeln!(page.text, "\n# [{section}] as written in {}", scenario.file);
         }

@@ -4,11 +4,13 @@
 
 mod assumed;
 mod change;
+mod claim;
 mod expect;
 mod fault;
 mod load;
 mod plane;
 mod service;
+mod sweep;
 
 pub use assumed::Assumption;
 pub use assumed::Confidence;
@@ -16,6 +18,10 @@ pub use assumed::ecs;
 pub use change::Change;
 pub use change::Deploy;
 pub use change::Scale;
+pub use claim::Claim;
+pub use claim::ClaimFigure;
+pub use claim::ClaimVerdict;
+pub use claim::Phrase;
 pub use expect::Comparison;
 pub use expect::Expect;
 pub use expect::Metric;
@@ -50,3 +56,8 @@ pub use service::Endpoint;
 pub use service::Protocol;
 pub use service::Service;
 pub use service::Step;
+pub use sweep::Axis;
+pub use sweep::AxisValue;
+pub use sweep::CELLS_MAX;
+pub use sweep::Sweep;
+pub use sweep::SweepMode;
