@@ -10,10 +10,12 @@ mod check;
 mod console;
 mod crash;
 mod explain;
+mod ledger;
 mod loading;
 mod outputs;
 mod policy;
 mod run;
+mod sweep;
 mod validate;
 
 use std::ffi::OsString;
@@ -106,6 +108,8 @@ fn perform(arguments: &[OsString]) -> Exit {
     let console = Console::new(&invocation.common);
     match &invocation.command {
         Command::Run(args) => run::run(&console, &invocation.common, args),
+        Command::Sweep(args) => sweep::sweep(&console, &invocation.common, args),
+        Command::Ledger(args) => ledger::ledger(&console, &invocation.common, args),
         Command::Check(args) => check::check(&console, args),
         Command::Assumptions(args) => assumptions::list(&console, &invocation.common, args),
         Command::Explain(args) => explain::explain(&console, args),

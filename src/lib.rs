@@ -7,6 +7,7 @@
 
 pub mod cli;
 pub mod diagnostic;
+pub mod ledger;
 #[cfg(feature = "live")]
 pub mod live;
 pub mod measure;

@@ -191,7 +191,8 @@ fn asked(sheet: &Sheet<'_>) -> Vec<(Metric, Window, Scope)> {
     all
 }
 
-fn figure_of(sheet: &Sheet<'_>, metric: Metric, place: Place) -> Option<Figure> {
+/// A figure at a place; `None` where it does not exist.
+pub fn figure_of(sheet: &Sheet<'_>, metric: Metric, place: Place) -> Option<Figure> {
     let values = sheet.values(metric, place)?;
     let estimate = sheet.estimate_finite(metric, place);
     let plain = |x: f64| x.is_finite().then_some(x + 0.0);
