@@ -11,12 +11,14 @@ mod compare;
 mod console;
 mod crash;
 mod explain;
-mod import;
 mod gate;
+mod import;
+mod ledger;
 mod loading;
 mod outputs;
 mod policy;
 mod run;
+mod sweep;
 mod test;
 mod validate;
 
@@ -113,6 +115,8 @@ fn perform(arguments: &[OsString]) -> Exit {
         Command::Run(args) => run::run(&console, &invocation.common, args),
         Command::Test(args) => test::test(&console, &invocation.common, args),
         Command::Compare(args) => compare::compare(&console, &invocation.common, args),
+        Command::Sweep(args) => sweep::sweep(&console, &invocation.common, args),
+        Command::Ledger(args) => ledger::ledger(&console, &invocation.common, args),
         Command::Check(args) => check::check(&console, args),
         Command::Assumptions(args) => assumptions::list(&console, &invocation.common, args),
         Command::Explain(args) => explain::explain(&console, args),

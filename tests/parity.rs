@@ -565,6 +565,10 @@ fn scenario(script: &Script) -> Scenario {
         scalings: vec![],
         deploys: vec![],
         expects: vec![],
+        sweep: None,
+        claim: None,
+        sweep: None,
+        claim: None,
         unmodelled: Vec::new(),
         assumptions: vec![],
     }

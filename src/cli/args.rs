@@ -91,6 +91,10 @@ pub enum Command {
     Test(TestArgs),
     /// Compare two result files, or two scenarios: what changed, and is it real?
     Compare(CompareArgs),
+    /// Vary fields of a scenario and compare the cells
+    Sweep(SweepArgs),
+    /// Decide claims by scenarios and write the page that says so
+    Ledger(LedgerArgs),
     /// Read scenarios without running them
     Check(CheckArgs),
     /// List the constants in use: value, source, confidence, how to override
@@ -346,6 +350,95 @@ pub enum FailOn {
     Warn,
 }
 
+/// `scsim sweep`.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct SweepArgs {
+    /// Something else than running it.
+    #[command(subcommand)]
+    pub command: Option<SweepCommand>,
+    /// Scenario file
+    #[arg(required = true, value_name = "SCENARIO")]
+    pub scenario: Option<PathBuf>,
+    /// A field and its values: `key=2,3,5`, `key=1..10`, `key=10ms..1s:log:7`; repeat for a grid. Replaces [sweep]
+    #[arg(long, env = "SCSIM_VARY", value_name = "KEY=VALUES")]
+    pub vary: Vec<String>,
+    /// Vary one field at a time, the others as in the file
+    #[arg(long, env = "SCSIM_ONE_AT_A_TIME", value_parser = FalseyValueParser::new())]
+    pub one_at_a_time: bool,
+    /// Overrides.
+    #[command(flatten)]
+    pub shape: Shape,
+    /// Runs per plane and cell
+    #[arg(short = 'n', long, env = "SCSIM_REPLICATIONS", value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub replications: Option<u32>,
+    /// Three replications
+    #[arg(long, env = "SCSIM_FAST", conflicts_with = "replications", value_parser = FalseyValueParser::new())]
+    pub fast: bool,
+    /// Compute one of N parts, `2/8`, into the file that --output names; `scsim sweep merge` joins them
+    #[arg(long, env = "SCSIM_SHARD", value_name = "I/N", requires = "output", value_parser = shard)]
+    pub shard: Option<(u64, u64)>,
+    /// Begin anew, whatever an earlier run has finished
+    #[arg(long, env = "SCSIM_FRESH", value_parser = FalseyValueParser::new())]
+    pub fresh: bool,
+    /// What to make of the cells.
+    #[command(flatten)]
+    pub outputs: SweepOutputs,
+}
+
+/// What to make of the cells of a sweep.
+#[derive(Args, Clone, Debug)]
+pub struct SweepOutputs {
+    /// Write the cells as JSON; `-` is stdout
+    #[arg(long, env = "SCSIM_JSON", value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Draw curves (one field) or heat maps (two) into this folder
+    #[arg(long, env = "SCSIM_SVG", value_name = "FOLDER")]
+    pub svg: Option<PathBuf>,
+    /// Metrics of the table and the charts; error_rate and p99 if none is named
+    #[arg(long, env = "SCSIM_METRIC", value_name = "METRIC")]
+    pub metric: Vec<String>,
+    /// What an inconclusive expectation counts as; exit code 3 if not given
+    #[arg(long, value_enum, env = "SCSIM_INCONCLUSIVE", value_name = "AS")]
+    pub inconclusive: Option<Inconclusive>,
+    /// End with 0 whatever became of expectations
+    #[arg(long, env = "SCSIM_EXIT_ZERO", value_parser = FalseyValueParser::new())]
+    pub exit_zero: bool,
+}
+
+/// Something else than running a sweep.
+#[derive(Subcommand, Debug)]
+pub enum SweepCommand {
+    /// Join the parts of a sweep: the same bytes as one run
+    Merge(MergeArgs),
+}
+
+/// Arguments of `scsim sweep merge`.
+#[derive(Args, Debug)]
+pub struct MergeArgs {
+    /// Files that --shard wrote
+    #[arg(required = true, value_name = "PART")]
+    pub parts: Vec<PathBuf>,
+    /// What to make of the cells.
+    #[command(flatten)]
+    pub outputs: SweepOutputs,
+}
+
+/// `scsim ledger`.
+#[derive(Args, Debug)]
+pub struct LedgerArgs {
+    /// Folder of scenarios with a [claim], searched to the bottom
+    #[arg(required = true, value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// Compare with the page that --output names and write nothing; 1 if it is stale
+    #[arg(long, env = "SCSIM_CHECK", requires = "output", conflicts_with = "fast", value_parser = FalseyValueParser::new())]
+    pub check: bool,
+    /// Three replications: for a look, not for the record
+    #[arg(long, env = "SCSIM_FAST", value_parser = FalseyValueParser::new())]
+    pub fast: bool,
+}
+
 /// `scsim check`.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
@@ -399,6 +492,15 @@ pub struct ValidateArgs {
     pub markdown: Option<PathBuf>,
 }
 
+/// `2/8`: the second of eight parts.
+fn shard(text: &str) -> Result<(u64, u64), String> {
+    let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse::<u64>().ok()?, n.parse::<u64>().ok()?)));
+    match parts {
+        Some((i, n)) if i >= 1 && i <= n => Ok((i, n)),
+        _ => Err("write I/N with I from 1 to N, such as 2/8".to_owned()),
+    }
+}
+
 /// A percentage above nothing, kept as written.
 fn percent(text: &str) -> Result<String, String> {
     let number = text.strip_suffix('%').ok_or_else(|| format!("write a percentage: `{text}%`"))?;
@@ -439,6 +541,12 @@ mod tests {
                 assert_eq!(arg.get_env().and_then(|e| e.to_str()), Some(expected.as_str()), "--{long}");
             }
         }
+    }
+
+    #[test]
+    fn shards_count_from_one() {
+        assert_eq!(shard("2/8"), Ok((2, 8)));
+        assert!(["0/8", "9/8", "2", "a/b", "1/0"].iter().all(|text| shard(text).is_err()));
     }
 
     #[test]

@@ -174,7 +174,7 @@ pub fn refuses_unmodelled(scenario: &Scenario, shape: &Shape) -> bool {
     refused
 }
 
-fn options(shape: &Shape, often: &Often) -> LoadOptions {
+pub(super) fn options(shape: &Shape, often: &Often) -> LoadOptions {
     LoadOptions {
         set: shape.set.clone(),
         planes: shape.plane.clone(),
@@ -183,16 +183,27 @@ fn options(shape: &Shape, often: &Often) -> LoadOptions {
         replications: often.replications,
         precision: often.precision.clone(),
         fast: often.fast,
+        cell: None,
+    }
+}
+
+/// Tells what is wrong, even when asked to be quiet.
+pub(super) fn tell(console: &Console, problems: &[Diagnostic]) {
+    complain(&diagnostic::render_all(problems, form(console)));
+}
+
+/// Full excerpts on a terminal, one line each on a pipe.
+fn form(console: &Console) -> Form {
+    match (console.talks_to_terminal, console.ascii) {
+        (true, false) => Form::Full(Charset::Unicode),
+        (true, true) => Form::Full(Charset::Ascii),
+        (false, _) => Form::OneLine,
     }
 }
 
 /// Tells warnings and problems; full excerpts on a terminal, one line each on a pipe.
-fn told(console: &Console, outcome: Result<Loaded, Vec<Diagnostic>>) -> Option<Loaded> {
-    let form = match (console.talks_to_terminal, console.ascii) {
-        (true, false) => Form::Full(Charset::Unicode),
-        (true, true) => Form::Full(Charset::Ascii),
-        (false, _) => Form::OneLine,
-    };
+pub(super) fn told(console: &Console, outcome: Result<Loaded, Vec<Diagnostic>>) -> Option<Loaded> {
+    let form = form(console);
     match outcome {
         Ok(loaded) => {
             if !loaded.warnings.is_empty() {

@@ -43,7 +43,7 @@ use crate::sim::Conduct;
 use crate::units::Span;
 
 /// Simulator events after which a single run is given up.
-const EVENTS_MAX: u64 = 4_000_000_000;
+pub(super) const EVENTS_MAX: u64 = 4_000_000_000;
 
 /// Set by the first signal. A process has one set of signal handlers, so this is one per process.
 pub(super) static STOP: AtomicBool = AtomicBool::new(false);

@@ -84,6 +84,14 @@ impl Frame {
                 }
             }
         }
+        for figure in scenario.claim.iter().flat_map(|claim| &claim.figures) {
+            frame.keep(scenario, figure.during, figure.scope);
+            if let Metric::Percentile(share) = figure.metric
+                && !frame.shares.contains(&share)
+            {
+                frame.shares.push(share);
+            }
+        }
         frame
     }
 

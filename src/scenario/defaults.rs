@@ -101,7 +101,7 @@ pub fn filled(loaded: &Loaded) -> String {
         page.header(&format!("[scaling.{}]", key(name)));
         page.scaling(top.table("scaling").and_then(|all| all.table(name)), scaling);
     }
-    for section in ["policy", "edge", "fault", "deploy", "scale", "expect", "cost"] {
+    for section in ["policy", "edge", "fault", "deploy", "scale", "expect", "cost", "sweep", "claim"] {
         if top.get(section).is_some() {
             let _ = writeln!(page.text, "\n# [{section}] as written in {}", scenario.file);
         }

@@ -16,6 +16,7 @@ use sha2::Sha256;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::Severity;
 use crate::diagnostic::Source;
+use crate::scenario::AxisValue;
 use crate::scenario::Scenario;
 use crate::scenario::lower;
 use crate::scenario::table::Problems;
@@ -53,6 +54,8 @@ pub struct LoadOptions {
     pub precision: Option<String>,
     /// Three replications.
     pub fast: bool,
+    /// The cell of a sweep: fields and values, laid over everything else. `None` outside sweeps.
+    pub cell: Option<Vec<(String, AxisValue)>>,
 }
 
 impl LoadOptions {
@@ -73,6 +76,9 @@ impl LoadOptions {
         }
         if let Some(precision) = &self.precision {
             all.push(("--precision", format!("run.precision={precision}")));
+        }
+        for (key, value) in self.cell.iter().flatten() {
+            all.push(("--vary", format!("{key}={}", value.toml)));
         }
         all
     }
@@ -246,7 +252,7 @@ fn rebased(mut node: Node, source: &Arc<Source>) -> Node {
 }
 
 /// The dotted key in front of the first equals sign outside quotes, and where that sign is.
-fn key_path(set: &str) -> Option<(Vec<String>, usize)> {
+pub(super) fn key_path(set: &str) -> Option<(Vec<String>, usize)> {
     let mut quoted = false;
     let equals = set.bytes().position(|byte| {
         quoted ^= byte == b'"';
@@ -263,6 +269,11 @@ fn key_path(set: &str) -> Option<(Vec<String>, usize)> {
         }
     }
     None
+}
+
+/// The parts of a dotted key.
+pub(super) fn dotted(key: &str) -> Option<Vec<String>> {
+    key_path(&format!("{key}=0")).map(|(path, _)| path)
 }
 
 fn too_large(name: &str, limit: u64) -> Diagnostic {

@@ -5,6 +5,7 @@
 //! Invariant: every index in a [`Scenario`] points into that scenario; lowering proved it.
 
 mod assumptions;
+mod claim;
 mod defaults;
 mod distribution;
 mod envoy_text;
@@ -19,6 +20,7 @@ mod policy;
 mod presets;
 mod services;
 mod settings;
+mod sweep;
 mod table;
 mod tree;
 pub mod value;
@@ -36,9 +38,15 @@ pub use model::AlbPlane;
 pub use model::Arrivals;
 pub use model::Assumption;
 pub use model::Awaited;
+pub use model::Axis;
+pub use model::AxisValue;
 pub use model::Burst;
+pub use model::CELLS_MAX;
 pub use model::CallSite;
 pub use model::Change;
+pub use model::Claim;
+pub use model::ClaimFigure;
+pub use model::ClaimVerdict;
 pub use model::Comparison;
 pub use model::Confidence;
 pub use model::ContainerCheck;
@@ -61,6 +69,7 @@ pub use model::Metric;
 pub use model::Network;
 pub use model::Operand;
 pub use model::Over;
+pub use model::Phrase;
 pub use model::Plane;
 pub use model::Protocol;
 pub use model::RatePiece;
@@ -76,6 +85,8 @@ pub use model::SidecarPlane;
 pub use model::Spacing;
 pub use model::Spread;
 pub use model::Step;
+pub use model::Sweep;
+pub use model::SweepMode;
 pub use model::Target;
 pub use model::TaskLife;
 pub use model::Tracked;
@@ -85,6 +96,8 @@ pub use model::ecs;
 pub use policy::envoy_message;
 pub use presets::Preset;
 pub use settings::Setting;
+pub use sweep::nobody;
+pub use sweep::vary;
 
 /// Index of a service in [`Scenario::services`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -129,6 +142,10 @@ pub struct Scenario {
     pub deploys: Vec<Deploy>,
     /// What must be true.
     pub expects: Vec<Expect>,
+    /// The fields that `scsim sweep` varies.
+    pub sweep: Option<Sweep>,
+    /// The claim that `scsim ledger` enters.
+    pub claim: Option<Claim>,
     /// Constants that scsim had to take from somewhere, with source and confidence.
     pub assumptions: Vec<Assumption>,
     /// What the file says and no model covers yet; a run must refuse unless told otherwise.
@@ -201,6 +218,11 @@ impl Scenario {
         for expect in &self.expects {
             if !windows.contains(&expect.during) {
                 windows.push(expect.during);
+            }
+        }
+        for figure in self.claim.iter().flat_map(|claim| &claim.figures) {
+            if !windows.contains(&figure.during) {
+                windows.push(figure.during);
             }
         }
         windows

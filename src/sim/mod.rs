@@ -11,6 +11,7 @@ mod fault;
 mod hop;
 mod life;
 mod load;
+mod many;
 mod network;
 mod program;
 pub mod random;
@@ -24,6 +25,8 @@ mod task;
 mod tests;
 mod world;
 
+pub use many::many;
+pub use many::replications;
 pub use replicate::Conduct;
 pub use replicate::Progress;
 pub use replicate::needed_for;

@@ -29,6 +29,8 @@ pub struct Expect {
     pub over: Over,
     /// A failed warning does not fail the run.
     pub severity: Severity,
+    /// The cells of a sweep that it is about: keys and values, as shown. Empty is each cell, and the run itself.
+    pub cell: Vec<(String, String)>,
 }
 
 /// A side of a comparison.

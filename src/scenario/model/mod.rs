@@ -4,12 +4,14 @@
 
 mod assumed;
 mod change;
+mod claim;
 mod expect;
 mod fault;
 mod load;
 mod plane;
 mod scaling;
 mod service;
+mod sweep;
 
 pub use assumed::Assumption;
 pub use assumed::Confidence;
@@ -17,6 +19,10 @@ pub use assumed::ecs;
 pub use change::Change;
 pub use change::Deploy;
 pub use change::Scale;
+pub use claim::Claim;
+pub use claim::ClaimFigure;
+pub use claim::ClaimVerdict;
+pub use claim::Phrase;
 pub use expect::Comparison;
 pub use expect::Expect;
 pub use expect::Metric;
@@ -61,3 +67,8 @@ pub use service::Replacement;
 pub use service::Service;
 pub use service::Step;
 pub use service::TaskLife;
+pub use sweep::Axis;
+pub use sweep::AxisValue;
+pub use sweep::CELLS_MAX;
+pub use sweep::Sweep;
+pub use sweep::SweepMode;
