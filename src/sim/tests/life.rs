@@ -289,6 +289,7 @@ fn hanging(plane: Plane, replacement: Replacement) -> Scenario {
     s.faults.push(Fault {
         name: "fault 1".to_owned(),
         kind: FaultKind::Hang,
+        how: crate::scenario::How::default(),
         target: Target::Task(ServiceId(1), 1),
         when: When::Once { at: Time::ZERO + Span::from_secs(50), lasts: None },
     });

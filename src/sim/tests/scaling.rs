@@ -139,6 +139,7 @@ fn failed_in(s: &mut Scenario, from: u64, to: u64) -> (u64, u64, crate::measure:
         during,
         over: Over::Mean,
         severity: Severity::Warn,
+        cell: vec![],
     });
     let window = s.windows().iter().position(|&w| w == during).unwrap();
     let recording = run_once(s);
