@@ -13,6 +13,7 @@ use super::Flag;
 use super::Happening;
 use super::HappeningKind;
 use super::Recording;
+use super::Rollout;
 use super::ServiceRecord;
 use super::Timeline;
 use super::estimate::Sums;
@@ -144,6 +145,8 @@ pub struct Replica {
     pub lookups: u64,
     /// Requests saved by a retry.
     pub saved_by_retry: u64,
+    /// What deployments came to.
+    pub rollout: Rollout,
     /// Happenings by kind.
     pub happenings: [u32; HAPPENINGS],
     /// The recording's digest.
@@ -151,7 +154,7 @@ pub struct Replica {
 }
 
 /// Kinds of happenings.
-const HAPPENINGS: usize = HappeningKind::FaultOff as usize + 1;
+const HAPPENINGS: usize = HappeningKind::UnknownHost as usize + 1;
 
 impl Replica {
     /// How often something of that kind happened.
@@ -211,6 +214,8 @@ pub struct KeptEvent {
     pub task: Option<String>,
     /// Until when.
     pub until: Option<Time>,
+    /// More about it; empty for nothing.
+    pub note: &'static str,
 }
 
 /// Replications besides the first of which events are kept, and how many of each.
@@ -301,6 +306,7 @@ impl Reduced {
                 tasks_max: recording.tasks_max,
                 lookups: recording.lookups,
                 saved_by_retry: recording.saved_by_retry,
+                rollout: recording.rollout,
                 happenings,
                 digest: recording.digest,
             },
@@ -345,6 +351,7 @@ fn named(event: &Happening, recording: &Recording) -> KeptEvent {
         by: name(event.by),
         task: name(event.task),
         until: event.until,
+        note: event.note,
     }
 }
 
@@ -498,6 +505,7 @@ mod tests {
                 by: u32::MAX,
                 task: 0,
                 until: None,
+                note: "",
             }],
             events_dropped: 0,
             time_to_eject: None,
@@ -509,6 +517,7 @@ mod tests {
             tasks_max: 1,
             lookups: 0,
             saved_by_retry: 0,
+            rollout: Rollout::default(),
             books: Books { problems: vec!["x".into()], ..Books::default() },
             engine_events: 1,
             digest: u64::from(replication),

@@ -5,6 +5,7 @@
 //! its interval from the replications; everything else is a mean over replications.
 
 use crate::measure::Flag;
+use crate::measure::Rollout;
 use crate::measure::ServiceRecord;
 use crate::measure::estimate::Bad;
 use crate::measure::estimate::Estimate;
@@ -95,6 +96,11 @@ pub fn name(metric: Metric) -> String {
         Metric::QueueMax => "queue_max",
         Metric::CpuMax => "cpu_max",
         Metric::TasksMax => "tasks_max",
+        Metric::DeployTime => "deploy_time",
+        Metric::Rollbacks => "rollbacks",
+        Metric::TestRequests => "test_requests",
+        Metric::TestErrorRate => "test_error_rate",
+        Metric::UnresolvedCalls => "unresolved_calls",
         Metric::CostPerMonth => "cost_per_month",
         Metric::InFlightMean => "in_flight_mean",
         Metric::QueueMean => "queue_mean",
@@ -113,23 +119,30 @@ fn trimmed(x: f64) -> String {
 /// The unit of a metric.
 pub fn unit(metric: Metric) -> Unit {
     match metric {
-        Metric::ErrorRate | Metric::SuccessRate | Metric::CpuMax | Metric::WaitShare | Metric::Utilization => {
-            Unit::Share
-        }
+        Metric::ErrorRate
+        | Metric::SuccessRate
+        | Metric::CpuMax
+        | Metric::WaitShare
+        | Metric::Utilization
+        | Metric::TestErrorRate => Unit::Share,
         Metric::Requests
         | Metric::FailedRequests
         | Metric::Ejections
         | Metric::StaleDials
         | Metric::Overflow
         | Metric::QueueMax
-        | Metric::TasksMax => Unit::Count,
+        | Metric::TasksMax
+        | Metric::Rollbacks
+        | Metric::TestRequests
+        | Metric::UnresolvedCalls => Unit::Count,
         Metric::Goodput => Unit::PerSecond,
         Metric::Mean | Metric::Max | Metric::Percentile(_) | Metric::WaitMean => Unit::Millis,
         Metric::TimeToEject
         | Metric::TimeToContain
         | Metric::TimeToRecover
         | Metric::StaleWindow
-        | Metric::PanicTime => Unit::Seconds,
+        | Metric::PanicTime
+        | Metric::DeployTime => Unit::Seconds,
         Metric::AttemptsPerRequest | Metric::RetriesPerRequest | Metric::InFlightMean | Metric::QueueMean => {
             Unit::Plain
         }
@@ -140,7 +153,7 @@ pub fn unit(metric: Metric) -> Unit {
 /// Which way a metric is bad.
 pub fn bad(metric: Metric) -> Bad {
     match metric {
-        Metric::Requests | Metric::SuccessRate | Metric::Goodput => Bad::Down,
+        Metric::Requests | Metric::SuccessRate | Metric::Goodput | Metric::TestRequests => Bad::Down,
         _ => Bad::Up,
     }
 }
@@ -159,6 +172,11 @@ pub fn is_whole_run(metric: Metric) -> bool {
             | Metric::QueueMax
             | Metric::CpuMax
             | Metric::TasksMax
+            | Metric::DeployTime
+            | Metric::Rollbacks
+            | Metric::TestRequests
+            | Metric::TestErrorRate
+            | Metric::UnresolvedCalls
             | Metric::InFlightMean
             | Metric::QueueMean
             | Metric::WaitShare
@@ -271,6 +289,11 @@ impl<'a> Sheet<'a> {
             Metric::StaleDials => Some(replica.stale_dials as f64),
             Metric::PanicTime => Some(replica.panic_time.as_secs_f64()),
             Metric::TasksMax => Some(f64::from(replica.tasks_max)),
+            Metric::DeployTime
+            | Metric::Rollbacks
+            | Metric::TestRequests
+            | Metric::TestErrorRate
+            | Metric::UnresolvedCalls => of_rollout(metric, &replica.rollout),
             _ => self.of_services(metric, place.scope, replica),
         }
     }
@@ -310,6 +333,19 @@ impl<'a> Sheet<'a> {
             Metric::Utilization => most(picked.iter().map(|s| utilization(s)).collect()),
             _ => None,
         }
+    }
+}
+
+/// Figures of deployments. One that never came to its end takes for ever.
+fn of_rollout(metric: Metric, rollout: &Rollout) -> Option<f64> {
+    match metric {
+        Metric::DeployTime if rollout.completed < rollout.began => Some(f64::INFINITY),
+        Metric::DeployTime => (rollout.began > 0).then(|| rollout.longest.as_secs_f64()),
+        Metric::Rollbacks => Some(f64::from(rollout.rollbacks)),
+        Metric::TestRequests => Some(rollout.tests as f64),
+        Metric::TestErrorRate => ratio(rollout.tests_failed as f64, rollout.tests as f64),
+        Metric::UnresolvedCalls => Some(rollout.unresolved as f64),
+        _ => None,
     }
 }
 

@@ -172,6 +172,8 @@ struct EventFacts<'a> {
     task: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     until_s: Option<f64>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    note: &'static str,
 }
 
 #[derive(Serialize)]
@@ -356,6 +358,15 @@ const PLANE_METRICS: [(&str, Metric); 15] = [
     ("utilization", Metric::Utilization),
 ];
 
+/// Metrics of deployments, in the file where there are any.
+const ROLLOUT_METRICS: [(&str, Metric); 5] = [
+    ("deploy_time_s", Metric::DeployTime),
+    ("rollbacks", Metric::Rollbacks),
+    ("test_requests", Metric::TestRequests),
+    ("test_error_rate", Metric::TestErrorRate),
+    ("unresolved_calls", Metric::UnresolvedCalls),
+];
+
 /// Metrics of one service.
 const SERVICE_METRICS: [(&str, Metric); 7] = [
     ("in_flight_mean", Metric::InFlightMean),
@@ -387,6 +398,11 @@ fn plane_facts<'a>(sheet: &'a Sheet<'_>, plane: usize) -> PlaneFacts<'a> {
     for (key, metric) in PLANE_METRICS {
         metrics.push((key.to_owned(), interval(sheet.estimate_finite(metric, place))));
     }
+    if !scenario.deploys.is_empty() || scenario.services.iter().any(|s| s.created > crate::units::Time::ZERO) {
+        for (key, metric) in ROLLOUT_METRICS {
+            metrics.push((key.to_owned(), interval(sheet.estimate_finite(metric, place))));
+        }
+    }
     let whole = |figure: fn(&Replica) -> u64| interval(sheet.estimate_of(plane, |r| Some(figure(r) as f64)));
     metrics.push(("saved_by_retry".to_owned(), whole(|r| r.saved_by_retry)));
     let asks_dns = matches!(facts.mechanism, crate::scenario::Mechanism::Dns(_));
@@ -414,6 +430,7 @@ fn plane_facts<'a>(sheet: &'a Sheet<'_>, plane: usize) -> PlaneFacts<'a> {
                 by: e.by.as_deref(),
                 task: e.task.as_deref(),
                 until_s: e.until.map(crate::units::Time::as_secs_f64),
+                note: e.note,
             })
             .collect(),
         events_dropped: result.events_dropped,
@@ -586,6 +603,6 @@ fn expectation<'a>(sheet: &'a Sheet<'_>, judgement: &'a Judgement) -> Expectatio
 
 /// True if a metric has a key of its own in result files; used to keep the manual complete.
 pub fn has_key(metric: Metric) -> bool {
-    CALL_METRICS.iter().chain(&PLANE_METRICS).any(|(_, m)| *m == metric)
+    CALL_METRICS.iter().chain(&PLANE_METRICS).chain(&ROLLOUT_METRICS).any(|(_, m)| *m == metric)
         || figure::unit(metric) == figure::Unit::Dollars
 }

@@ -13,6 +13,7 @@ use crate::scenario::Run;
 use crate::scenario::Scenario;
 use crate::scenario::assumptions;
 use crate::scenario::expect;
+use crate::scenario::fit;
 use crate::scenario::happenings;
 use crate::scenario::load::LoadOptions;
 use crate::scenario::planes;
@@ -67,8 +68,10 @@ pub fn lower(source: &Arc<Source>, tree: &Table, options: &LoadOptions, problems
     }
     let loads = workload::read(tree, &topology, run.duration, problems);
     let network = planes::network(tree, problems);
-    let planes = planes::read(tree, &topology, &options.planes, &network, problems);
+    let mut planes = planes::read(tree, &topology, &options.planes, &network, problems);
     let happenings = happenings::read(tree, &topology, run.duration, problems);
+    fit::check(tree, &topology, &happenings.deploys, &mut planes, problems);
+    fit::check_times(tree, &topology, &happenings.scales, &loads, problems);
     let cx = expect::Context {
         topology: &topology,
         happenings: &happenings,

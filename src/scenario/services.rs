@@ -31,6 +31,7 @@ use crate::scenario::value;
 use crate::units::Bytes;
 use crate::units::Cpu;
 use crate::units::Span;
+use crate::units::Time;
 
 /// Most tasks of a service; the ECS quota is 5,000.
 pub const TASKS_MAX: u64 = 100_000;
@@ -52,8 +53,32 @@ pub struct Topology {
     pub services: Vec<Service>,
     /// Arrows in order of first use.
     pub edges: Vec<Edge>,
+    /// Services that another than ECS deploys, and where the file says so.
+    pub controllers: BTreeMap<ServiceId, (Controller, Place)>,
     index: IndexMap<String, Named>,
     arrows: BTreeMap<(ServiceId, ServiceId), EdgeId>,
+}
+
+/// `deploymentController`: who carries out a service's deployments.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Controller {
+    /// ECS itself; every strategy is one of its own.
+    Ecs,
+    /// AWS CodeDeploy: blue-green behind an ALB. No Service Connect (ECS Developer Guide, service-connect-concepts-deploy).
+    CodeDeploy,
+    /// Somebody else's software, by task sets. No Service Connect either.
+    External,
+}
+
+impl Controller {
+    /// Its name in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Controller::Ecs => "ECS",
+            Controller::CodeDeploy => "CODE_DEPLOY",
+            Controller::External => "EXTERNAL",
+        }
+    }
 }
 
 struct Named {
@@ -65,6 +90,10 @@ impl Topology {
     /// The service of that name.
     pub fn service(&self, name: &str) -> Option<ServiceId> {
         self.index.get_index_of(name).map(|index| ServiceId(index as u32))
+    }
+    /// Who deploys a service.
+    pub fn controller(&self, id: ServiceId) -> Controller {
+        self.controllers.get(&id).map_or(Controller::Ecs, |(controller, _)| *controller)
     }
     /// All names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
@@ -299,7 +328,13 @@ fn service(name: &str, mut reader: Reader<'_>, topology: &mut Topology, problems
         handles_sigterm: reader.truth("handles_sigterm", problems).unwrap_or(true),
         health_check: reader.get("health_check").and_then(|node| container_check(node, problems)),
         external: reader.truth("external", problems).unwrap_or(false),
+        created: reader.span("created", problems).map_or(Time::ZERO, |span| Time::ZERO + span),
     };
+    controller(id, &mut reader, topology, problems);
+    if service.external && service.created > Time::ZERO {
+        let label = "take out `created`, or `external`";
+        problems.error("scenario::created", reader.key_place("created"), "ECS does not create this service", label);
+    }
     if service.queue.is_some() && service.concurrency.is_none() {
         let place = reader.key_place("queue").clone();
         let label = "without `concurrency` every request is worked on at once and none waits";
@@ -307,6 +342,15 @@ fn service(name: &str, mut reader: Reader<'_>, topology: &mut Topology, problems
     }
     reader.finish(problems);
     service
+}
+
+/// `controller`: who deploys the service.
+fn controller(id: ServiceId, reader: &mut Reader<'_>, topology: &mut Topology, problems: &mut Problems<'_>) {
+    let words = [("ECS", Controller::Ecs), ("CODE_DEPLOY", Controller::CodeDeploy), ("EXTERNAL", Controller::External)];
+    let Some(controller) = reader.word("controller", &words, problems) else { return };
+    if controller != Controller::Ecs {
+        topology.controllers.insert(id, (controller, reader.key_place("controller").clone()));
+    }
 }
 
 fn service_zones(reader: &mut Reader<'_>, topology: &Topology, problems: &mut Problems<'_>) -> Vec<u8> {

@@ -59,6 +59,8 @@ pub enum Purpose {
     Request = 19,
     /// Delay with which a router hears of its own service's tasks.
     Neighbours = 20,
+    /// The version of a service that takes a request while traffic shifts from one to the other.
+    Version = 40,
 }
 
 /// The root of all randomness of one replication.

@@ -1,5 +1,7 @@
 //! The world under scenarios built in code: books, queueing theory, each mechanism's first principles.
 
+mod deploy;
+
 use super::Limits;
 use super::run;
 use crate::measure::Recording;
@@ -31,6 +33,7 @@ fn service(name: &str, tasks: u32, latency: Option<Distribution>) -> Service {
         handles_sigterm: true,
         health_check: None,
         external: false,
+        created: Time::ZERO,
     }
 }
 
@@ -79,6 +82,7 @@ fn sidecar() -> Plane {
             drains_inbound_first: true,
             cpu: crate::units::Cpu::from_millis(250),
             memory: crate::units::Bytes::new(64 << 20),
+            snapshot_names: true,
         }),
         edge_policies: vec![PolicyConfig::service_connect()],
         ..direct(PolicyConfig::direct())
@@ -150,6 +154,7 @@ fn scenario(services: Vec<Service>, edges: Vec<Edge>, rate: Rate, seconds: u64, 
             from: Time::ZERO,
             until: Time::NEVER,
             spread: Spread::Random,
+            test: false,
         }],
         network: no_delay(),
         planes: vec![plane],

@@ -11,6 +11,7 @@ use super::call::Dial;
 use super::control::Outage;
 use super::control::Registry;
 use super::deploy::Deployment;
+use super::deploy::Shift;
 use super::engine::Engine;
 use super::engine::Lane;
 use super::fault::ActiveFault;
@@ -42,6 +43,7 @@ use crate::scenario::Mechanism;
 use crate::scenario::Plane;
 use crate::scenario::Scenario;
 use crate::scenario::Window;
+use crate::units::Span;
 use crate::units::Time;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -120,6 +122,16 @@ pub(super) enum Ev {
     WindowEdge { window: u32, open: bool },
     /// DNS shows that a task is healthy.
     HealthShown { task: u32 },
+    /// A stage of a deployment has lasted its time.
+    DeployTimer { service: u32, serial: u32 },
+    /// A period of a deployment's alarm is over.
+    AlarmDue { service: u32, serial: u32 },
+    /// Somebody has a deployment rolled back.
+    RollBack { service: u32, serial: u32 },
+    /// A service is created.
+    Created { service: u32 },
+    /// An app that crashes in a loop dies.
+    CrashLoop { task: u32 },
 }
 
 /// Facts with their router and time, in order.
@@ -146,6 +158,22 @@ pub(super) struct ServiceState {
     pub(super) nodes: Vec<u32>,
     /// Sampler of the longest wait in a queue.
     pub(super) patience: Option<u32>,
+    /// Deployments and rollbacks so far.
+    pub(super) deployments: u32,
+    /// What starts now was deployed then.
+    pub(super) deployed: Time,
+    /// What starts now dies this long after RUNNING.
+    pub(super) crash_loop: Option<Span>,
+    /// The list of endpoints, of two, that what starts now is in.
+    pub(super) group: u8,
+    /// The list that takes the traffic when no deployment shifts it.
+    pub(super) live: u8,
+    /// As `serving`, of the other list.
+    pub(super) side: Vec<u32>,
+    /// How requests are shared out between the two lists.
+    pub(super) shift: Shift,
+    /// Its routers have twins.
+    pub(super) paired: bool,
 }
 
 /// The state of a run.
@@ -189,6 +217,8 @@ pub(super) struct World<'a> {
     pub(super) faults_to_come: u32,
     pub(super) live_deploys: u32,
     pub(super) outage: Outage,
+    /// Some task may not know a name that another task does.
+    pub(super) names_differ: bool,
 }
 
 impl<'a> World<'a> {
@@ -237,6 +267,7 @@ impl<'a> World<'a> {
             faults_to_come: 0,
             live_deploys: 0,
             outage: Outage::default(),
+            names_differ: false,
         };
         world.set_up();
         world
@@ -244,6 +275,7 @@ impl<'a> World<'a> {
 
     fn set_up(&mut self) {
         self.set_up_services();
+        self.set_up_names();
         self.set_up_loads();
         self.set_up_faults();
         let run = &self.scenario.run;
@@ -366,6 +398,11 @@ impl<'a> World<'a> {
                 self.recorder.set_windows(self.engine.now(), open, |w| w == window);
             }
             Ev::HealthShown { task } => self.on_health_shown(task),
+            Ev::DeployTimer { service, serial } => self.on_deploy_timer(service, serial),
+            Ev::AlarmDue { service, serial } => self.on_alarm_due(service, serial),
+            Ev::RollBack { service, serial } => self.on_roll_back(service, serial),
+            Ev::Created { service } => self.on_created(service),
+            Ev::CrashLoop { task } => self.on_crash_loop(task),
         }
     }
 

@@ -71,6 +71,9 @@ pub struct SidecarPlane {
     pub cpu: Cpu,
     /// Memory set aside for the proxy, for `scsim cost`.
     pub memory: Bytes,
+    /// A task resolves the names that existed at its service's last deployment and no other: ECS writes
+    /// them into its `/etc/hosts` (Service Connect; App Mesh lists its backends).
+    pub snapshot_names: bool,
 }
 
 /// When a task's endpoint is announced.

@@ -8,6 +8,7 @@ use crate::units::Bytes;
 use crate::units::Cpu;
 use crate::units::Ratio;
 use crate::units::Span;
+use crate::units::Time;
 
 /// `[service.NAME]`.
 #[derive(Clone, PartialEq, Debug)]
@@ -42,6 +43,8 @@ pub struct Service {
     pub health_check: Option<ContainerCheck>,
     /// Not on ECS: no sidecar, no ALB, reached directly on every plane.
     pub external: bool,
+    /// When the ECS service is created, and with it its name on planes that push names.
+    pub created: Time,
 }
 
 /// `appProtocol` of a service.

@@ -81,7 +81,7 @@ fn sidecar(
     problems: &mut Problems<'_>,
 ) -> SidecarPlane {
     let managed = base != Base::Envoy;
-    // Names cannot change while a scenario runs, so this is what happens anyway.
+    // What a task can call is settled when its service is deployed; there is no other way.
     reader.word("names", &[("snapshot-at-start", ())], problems);
     if let Some(reading) = policy::outlier_reading(reader, problems) {
         fields.push(move |config| {
@@ -121,6 +121,7 @@ fn sidecar(
         drains_inbound_first: base == Base::ServiceConnect,
         cpu: Cpu::from_millis(250),
         memory: Bytes::new(64 << 20),
+        snapshot_names: managed,
     };
     let Some(node) = reader.get("sidecar") else { return plane };
     let Some(mut inner) = Reader::of(node, "sidecar", problems) else { return plane };

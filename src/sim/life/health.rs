@@ -84,6 +84,7 @@ impl World<'_> {
         if state.check_failures >= check.retries {
             self.log(HappeningKind::Unhealthy, NOBODY, task);
             self.tasks[task as usize].container_healthy = false;
+            self.on_check_failed(task);
             // ECS replaces an unhealthy task: stop it, start another.
             self.stop_task(task);
             self.reconcile(service);
@@ -128,6 +129,7 @@ impl World<'_> {
             let (service, leaving) = (state.service, state.leaving);
             if !healthy && !leaving && state.nodes_healthy == 0 && state.phase == Phase::Serving {
                 // The target group calls it unhealthy: ECS replaces the task.
+                self.on_check_failed(task);
                 self.stop_task(task);
             }
             // Not at once: a router is in the middle of a call.

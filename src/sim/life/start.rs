@@ -44,6 +44,9 @@ impl World<'_> {
             busy: 0,
             queue: VecDeque::new(),
             jobs: 0,
+            group: state.group,
+            deployed: state.deployed,
+            proven: false,
             routers: vec![NOBODY; self.scenario.edges.len()],
         });
         if !spec.external {
@@ -62,6 +65,9 @@ impl World<'_> {
         let mut draw = self.task_draw(Purpose::Startup, task);
         let startup = self.services[service as usize].startup.sample(&mut draw);
         self.engine.after(startup, Ev::TaskReady { task });
+        if let Some(after) = self.services[service as usize].crash_loop {
+            self.engine.after(after, Ev::CrashLoop { task });
+        }
         let checked = self.scenario.service(ServiceId(service)).health_check.is_some();
         let at_running = match &self.plane.mechanism {
             Mechanism::Direct => false,
@@ -98,7 +104,7 @@ impl World<'_> {
         let (service, leaving) = (state.service, state.leaving);
         self.log(HappeningKind::TaskReady, NOBODY, task);
         if !leaving {
-            self.services[service as usize].serving.push(task);
+            self.list_serving(task);
             if matches!(self.plane.mechanism, Mechanism::Direct) || self.scenario.service(ServiceId(service)).external {
                 self.announce(task);
             }

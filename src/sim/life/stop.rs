@@ -21,8 +21,7 @@ impl World<'_> {
             return;
         }
         state.leaving = true;
-        let service = state.service;
-        self.services[service as usize].serving.retain(|&other| other != task);
+        self.unlist_serving(task);
         self.withdraw(task);
         match &self.plane.mechanism {
             Mechanism::Direct => self.on_sigterm(task),
@@ -52,7 +51,7 @@ impl World<'_> {
         let under_way: u32 = self.services[service as usize]
             .nodes
             .iter()
-            .map(|&node| self.routers[self.nodes[node as usize].router as usize].router.active_on(member))
+            .map(|&node| self.active_on(self.nodes[node as usize].router, member))
             .sum();
         if under_way == 0 || now >= until {
             self.on_sigterm(task);
@@ -141,6 +140,7 @@ impl World<'_> {
                 self.routers[router as usize].dead = true;
                 let callee = self.routers[router as usize].service;
                 self.services[callee as usize].routers_in.retain(|&other| other != router);
+                self.bury_twin(router);
             }
         }
         self.count_servers(service);
@@ -169,16 +169,23 @@ impl World<'_> {
         state.leaving = true;
         state.inbound_open = false;
         state.deaf_since = state.deaf_since.or(Some(now));
-        let service = state.service;
-        self.services[service as usize].serving.retain(|&other| other != task);
+        self.unlist_serving(task);
         self.kill_jobs(task, None);
         self.bury(task);
         self.engine.after(ecs::NOTICE, Ev::Noticed { task });
     }
 
+    /// An app that crashes in a loop dies again.
+    pub(in crate::sim) fn on_crash_loop(&mut self, task: u32) {
+        if !self.tasks[task as usize].leaving {
+            self.crash(task);
+        }
+    }
+
     /// ECS learns that a task died.
     pub(in crate::sim) fn on_noticed(&mut self, task: u32) {
         self.withdraw(task);
+        self.on_start_failed(task);
         let service = self.tasks[task as usize].service;
         self.engine.after(ecs::REPLACE_AFTER, Ev::Reconcile { service });
     }
