@@ -470,6 +470,7 @@ fn service(name: &str, tasks: u32, errors: Ratio, steps: Vec<scsim::scenario::St
         handles_sigterm: true,
         health_check: None,
         external: false,
+        created: Time::ZERO,
     }
 }
 
@@ -535,6 +536,7 @@ fn scenario(script: &Script) -> Scenario {
             from: Time::ZERO,
             until: Time::NEVER,
             spread: Spread::RoundRobin,
+            test: false,
         }],
         network: network.clone(),
         planes: vec![Plane {

@@ -4,6 +4,8 @@
 //! Keys are only ever added. Numbers print in their shortest form that reads back the same;
 //! `null` stands where a figure does not exist on that plane, and where it is infinite.
 
+mod rollout;
+
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -358,15 +360,6 @@ const PLANE_METRICS: [(&str, Metric); 15] = [
     ("utilization", Metric::Utilization),
 ];
 
-/// Metrics of deployments, in the file where there are any.
-const ROLLOUT_METRICS: [(&str, Metric); 5] = [
-    ("deploy_time_s", Metric::DeployTime),
-    ("rollbacks", Metric::Rollbacks),
-    ("test_requests", Metric::TestRequests),
-    ("test_error_rate", Metric::TestErrorRate),
-    ("unresolved_calls", Metric::UnresolvedCalls),
-];
-
 /// Metrics of one service.
 const SERVICE_METRICS: [(&str, Metric); 7] = [
     ("in_flight_mean", Metric::InFlightMean),
@@ -398,11 +391,7 @@ fn plane_facts<'a>(sheet: &'a Sheet<'_>, plane: usize) -> PlaneFacts<'a> {
     for (key, metric) in PLANE_METRICS {
         metrics.push((key.to_owned(), interval(sheet.estimate_finite(metric, place))));
     }
-    if !scenario.deploys.is_empty() || scenario.services.iter().any(|s| s.created > crate::units::Time::ZERO) {
-        for (key, metric) in ROLLOUT_METRICS {
-            metrics.push((key.to_owned(), interval(sheet.estimate_finite(metric, place))));
-        }
-    }
+    metrics.extend(rollout::metrics(sheet, place));
     let whole = |figure: fn(&Replica) -> u64| interval(sheet.estimate_of(plane, |r| Some(figure(r) as f64)));
     metrics.push(("saved_by_retry".to_owned(), whole(|r| r.saved_by_retry)));
     let asks_dns = matches!(facts.mechanism, crate::scenario::Mechanism::Dns(_));
@@ -603,6 +592,7 @@ fn expectation<'a>(sheet: &'a Sheet<'_>, judgement: &'a Judgement) -> Expectatio
 
 /// True if a metric has a key of its own in result files; used to keep the manual complete.
 pub fn has_key(metric: Metric) -> bool {
-    CALL_METRICS.iter().chain(&PLANE_METRICS).chain(&ROLLOUT_METRICS).any(|(_, m)| *m == metric)
+    CALL_METRICS.iter().chain(&PLANE_METRICS).any(|(_, m)| *m == metric)
+        || rollout::has(metric)
         || figure::unit(metric) == figure::Unit::Dollars
 }

@@ -25,7 +25,8 @@ use crate::units::Time;
 pub(super) const UNRECORDED: u16 = u16::MAX;
 
 /// The segment of a request with the test header: counted apart from the users' requests, and sent to the
-/// new version while a deployment has one to test.
+/// new version while a deployment has one to test. ASSUMPTION(app.forwards_test_header): apps pass the
+/// header on, so that the calls of a test are tests.
 pub(super) const TESTING: u16 = u16::MAX - 1;
 
 /// A task nobody.

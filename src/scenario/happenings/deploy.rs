@@ -97,6 +97,12 @@ pub fn read(
         problems.warn("scenario::deploy", &place, message, label);
     }
     let alarm = reader.get("alarm").and_then(|node| alarm(node, problems));
+    let stays = circuit_breaker.is_some_and(|breaker| !breaker.rollback) || alarm.is_some_and(|alarm| !alarm.rollback);
+    if stays && word != Word::Rolling {
+        let label = "take out rollback = false: the traffic goes back to the version before";
+        let message = "only a rolling deployment can fail and stay where it is";
+        problems.error("scenario::deploy", reader.place(), message, label);
+    }
     let rollback_at = match (reader.get("rollback_at"), at) {
         (Some(node), at) => rollback_at(node, at, duration, problems),
         (None, _) => None,

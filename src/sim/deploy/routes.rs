@@ -2,7 +2,8 @@
 //!
 //! *Knows* that a router of such a service has a twin: one has the tasks of group 0, the other those of
 //! group 1, each with its own health, ejections and connections, as Envoy's weighted clusters and an
-//! ALB's target groups have. A request is sent to one of them once and its retries stay there.
+//! ALB's target groups have. A request is sent to one of them once and its retries stay there
+//! (ASSUMPTION(deploy.two_clusters)).
 //! *Does not know* when traffic shifts. A service that was never deployed in this way has no twins.
 
 use crate::policy::Member;

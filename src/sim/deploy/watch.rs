@@ -1,7 +1,7 @@
 //! What makes a deployment fail: the circuit breaker's count and an alarm.
 //!
 //! *Knows* which tasks count as failed and when an alarm rings. *Does not know* what happens then.
-//! A task counts as failed if it dies before ECS ever saw it healthy, or if a health check gets it
+//! ASSUMPTION(ecs.failed_tasks): a task counts as failed if it dies before ECS ever saw it healthy, or if a health check gets it
 //! stopped (aws.md 4, "Circuit breaker"). One that dies after it was healthy does not: the breaker of
 //! ECS does not see it either, so a crash that comes later than the 40 s without a check goes unnoticed.
 
