@@ -108,6 +108,12 @@ fn deployments() {
              alarm = { error_rate = \"5%\", rollback = false }\n",
         ),
     );
+    let one = |more: &str| findings(&shop(more), &LoadOptions::default());
+    let deploy = "[[deploy]]\nat = \"10s\"\nservice = \"bank\"\n[service.bank]\nexternal = true\n";
+    let found = one(deploy);
+    assert!(found.iter().any(|found| found.message.contains("ECS does not deploy it")), "{found:#?}");
+    let found = findings(&shop("").replace("[load]", "[load]\ntest = true"), &LoadOptions::default());
+    assert_eq!(found.iter().map(|found| found.code).collect::<Vec<_>>(), ["scenario::test-load"]);
     check(
         "deploy-before-creation",
         &shop("[[deploy]]\nat = \"10s\"\nservice = \"payments\"\n[[scale]]\nat = \"20s\"\nservice = \"payments\"\ntasks = 3\n")

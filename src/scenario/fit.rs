@@ -8,8 +8,8 @@ use crate::scenario::Deploy;
 use crate::scenario::Load;
 use crate::scenario::Mechanism;
 use crate::scenario::Plane;
-use crate::scenario::Scale;
 use crate::scenario::Strategy;
+use crate::scenario::happenings::Happenings;
 use crate::scenario::services::Topology;
 use crate::scenario::table::Problems;
 use crate::scenario::table::at;
@@ -76,8 +76,16 @@ fn shifts_without_router(topology: &Topology, deploys: &[Deploy]) -> Option<Stri
     ))
 }
 
-/// A test request needs a new version to reach, and things happen to a service when it is there.
-pub fn check_times(tree: &Table, topology: &Topology, scales: &[Scale], loads: &[Load], problems: &mut Problems<'_>) {
+/// Things happen to a service when it is there, and a test request needs a new version to reach.
+pub fn check_times(
+    tree: &Table,
+    topology: &Topology,
+    happenings: &Happenings,
+    loads: &[Load],
+    problems: &mut Problems<'_>,
+) {
+    let Happenings { scales, deploys, .. } = happenings;
+    let takes_tests = deploys.iter().any(|deploy| matches!(deploy.strategy, Strategy::Shifting { .. }));
     let there = |at: Time, service: crate::scenario::ServiceId| {
         let service = &topology.services[service.0 as usize];
         (at < service.created).then_some(service)
@@ -94,6 +102,10 @@ pub fn check_times(tree: &Table, topology: &Topology, scales: &[Scale], loads: &
         }
     }
     for (load, place) in loads.iter().zip(entries("load")) {
+        if load.test && !takes_tests {
+            let label = "add a [[deploy]] with strategy = \"blue-green\", \"canary\" or \"linear\"";
+            problems.warn("scenario::test-load", &place, "these test requests have no new version to test", label);
+        }
         if let Some(service) = there(load.from, load.entry) {
             let label = format!("`{}` is created at {}; until then every request fails", service.name, service.created);
             problems.warn("scenario::not-created", &place, "this load begins before its entry exists", label);

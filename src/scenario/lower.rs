@@ -71,7 +71,7 @@ pub fn lower(source: &Arc<Source>, tree: &Table, options: &LoadOptions, problems
     let mut planes = planes::read(tree, &topology, &options.planes, &network, problems);
     let happenings = happenings::read(tree, &topology, run.duration, problems);
     fit::check(tree, &topology, &happenings.deploys, &mut planes, problems);
-    fit::check_times(tree, &topology, &happenings.scales, &loads, problems);
+    fit::check_times(tree, &topology, &happenings, &loads, problems);
     let cx = expect::Context {
         topology: &topology,
         happenings: &happenings,

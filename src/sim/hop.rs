@@ -498,6 +498,7 @@ impl World<'_> {
                         self.recorder.unejected(now, router, by, task);
                     }
                 }
+                Fact::Panic(on) if self.is_idle_panic(router, on) => {}
                 Fact::Panic(on) => {
                     let host = &mut self.routers[router as usize];
                     if on {

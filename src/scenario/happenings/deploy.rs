@@ -133,6 +133,11 @@ fn fits(reader: &Reader<'_>, word: Word, id: ServiceId, at: Time, topology: &Top
         let label = format!("it is created at {}", service.created);
         problems.error("scenario::not-created", &place, message, label);
     }
+    if service.external {
+        let message = format!("`{}` is external: ECS does not deploy it", service.name);
+        let label = "a [[fault]] can make it slow or wrong";
+        problems.error("scenario::deploy", &place, message, label);
+    }
     let controller = topology.controller(id);
     let place = reader.key_place("strategy").clone();
     match (controller, word) {

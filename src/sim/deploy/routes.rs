@@ -125,6 +125,18 @@ impl World<'_> {
         }
     }
 
+    /// Whether a panic is that of a router that nobody sends to, such as the nodes' before the first probe of
+    /// a new version passed; or the end of such a one.
+    pub(in crate::sim) fn is_idle_panic(&self, router: u32, on: bool) -> bool {
+        let host = &self.routers[router as usize];
+        let service = &self.services[host.service as usize];
+        if !service.paired || !on {
+            return service.paired && host.panic_since.is_none();
+        }
+        let (group, shift) = (u8::from(host.second), service.shift);
+        shift.tests != group && shift.to_one == u32::from(1 - group) * 1_000_000
+    }
+
     /// Requests under way from a router, or its twin, to a member.
     pub(in crate::sim) fn active_on(&self, router: u32, member: crate::policy::MemberKey) -> u32 {
         let host = &self.routers[router as usize];

@@ -45,8 +45,8 @@ fn bad(shift: Shifting) -> Deploy {
     Deploy { change, ..shifting(shift) }
 }
 
-fn breaker(threshold: FailureThreshold) -> Option<CircuitBreaker> {
-    Some(CircuitBreaker { rollback: true, threshold, reset_on_healthy_task: true })
+fn breaker(threshold: FailureThreshold) -> CircuitBreaker {
+    CircuitBreaker { rollback: true, threshold, reset_on_healthy_task: true }
 }
 
 fn test_load(mut s: Scenario) -> Scenario {
@@ -112,7 +112,7 @@ fn a_crash_loop_trips_the_breaker_at_its_threshold() {
     };
     // RUNNING at 60, dead at 70, noticed at 75, the next at 84: failures at 75, 99 and 123; of one task
     // 50 % is one, and three is the least.
-    let recording = looping(breaker(FailureThreshold::BoundedPercent(50)));
+    let recording = looping(Some(breaker(FailureThreshold::BoundedPercent(50))));
     let failed = [
         (60, "IN_PROGRESS"),
         (123, "FAILED: circuit breaker"),
@@ -124,7 +124,7 @@ fn a_crash_loop_trips_the_breaker_at_its_threshold() {
     assert_eq!(when(&recording, HappeningKind::TaskStarted).len(), 3);
     // The old task never went.
     assert_eq!(recording.users(0).failed, 0);
-    let once = looping(breaker(FailureThreshold::Count(1)));
+    let once = looping(Some(breaker(FailureThreshold::Count(1))));
     assert_eq!(steps(&once)[1], (75, "FAILED: circuit breaker"));
     // Without a breaker ECS tries for ever: a task every 24 s from 60 s to the end.
     let never = looping(None);
@@ -147,7 +147,7 @@ fn a_breaker_without_rollback_stops_where_it_is() {
 fn a_healthy_task_sets_the_breaker_back() {
     // Dead after 50 s, ten after ECS took it for healthy: the breaker never counts it.
     let change = Change { crash_loop: Some(secs(50)), ..Change::default() };
-    let deploy = Deploy { change, circuit_breaker: breaker(FailureThreshold::Count(1)), ..rolling(100, 200) };
+    let deploy = Deploy { change, circuit_breaker: Some(breaker(FailureThreshold::Count(1))), ..rolling(100, 200) };
     let recording = run_once(&shop(1, direct(PolicyConfig::direct()), Some(deploy)));
     assert_eq!(steps(&recording), [(60, "IN_PROGRESS"), (100, "COMPLETED")]);
     assert!(recording.users(0).failed > 0, "and the service is down again and again");
@@ -156,7 +156,7 @@ fn a_healthy_task_sets_the_breaker_back() {
 #[test]
 fn failing_checks_trip_the_breaker_too() {
     let change = Change { startup: Some(Distribution::Constant(secs(1_000))), ..Change::default() };
-    let deploy = Deploy { change, circuit_breaker: breaker(FailureThreshold::Count(2)), ..rolling(100, 200) };
+    let deploy = Deploy { change, circuit_breaker: Some(breaker(FailureThreshold::Count(2))), ..rolling(100, 200) };
     let mut s = shop(1, direct(PolicyConfig::direct()), Some(deploy));
     s.services[1].health_check =
         Some(ContainerCheck { interval: secs(10), timeout: secs(5), retries: 3, start_period: secs(5), deep: false });
@@ -330,6 +330,8 @@ fn proxies_shift_when_they_hear_of_it_and_lose_nothing() {
     for plane in [sidecar(), alb()] {
         let good = run_once(&shop(4, plane, Some(shifting(Shifting::AllAtOnce))));
         assert_eq!((good.users(0).failed, good.rollout.completed), (0, 1));
+        // Green's targets are all new until a probe passes, and nobody sends to them.
+        assert_eq!(good.panic_time, Span::ZERO);
         assert!(of_tasks(&good, 5..=8) > 1_000);
     }
 }
