@@ -55,6 +55,96 @@ fn shop(more: &str) -> String {
     )
 }
 
+/// Every key of a deployment once.
+const DEPLOYS: &str = r#"
+[[deploy]]
+at = "10s"
+service = "payments"
+minimum_healthy_percent = 50
+maximum_percent = 150
+early_success = { healthy_percent = 80, cleanup = "blocking" }
+bake_time = "1m30s"
+circuit_breaker = { threshold = { unbounded_percent = 30 }, rollback = false, reset_on_healthy_task = false }
+alarm = { error_rate = "2.5%", over = "30s", of = "service", rollback = false }
+change = { latency = "5ms", errors = "3%", status = 503, startup = { p50 = "10s", p99 = "20s" }, crash_loop = true }
+[[deploy]]
+at = "40s"
+service = "payments"
+strategy = "canary"
+canary_percent = "0.1%"
+canary_bake_time = "0s"
+test_time = "20s"
+test_error_rate = "1%"
+settle = "0s"
+rollback_at = "55s"
+[[deploy]]
+at = "60s"
+service = "payments"
+strategy = "linear"
+step_percent = "12.5%"
+step_bake_time = "1m"
+circuit_breaker = false
+change = { crash_loop = "20s" }
+[[deploy]]
+at = "70s"
+service = "checkout"
+strategy = "blue-green"
+bake_time = "0s"
+"#;
+
+#[test]
+fn deployments() {
+    check(
+        "deploy-rules",
+        &shop(
+            "[[deploy]]\nat = \"10s\"\nservice = \"payments\"\nstrategy = \"blue-green\"\nmaximum_percent = 150\n\
+             canary_percent = \"5%\"\ncircuit_breaker = { threshold = { percent = 50, count = 2 } }\n\
+             [[deploy]]\nat = \"20s\"\nservice = \"payments\"\nstrategy = \"linear\"\nstep_percent = \"2%\"\n\
+             step_bake_time = \"25h\"\nrollback_at = \"15s\"\n\
+             [[deploy]]\nat = \"30s\"\nservice = \"payments\"\ntest_time = \"5s\"\nminimum_healthy_percent = 90\n\
+             early_success = { healthy_percent = 80 }\nalarm = { error_rate = \"5%\", over = \"1s\" }\n\
+             change = { status = 503 }\n\
+             [[deploy]]\nat = \"40s\"\nservice = \"payments\"\nstrategy = \"canary\"\ncircuit_breaker = true\n\
+             alarm = { error_rate = \"5%\", rollback = false }\n",
+        ),
+    );
+    let one = |more: &str| findings(&shop(more), &LoadOptions::default());
+    let deploy = "[[deploy]]\nat = \"10s\"\nservice = \"bank\"\n[service.bank]\nexternal = true\n";
+    let found = one(deploy);
+    assert!(found.iter().any(|found| found.message.contains("ECS does not deploy it")), "{found:#?}");
+    let found = findings(&shop("").replace("[load]", "[load]\ntest = true"), &LoadOptions::default());
+    assert_eq!(found.iter().map(|found| found.code).collect::<Vec<_>>(), ["scenario::test-load"]);
+    check(
+        "deploy-before-creation",
+        &shop("[[deploy]]\nat = \"10s\"\nservice = \"payments\"\n[[scale]]\nat = \"20s\"\nservice = \"payments\"\ntasks = 3\n")
+            .replace("tasks = 6", "tasks = 6\ncreated = \"1m\""),
+    );
+}
+
+#[test]
+fn service_connect_takes_no_other_controller_than_ecs() {
+    let code_deploy = |more: &str| shop(more).replace("tasks = 6", "tasks = 6\ncontroller = \"CODE_DEPLOY\"");
+    check("code-deploy", &code_deploy("[[deploy]]\nat = \"10s\"\nservice = \"payments\"\n"));
+    let variant = "[plane.sc2]\nextends = \"service-connect\"\n";
+    let found = findings(&format!("compare = [\"sc2\"]\n{}", code_deploy(variant)), &LoadOptions::default());
+    assert_eq!(found[0].code, "scenario::controller", "{found:#?}");
+    for plane in ["internal-alb", "cloud-map-dns", "envoy"] {
+        let options = LoadOptions { planes: vec![plane.to_owned()], ..LoadOptions::default() };
+        let blue_green =
+            "[[deploy]]\nat = \"10s\"\nservice = \"payments\"\nstrategy = \"blue-green\"\nbake_time = \"1m\"\n";
+        let loaded = parse("s", &code_deploy(blue_green), Path::new("."), &options).unwrap();
+        let reason = &loaded.scenario.planes[0].not_applicable;
+        assert_eq!(reason.is_some(), plane == "cloud-map-dns", "{reason:?}");
+    }
+    let external = shop("[[deploy]]\nat = \"10s\"\nservice = \"payments\"\n")
+        .replace("tasks = 6", "tasks = 6\ncontroller = \"EXTERNAL\"");
+    check_with(
+        "external-controller",
+        &external,
+        &LoadOptions { planes: vec!["internal-alb".to_owned()], ..LoadOptions::default() },
+    );
+}
+
 #[test]
 fn unknown_service() {
     check("unknown-service", &WEDGED.replace("calls = [\"payments\"]", "calls = [\"paymnets\"]"));
@@ -312,12 +402,15 @@ fn what_is_filled_in_loads_again() {
         include_str!("examples/rolling-deploy.toml"),
         include_str!("examples/scale-in-dns-ttl.toml"),
         REFERENCE,
+        &shop(DEPLOYS),
     ] {
         let loaded = parse("s", text, &root().join("data"), &LoadOptions::default()).unwrap();
         let again = filled(&loaded);
         let found = parse("again", &again, &root().join("data"), &LoadOptions::default());
         let found = found.map_err(|found| render_all(&found, Form::Full(Charset::Unicode)));
-        assert_eq!(found.unwrap().scenario.services, loaded.scenario.services);
+        let found = found.unwrap().scenario;
+        assert_eq!(found.services, loaded.scenario.services);
+        assert_eq!(found.deploys, loaded.scenario.deploys);
         assert!(again.contains("# default"));
         assert!(!loaded.scenario.assumptions.is_empty());
     }

@@ -4,6 +4,8 @@
 //! Keys are only ever added. Numbers print in their shortest form that reads back the same;
 //! `null` stands where a figure does not exist on that plane, and where it is infinite.
 
+mod rollout;
+
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -181,6 +183,8 @@ struct EventFacts<'a> {
     task: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     until_s: Option<f64>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    note: &'static str,
 }
 
 #[derive(Serialize)]
@@ -424,6 +428,7 @@ fn plane_facts<'a>(sheet: &'a Sheet<'_>, plane: usize) -> PlaneFacts<'a> {
     for (key, metric) in PLANE_METRICS {
         metrics.push((key.to_owned(), interval(sheet.estimate_finite(metric, place))));
     }
+    metrics.extend(rollout::metrics(sheet, place));
     let whole = |figure: fn(&Replica) -> u64| interval(sheet.estimate_of(plane, |r| Some(figure(r) as f64)));
     metrics.push(("saved_by_retry".to_owned(), whole(|r| r.saved_by_retry)));
     let asks_dns = matches!(facts.mechanism, crate::scenario::Mechanism::Dns(_));
@@ -453,6 +458,7 @@ fn plane_facts<'a>(sheet: &'a Sheet<'_>, plane: usize) -> PlaneFacts<'a> {
                 by: e.by.as_deref(),
                 task: e.task.as_deref(),
                 until_s: e.until.map(crate::units::Time::as_secs_f64),
+                note: e.note,
             })
             .collect(),
         events_dropped: result.events_dropped,
@@ -630,5 +636,6 @@ fn expectation<'a>(sheet: &'a Sheet<'_>, judgement: &'a Judgement) -> Expectatio
 /// True if a metric has a key of its own in result files; used to keep the manual complete.
 pub fn has_key(metric: Metric) -> bool {
     CALL_METRICS.iter().chain(&PLANE_METRICS).any(|(_, m)| *m == metric)
+        || rollout::has(metric)
         || figure::unit(metric) == figure::Unit::Dollars
 }

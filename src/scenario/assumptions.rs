@@ -3,6 +3,8 @@
 //! *Knows* the public source of each default. *Does not know* where a default is applied.
 //! A value that differs from the default is the user's, and is listed as such.
 
+mod deploys;
+
 use crate::policy::PolicyConfig;
 use crate::policy::config::LocalityRouting;
 use crate::scenario::AlbPlane;
@@ -73,6 +75,7 @@ impl Rows {
 pub fn list(scenario: &Scenario, tree: &Table) -> Vec<Assumption> {
     let mut rows = Rows::default();
     services(&mut rows, scenario, tree);
+    deploys::list(&mut rows, scenario, tree);
     for plane in &scenario.planes {
         let internal = scenario.edges.iter().position(|edge| !scenario.service(edge.to).external);
         let config = internal.and_then(|index| plane.edge_policies.get(index));

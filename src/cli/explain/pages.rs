@@ -90,6 +90,23 @@ pub const PAGES: &[Page] = &[
         "tasks_mean",
         "Mean number of tasks over the measured part, from the order to start to the last container, all services that\nare not external or the one in scope: what is paid for.",
     ),
+    metric(
+        "deploy_time",
+        "Seconds from the start of a deployment to its COMPLETED; the longest, where there are several. If one never came to\nit, failed or was rolled back, no limit is met. In result files: deploy_time_s, over the replications in which all did.",
+    ),
+    metric(
+        "rollbacks",
+        "Deployments that were taken back: by the circuit breaker, an alarm, the test hook or rollback_at.",
+    ),
+    metric(
+        "test_requests",
+        "Requests of loads with test = true that came to an end. No other metric of the users counts them.",
+    ),
+    metric("test_error_rate", "Share of the test requests that failed."),
+    metric(
+        "unresolved_calls",
+        "Calls to a name that the calling task could not resolve, because its service was last deployed before the\ncallee was created (Service Connect, App Mesh). They fail at once, without an attempt.",
+    ),
     metric("cost_per_month", "Dollars per month. Not measured by a run."),
     metric("in_flight_mean", "Mean number of requests in a service, waiting and in work (Little's L)."),
     metric("queue_mean", "Mean number of requests that wait for a server."),
@@ -376,5 +393,65 @@ pub const PAGES: &[Page] = &[
     field(
         "strict_envoy",
         "scsim's own: copies what look like mistakes in Envoy 1.40 (ejected twice in one sweep, URX on a hedged 200). Default false.",
+    ),
+    field(
+        "deploy.strategy",
+        "rolling (default), blue-green, canary or linear. The last three run both versions in full and shift the traffic:\nSCALE_UP, TEST_TRAFFIC_SHIFT (test_time), PRODUCTION_TRAFFIC_SHIFT, BAKE_TIME, CLEAN_UP. Sidecars hear of a shift as of\nany push, an ALB at once; with DNS there is nothing to shift, and the plane is not applicable.\nA request belongs to one version, and so do its retries.",
+    ),
+    field(
+        "deploy.minimum_healthy_percent",
+        "rolling: healthy tasks that stay, of the desired count, rounded up. Default 100. maximum_percent (200): tasks that may\nrun, rounded down.",
+    ),
+    field(
+        "deploy.early_success",
+        "rolling: { healthy_percent = 80, cleanup = \"deferred\" or \"blocking\" }: COMPLETED when so many new tasks are healthy\n(blocking: and the old ones have gone). The rest is replaced all the same. Off by default.",
+    ),
+    field(
+        "deploy.bake_time",
+        "Time after the last task is replaced, or after the last shift of traffic, in which alarms still count and the old\nversion of a blue-green deployment still runs. blue-green needs one; otherwise 0 by default.",
+    ),
+    field(
+        "deploy.circuit_breaker",
+        "true, or { enable, rollback (true), threshold, reset_on_healthy_task (true) }. Counts tasks of the new version that die\nbefore they were ever healthy, or fail their checks. threshold = { percent = 50 } (default: of the desired count, rounded\nup, 3 to 200), { unbounded_percent } or { count }. Then the deployment goes back; rollback = false only stops it.\nA task that dies after it was healthy is not counted, as a crash later than the 40 s without a check is.",
+    ),
+    field(
+        "deploy.alarm",
+        "{ error_rate = \"5%\", over = \"60s\", of = \"users\" (default) or \"service\", rollback (true) }: the deployment fails when more\nthan this share failed in one period. Periods begin at multiples of `over`; the first one counts from the deployment on.",
+    ),
+    field(
+        "deploy.rollback_at",
+        "The instant at which somebody stops the deployment with ROLLBACK, if it is still under way.",
+    ),
+    field(
+        "deploy.canary_percent",
+        "canary: share of the production traffic that shifts first, \"0.1%\" to \"100%\", default 5%. The rest follows after\ncanary_bake_time, default 10m, at most 24h.",
+    ),
+    field(
+        "deploy.step_percent",
+        "linear: share of the production traffic that shifts at each step, \"3%\" to \"100%\", default 10%. step_bake_time lies\nbetween two steps, default 6m, at most 24h.",
+    ),
+    field(
+        "deploy.test_time",
+        "blue-green, canary, linear: how long test requests alone reach the new version, as a hook on POST_TEST_TRAFFIC_SHIFT\nwould have it. Default 0. test_error_rate = \"1%\" fails the deployment if more of them failed in that time.",
+    ),
+    field(
+        "deploy.settle",
+        "blue-green, canary, linear: from the last shift, or the shift back, until tasks without traffic stop, at the least.\nDefault 30s, a guess that covers the pushes. The bake time counts towards it.",
+    ),
+    field(
+        "deploy.change",
+        "What the new version changes: latency, errors (a share) with status (500 to 599, default 500), startup,\ncrash_loop (true is \"10s\": it dies that long after RUNNING, every time).",
+    ),
+    field(
+        "load.test",
+        "true: these requests carry the test header of blue-green deployments, and so does every call they cause. From\nTEST_TRAFFIC_SHIFT on they reach the new version and nobody else does. Counted by test_requests and test_error_rate only.",
+    ),
+    field(
+        "service.created",
+        "When the ECS service is created; its tasks start then. Default: it was there before. On Service Connect and App Mesh\na task knows the names that existed at its own service's last deployment: callers need a new [[deploy]] before they can\nresolve it, and their replacement and scale-out tasks are no different. DNS and ALB names resolve for everybody.",
+    ),
+    field(
+        "service.controller",
+        "ECS (default), CODE_DEPLOY or EXTERNAL. Service Connect takes ECS only: with another one the scenario does not load\nwhile a service-connect plane is compared, as ECS would refuse the service.",
     ),
 ];

@@ -28,8 +28,7 @@ impl World<'_> {
         state.leaving = true;
         state.inbound_open = false;
         state.deaf_since = state.deaf_since.or(Some(now));
-        let service = state.service;
-        self.services[service as usize].serving.retain(|&other| other != task);
+        self.unlist_serving(task);
         self.kill_jobs(task, None);
         self.bury(task);
     }
@@ -67,7 +66,7 @@ impl World<'_> {
         state.deaf_since = state.deaf_since.or(Some(now));
         state.exited = !stopping;
         let service = state.service;
-        self.services[service as usize].serving.retain(|&other| other != task);
+        self.unlist_serving(task);
         self.count_servers(service);
         self.hang_up(task, false);
         let seen = self.front().map(|_| 503);
@@ -77,7 +76,6 @@ impl World<'_> {
         if !stopping {
             self.engine.after(ecs::NOTICE, Ev::Noticed { task });
             self.engine.after(ecs::REPLACE_AFTER, Ev::Reconcile { service });
-            self.on_start_failed(task);
         }
     }
 
