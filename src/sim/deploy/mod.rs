@@ -19,8 +19,11 @@ pub(in crate::sim) struct Deployment {
 }
 
 impl World<'_> {
-    /// A task failed its checks for good, or its app exited, without anybody having stopped it.
+    /// ECS has learned that a task died without anybody having stopped it.
     pub(in crate::sim) fn on_start_failed(&mut self, _task: u32) {}
+
+    /// A task has failed its checks for good.
+    pub(in crate::sim) fn on_check_failed(&mut self, _task: u32) {}
 
     pub(in crate::sim) fn on_deploy(&mut self, deploy: u32) {
         let now = self.engine.now();

@@ -37,11 +37,9 @@ impl World<'_> {
     /// ECS learns that a task died.
     pub(in crate::sim) fn on_noticed(&mut self, task: u32) {
         self.withdraw(task);
-        let state = &self.tasks[task as usize];
-        let (service, exited) = (state.service, state.exited);
-        if !exited {
-            self.engine.after(ecs::REPLACE_AFTER, Ev::Reconcile { service });
-        }
+        self.on_start_failed(task);
+        let service = self.tasks[task as usize].service;
+        self.engine.after(ecs::REPLACE_AFTER, Ev::Reconcile { service });
     }
 
     /// The kernel kills a container that went over its memory limit, and ECS replaces the task.
@@ -76,8 +74,6 @@ impl World<'_> {
         self.engine.after(drain, Ev::TaskGone { task });
         if !stopping {
             self.engine.after(ecs::NOTICE, Ev::Noticed { task });
-            self.engine.after(ecs::REPLACE_AFTER, Ev::Reconcile { service });
-            self.on_start_failed(task);
         }
     }
 
