@@ -13,11 +13,15 @@ use crate::units::Span;
 impl World<'_> {
     /// The whole task is gone without notice: app, sidecar and network interface.
     pub(in crate::sim) fn crash(&mut self, task: u32) {
-        if self.tasks[task as usize].phase == Phase::Gone {
+        let state = &self.tasks[task as usize];
+        if state.phase == Phase::Gone {
             return;
         }
+        let known = state.exited;
         self.vanish(task);
-        self.engine.after(ecs::NOTICE, Ev::Noticed { task });
+        if !known {
+            self.engine.after(ecs::NOTICE, Ev::Noticed { task });
+        }
     }
 
     /// Nothing of a task is left: whoever waits for an answer sees a broken connection.
