@@ -160,6 +160,28 @@ fn units() {
 }
 
 #[test]
+fn task_life_and_scaling() {
+    check(
+        "task-life",
+        &shop(
+            "[service.slow]\nstartup = 30\nprovisioning = 5\nimage_pull = \"fast\"\nhealth_check_grace_period = 60\n\
+             replacement = \"before\"\nstop_delay = \"10s\"\nhandles_sigterm = false\n\
+             [service.late]\nstop_delay = \"60s\"\nstop_tmeout = \"90s\"\n",
+        ),
+    );
+    check(
+        "scaling",
+        &shop(
+            "[service.db]\nexternal = true\n\
+             [scaling.payments]\nmin = 0\nmax = 4\ntarget_cpu = \"60%\"\n\
+             [scaling.checkout]\nmin = 4\nmax = 3\ntarget_rps = \"10/s\"\ntarget_cpu = \"60%\"\n\
+             [scaling.db]\nmax = 9\ntarget_concurrency = 0\nscale_in_coldown = \"60s\"\n\
+             [scaling.paymnets]\ntarget_rps = 10\n",
+        ),
+    );
+}
+
+#[test]
 fn unknown_metric_and_plane() {
     check("unknown-metric", &WEDGED.replace("\"error_rate < 0.1%\"", "\"error_ratio < 0.1%\""));
     check(

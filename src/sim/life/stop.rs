@@ -149,7 +149,7 @@ impl World<'_> {
         self.bury(task);
         if exited {
             // ECS learns of it in its own time.
-            self.engine.after(ecs::REPLACE_AFTER, Ev::Reconcile { service });
+            self.engine.after(ecs::NOTICE + ecs::REPLACE_AFTER, Ev::Reconcile { service });
         } else {
             self.reconcile(service);
         }
