@@ -35,7 +35,7 @@ const SEGMENT: u64 = 1460;
 /// Longest wait for a retransmission.
 const RTO_MAX: Span = Span::from_secs(120);
 
-/// How a message is sent again.
+/// How a message is sent again. ASSUMPTION(fault.retransmission): see above.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::sim) enum Resend {
     /// Data on a connection that stands.
