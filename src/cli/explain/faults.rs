@@ -91,7 +91,7 @@ pub const FAULTS: &[Page] = &[
     ),
     fault(
         "az-outage",
-        "zone:a is cut off from the other zones; inside it all goes on, and DNS answers. Users enter elsewhere, ECS starts\nno task there. power = true: its tasks die too.",
+        "zone:a is cut off from the other zones; inside it all goes on, and DNS answers. Users enter elsewhere, ECS starts\nno task there. power = true: its tasks die too. An ALB node of the zone stays in its clients' lists.",
     ),
     fault("dns-freeze", "DNS goes on showing what it shows. target = \"dns\", or none. Also called dns-stale."),
     fault("dns-fail", "Every look-up fails (SERVFAIL). Connections that stand are not touched."),

@@ -133,11 +133,10 @@ impl PathFault {
                 let inwards = !way.back;
                 (if inwards { self.ingress } else { self.egress }).then_some((edge, inwards))
             }
-            Who::Edge(_) => None,
             Who::Border(zone) => ((way.from.zone == zone) != (way.to.zone == zone)).then_some((NOBODY, true)),
             Who::Tasks(_) | Who::Zone(_) if self.egress && at(way.from) => Some((way.from.task, false)),
             Who::Tasks(_) | Who::Zone(_) if self.ingress && at(way.to) => Some((way.to.task, true)),
-            Who::Tasks(_) | Who::Zone(_) => None,
+            Who::Tasks(_) | Who::Zone(_) | Who::Edge(_) => None,
         }
     }
 }
