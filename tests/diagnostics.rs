@@ -347,6 +347,95 @@ fn faults_and_names() {
     );
 }
 
+/// Each line is the middle of a `[[fault]]`.
+fn with_faults(lines: &[&str]) -> String {
+    let faults: Vec<String> = lines.iter().map(|line| format!("[[fault]]\n{}\n", line.replace("; ", "\n"))).collect();
+    shop(&faults.concat())
+}
+
+#[test]
+fn faults_that_say_too_little_too_much_or_the_wrong_thing() {
+    check(
+        "fault-parameters",
+        &with_faults(&[
+            "at = \"1s\"; target = \"payments\"; kind = \"latency\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"latency\"; latency = \"1s\"; correlation = \"25%\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"cpu\"; rate = \"100%\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"gc-pause\"; pause = \"2s\"; interval = \"1s\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"memory-leak\"; rate = \"1MiB\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"bandwidth\"; rate = \"1MiB/s\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"cert-expiry\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"duplicate\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"blackhole\"; port = 80",
+            "at = \"1s\"; target = \"payments\"; kind = \"reset\"; after = \"5s\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"connection-limit\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"hang\"; rate = \"5%\"",
+        ]),
+    );
+    check(
+        "fault-targets",
+        &with_faults(&[
+            "at = \"1s\"; target = \"payments[9]\"; kind = \"hang\"",
+            "at = \"1s\"; target = \"payments[0]\"; kind = \"hang\"",
+            "at = \"1s\"; target = \"payments#1\"; kind = \"az-outage\"",
+            "at = \"1s\"; target = \"payments#1\"; kind = \"crash-loop\"; delay = \"5s\"",
+            "at = \"1s\"; target = \"sidecar:payments\"; kind = \"crash\"",
+            "at = \"1s\"; target = \"dns\"; kind = \"push-freeze\"",
+            "at = \"1s\"; kind = \"hang\"",
+        ]),
+    );
+    check(
+        "fault-timing",
+        &with_faults(&[
+            "at = \"1s\"; after = { event = \"ejected\" }; target = \"payments\"; kind = \"hang\"",
+            "after = { event = \"ejectd\" }; target = \"payments\"; kind = \"hang\"",
+            "after = { event = \"ejected\", task = \"payments\" }; target = \"payments\"; kind = \"hang\"",
+            "at = \"1s\"; stop_when = { count = 3 }; target = \"payments\"; kind = \"hang\"",
+            "at = \"1s\"; nth = 3; every_nth = 4; target = \"payments\"; kind = \"hang\"",
+            "at = \"1s\"; nth = 0; target = \"payments\"; kind = \"hang\"",
+            "at = \"1s\"; nth = 3; target = \"payments\"; kind = \"crash\"",
+            "at = \"1s\"; nth = 3; rate = \"5%\"; target = \"payments\"; kind = \"errors\"",
+            "at = \"1s\"; ramp = \"5s\"; target = \"payments\"; kind = \"wedge\"",
+            "at = \"1s\"; for = \"2s\"; ramp = \"5s\"; target = \"payments\"; kind = \"cpu\"; rate = \"50%\"",
+        ]),
+    );
+    let idle = format!(
+        "compare = [\"direct\"]\n{}",
+        with_faults(&["at = \"1s\"; kind = \"dns-fail\"", "at = \"1s\"; kind = \"push-delay\"; latency = \"1s\""])
+    );
+    check("fault-idle", &idle);
+}
+
+#[test]
+fn every_kind_and_form_of_fault_is_read_and_written_back() {
+    let text = format!(
+        "[network]\ntls = true\n{}",
+        with_faults(&[
+            "at = \"1s\"; target = \"payments[2]\"; kind = \"latency\"; latency = { p50 = \"10ms\", p99 = \"90ms\" }; jitter = \"5ms\"; ramp = \"10s\"",
+            "at = \"1s\"; target = \"checkout->payments\"; kind = \"loss\"; rate = \"4%\"; direction = \"ingress\"",
+            "every = \"20s\"; for = \"2s\"; target = \"zone:a\"; kind = \"az-outage\"; power = true",
+            "after = { event = \"ejected\", count = 3, by = \"checkout\", task = \"payments#1\", wait = \"2s\" }; kind = \"dns-stale\"",
+            "at = \"1s\"; target = \"sidecar:payments#2\"; kind = \"sidecar-slow\"; factor = 3",
+            "at = \"1s\"; target = \"payments\"; kind = \"errors\"; nth = [9, 3, 9]; stop_when = { event = \"unhealthy\" }",
+            "at = \"1s\"; target = \"payments\"; kind = \"memory-leak\"; rate = \"10KiB/request\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"cert-expiry\"",
+        ])
+    );
+    let loaded = parse("s", &text, Path::new("."), &LoadOptions::default()).unwrap();
+    assert_eq!(loaded.warnings, []);
+    let faults = &loaded.scenario.faults;
+    assert_eq!(faults[5].how.hits, scsim::scenario::Hits::Nth(vec![3, 9]));
+    let again = filled(&loaded);
+    for line in [
+        "fault 2: packet-loss, rate = 4%, direction = ingress",
+        "fault 5: sidecar-slow, factor = 3",
+        "fault 7: memory-leak, rate = 10 KiB/request, used = 50%",
+    ] {
+        let squeezed = again.replace(' ', "");
+        assert!(squeezed.contains(&line.replace(' ', "")), "{line} in\n{again}");
+    }
+}
+
 #[test]
 fn frequent_slips() {
     check("swallowed", &format!("{}\n[run]\nduration = \"1m\"\ncompare = [\"direct\"]\n", shop("")));

@@ -24,6 +24,7 @@ use crate::scenario::TaskLife;
 use crate::scenario::Tracked;
 use crate::scenario::distribution::written;
 use crate::scenario::envoy_text;
+use crate::scenario::faults;
 use crate::scenario::tree::Table;
 use crate::scenario::tree::Value;
 use crate::units::Span;
@@ -114,6 +115,11 @@ pub fn filled(loaded: &Loaded) -> String {
     for section in ["policy", "edge", "fault", "scale", "expect", "cost", "sweep", "claim"] {
         if top.get(section).is_some() {
             let _ = writeln!(page.text, "\n# [{section}] as written in {}", scenario.file);
+        }
+        if section == "fault" {
+            for fault in &scenario.faults {
+                let _ = writeln!(page.text, "#   {}", faults::line(fault).replace(char::is_control, " "));
+            }
         }
     }
     page.text

@@ -321,10 +321,7 @@ impl World<'_> {
             reception = self.numbered(task, arrow, fronted);
         }
         if let Reception::BreaksAfter(delay) = reception {
-            // What has its answer by then is over, and the event finds nobody.
-            let broken =
-                if fronted { Ev::Answer { call: at, attempt, status: 503 } } else { Ev::Broken { call: at, attempt } };
-            self.engine.after(delay, broken);
+            self.break_after(at, attempt, delay, fronted);
         }
         match reception {
             Reception::Serves | Reception::BreaksAfter(_) => {
@@ -386,17 +383,6 @@ impl World<'_> {
         self.report(at, attempt, Outcome::Answered(Answer::of(seen).with_body(seen >= 400)));
     }
 
-    /// Headers, and then the connection breaks. Headers of 200 are an answer to every router: it has
-    /// passed them on, so it retries nothing, and charges the endpoint with a success before it sees
-    /// the break (Envoy: `downstream_response_started_`; source). The failure it then counts is left out.
-    pub(super) fn on_cut(&mut self, at: Ref<Call>, attempt: u8) {
-        let Some(call) = self.calls.get_mut(at) else { return };
-        if call.flight.is_open(AttemptNo(attempt)) {
-            call.hidden_status = CUT;
-            self.report(at, attempt, Outcome::Answered(Answer::of(200).with_body(true)));
-        }
-    }
-
     pub(super) fn on_trouble(&mut self, at: Ref<Call>, attempt: u8, trouble: Trouble) {
         let Some(call) = self.calls.get(at) else { return };
         if call.flight.is_open(AttemptNo(attempt)) {
@@ -420,7 +406,7 @@ impl World<'_> {
     }
 
     #[inline]
-    fn report(&mut self, at: Ref<Call>, attempt: u8, outcome: Outcome) {
+    pub(super) fn report(&mut self, at: Ref<Call>, attempt: u8, outcome: Outcome) {
         let Some(call) = self.calls.get_mut(at) else { return };
         let router = call.router;
         with_router!(self, router, call.key.draw(Purpose::Decide, u64::from(attempt)), |host, cx| {

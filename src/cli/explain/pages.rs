@@ -26,14 +26,14 @@ pub enum Kind {
 const fn metric(word: &'static str, text: &'static str) -> Page {
     Page { word, kind: Kind::Metric, text }
 }
-const fn fault(word: &'static str, text: &'static str) -> Page {
+pub(super) const fn fault(word: &'static str, text: &'static str) -> Page {
     Page { word, kind: Kind::Fault, text }
 }
 const fn field(word: &'static str, text: &'static str) -> Page {
     Page { word, kind: Kind::Field, text }
 }
 
-/// Every page.
+/// Every page but those of faults.
 pub const PAGES: &[Page] = &[
     metric("requests", "Requests from outside that came to an end, per replication.\nIn result files: requests."),
     metric(
@@ -113,21 +113,6 @@ pub const PAGES: &[Page] = &[
     metric("wait_share", "Share of arriving requests that had to wait for a server."),
     metric("wait_mean", "Mean time in the queue over all requests served, those that did not wait included."),
     metric("utilization", "Busy share of servers. Needs `concurrency`."),
-    fault("crash", "The process is gone without notice: connections are reset, ECS replaces the task."),
-    fault("stop", "StopTask: SIGTERM, drain, SIGKILL after stop_timeout; ECS replaces the task."),
-    fault(
-        "wedge",
-        "Health checks pass, real requests are answered `status` at once (default 503).\nThe status decides the story: 503 is in Service Connect's retry set, a plain 500 is not.",
-    ),
-    fault("grey", "`wedge` for a share (`rate`) of the requests."),
-    fault(
-        "errors",
-        "A share (`rate`) of requests is answered `status` after its work. Deep health checks fail with the same probability.",
-    ),
-    fault("hang", "Accepts connections and never answers, probes included. Only time-outs end it."),
-    fault("slow", "Service time times `factor`, or plus `latency`."),
-    fault("reset", "Accepts connections and resets them."),
-    fault("refuse", "The port is closed: connections are refused at once."),
     field(
         "expect.that",
         "[plane.]metric op value, or plane.metric op plane.metric.\nHolds if the whole confidence interval satisfies it, fails if the whole interval violates it, is inconclusive\notherwise. Plane against plane is judged on the paired difference: all planes see the same arrivals,\nservice times and faults.",
