@@ -432,8 +432,9 @@ fn plane_facts<'a>(sheet: &'a Sheet<'_>, plane: usize) -> PlaneFacts<'a> {
     let whole = |figure: fn(&Replica) -> u64| interval(sheet.estimate_of(plane, |r| Some(figure(r) as f64)));
     metrics.push(("saved_by_retry".to_owned(), whole(|r| r.saved_by_retry)));
     let asks_dns = matches!(facts.mechanism, crate::scenario::Mechanism::Dns(_));
-    metrics.push(("connections_opened".to_owned(), whole(|r| r.connections_opened)));
-    metrics.push(("keep_alive_races".to_owned(), whole(|r| r.keep_alive_races)));
+    if result.replicas.iter().any(|r| r.keep_alive_races > 0) {
+        metrics.push(("keep_alive_races".to_owned(), whole(|r| r.keep_alive_races)));
+    }
     metrics.push(("lookups".to_owned(), if asks_dns { whole(|r| r.lookups) } else { None }));
     let fault = Place { window: Window::AnyFault, ..place };
     let has_fault = sheet.study.frame.slice(fault.window, fault.scope).is_some();
@@ -513,8 +514,12 @@ fn service_facts<'a>(sheet: &'a Sheet<'_>, plane: usize, service: usize) -> Serv
     metrics.push(("rejected".to_owned(), of_record(|s| s.rejected as f64)));
     metrics.push(("in_service_max".to_owned(), of_record(|s| f64::from(s.in_service_max))));
     metrics.push(("sidecar_cpu_s".to_owned(), of_record(|s| s.sidecar_cpu.as_secs_f64())));
-    metrics.push(("sidecar_cpu_max".to_owned(), of_record(|s| f64::from(s.sidecar_busy_max_ppm) / 1e6)));
-    metrics.push(("sidecar_wait_s".to_owned(), of_record(|s| s.sidecar_wait.as_secs_f64())));
+    let waited = |r: &Replica| r.services.get(service).is_some_and(|s| !s.sidecar_wait.is_zero());
+    if sheet.result(plane).replicas.iter().any(waited) {
+        // Only where a sidecar was short of processor time, as flags are only where they were set.
+        metrics.push(("sidecar_cpu_max".to_owned(), of_record(|s| f64::from(s.sidecar_busy_max_ppm) / 1e6)));
+        metrics.push(("sidecar_wait_s".to_owned(), of_record(|s| s.sidecar_wait.as_secs_f64())));
+    }
     ServiceFacts { name: &sheet.scenario.services[service].name, metrics: Named(metrics) }
 }
 

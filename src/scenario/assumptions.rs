@@ -21,7 +21,7 @@ use crate::scenario::SidecarPlane;
 use crate::scenario::distribution::log_normal;
 use crate::scenario::distribution::written;
 use crate::scenario::ecs;
-use crate::scenario::planes::CLIENTS;
+use crate::scenario::planes::client::CLIENTS;
 use crate::scenario::presets;
 use crate::scenario::presets::Preset;
 use crate::scenario::presets::limit;
