@@ -403,6 +403,14 @@ fn an_entry_shifts_like_any_other_service() {
 }
 
 #[test]
+fn a_service_without_a_target_group_is_healthy_after_forty_seconds_on_every_plane() {
+    let deploy = Deploy { service: ServiceId(0), ..rolling(100, 200) };
+    let recording = run_once(&shop(2, alb(), Some(deploy)));
+    assert_eq!(steps(&recording), [(60, "IN_PROGRESS"), (100, "COMPLETED")]);
+    assert_eq!(recording.users(0).failed, 0);
+}
+
+#[test]
 fn a_newer_deployment_takes_the_place_of_one_under_way() {
     let mut s = shop(4, direct(PolicyConfig::direct()), Some(bad(Shifting::AllAtOnce)));
     s.deploys.push(Deploy { at: at(110), ..shifting(Shifting::AllAtOnce) });
