@@ -72,11 +72,13 @@ fn no_argument_prints_six_lines() {
 fn wrong_use_ends_with_two() {
     let desk = Desk::new("usage");
     desk.file("bad.toml", "[service.a]\nclals = [\"b\"]\n[load]\nrate = \"1/s\"\n").file("tiny.toml", TINY);
+    desk.file("code-deploy.toml", "[service.a]\ncontroller = \"CODE_DEPLOY\"\n[load]\nrate = \"1/s\"\n");
     for arguments in [
         &["fly"][..],
         &["run"],
         &["run", "missing.toml"],
         &["run", "bad.toml"],
+        &["run", "code-deploy.toml"],
         &["check", "bad.toml"],
         &["run", "tiny.toml", "--fast", "-n", "5"],
         &["run", "tiny.toml", "--precision", "5"],

@@ -569,8 +569,6 @@ fn scenario(script: &Script) -> Scenario {
         expects: vec![],
         sweep: None,
         claim: None,
-        sweep: None,
-        claim: None,
         unmodelled: Vec::new(),
         assumptions: vec![],
     }

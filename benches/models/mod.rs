@@ -179,6 +179,8 @@ fn scenario(services: Vec<Service>, edges: Vec<Edge>, rate: Rate, seconds: u64, 
         deploys: vec![],
         expects: vec![],
         unmodelled: Vec::new(),
+        sweep: None,
+        claim: None,
         assumptions: vec![],
     }
 }

@@ -130,7 +130,7 @@ impl World<'_> {
         }
         if checked {
             self.schedule_checks(task, false);
-        } else if matches!(self.plane.mechanism, Mechanism::Alb(_)) {
+        } else if !self.services[service as usize].nodes.is_empty() {
             // With a load balancer and no container check, the target group alone decides.
             self.tasks[task as usize].container_healthy = true;
         } else {

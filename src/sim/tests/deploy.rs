@@ -144,13 +144,48 @@ fn a_breaker_without_rollback_stops_where_it_is() {
 }
 
 #[test]
-fn a_healthy_task_sets_the_breaker_back() {
+fn a_death_after_the_task_was_healthy_is_not_counted() {
     // Dead after 50 s, ten after ECS took it for healthy: the breaker never counts it.
     let change = Change { crash_loop: Some(secs(50)), ..Change::default() };
     let deploy = Deploy { change, circuit_breaker: Some(breaker(FailureThreshold::Count(1))), ..rolling(100, 200) };
     let recording = run_once(&shop(1, direct(PolicyConfig::direct()), Some(deploy)));
     assert_eq!(steps(&recording), [(60, "IN_PROGRESS"), (100, "COMPLETED")]);
     assert!(recording.users(0).failed > 0, "and the service is down again and again");
+}
+
+#[test]
+fn a_healthy_task_sets_the_breaker_back() {
+    let crashes = |reset_on_healthy_task| {
+        let breaker = CircuitBreaker { reset_on_healthy_task, ..breaker(FailureThreshold::Count(2)) };
+        let deploy = Deploy { circuit_breaker: Some(breaker), ..rolling(100, 150) };
+        let mut s = shop(2, direct(PolicyConfig::direct()), Some(deploy));
+        for (number, second) in [(3, 65), (5, 125)] {
+            s.faults.push(Fault {
+                name: format!("crash {number}"),
+                kind: FaultKind::Crash,
+                how: crate::scenario::How::default(),
+                target: Target::Task(ServiceId(1), number),
+                when: When::Once { at: at(second), lasts: None },
+            });
+        }
+        run_once(&s)
+    };
+    // One at a time: #3 dies, #4 starts at 79 and is healthy at 119, #5 starts then and dies.
+    assert_eq!(steps(&crashes(true)), [(60, "IN_PROGRESS"), (179, "COMPLETED")]);
+    let counted = crashes(false);
+    assert_eq!(steps(&counted)[1], (130, "FAILED: circuit breaker"));
+    assert_eq!(steps(&counted).last(), Some(&(170, "ROLLBACK_SUCCESSFUL")));
+}
+
+#[test]
+fn a_change_of_the_desired_count_holds_for_both_versions() {
+    let mut s = shop(4, direct(PolicyConfig::direct()), Some(shifting(Shifting::AllAtOnce)));
+    s.scales.push(Scale { at: at(80), service: ServiceId(1), tasks: 6 });
+    let recording = run_once(&s);
+    // Two more of each start at 80 s, and the new version is up when its last one is healthy.
+    assert_eq!(steps(&recording)[2], (120, "TEST_TRAFFIC_SHIFT"));
+    assert_eq!(recording.tasks_max, 2 + 6 + 6);
+    assert_eq!(steps(&recording).last(), Some(&(200, "COMPLETED")));
 }
 
 #[test]
@@ -180,10 +215,16 @@ fn early_success_is_over_before_the_last_task_is_replaced() {
     assert_eq!(steps(&recording), [(60, "IN_PROGRESS"), (100, "COMPLETED")]);
     assert_eq!(when(&recording, HappeningKind::TaskStarted).len(), 3);
     assert_eq!(when(&recording, HappeningKind::TaskStopped).len(), 3);
-    // Two new ones healthy and nobody old left: the last old one goes as they become healthy.
-    deploy.strategy = early(100, false);
-    let all = run_once(&shop(3, direct(PolicyConfig::direct()), Some(deploy)));
-    assert_eq!(steps(&all), [(60, "IN_PROGRESS"), (140, "COMPLETED")]);
+    // The old tasks' proxies drain for 20 s, which blocks only where it is asked to.
+    let on_sidecars = |early_success| {
+        let strategy = Strategy::Rolling { minimum_healthy_percent: 100, maximum_percent: 200, early_success };
+        let recording = run_once(&shop(4, sidecar(), Some(Deploy { strategy, ..rolling(100, 200) })));
+        steps(&recording)[1]
+    };
+    let all = |blocking| Some(EarlySuccess { healthy_percent: 100, blocking });
+    assert_eq!(on_sidecars(all(false)), (100, "COMPLETED"));
+    assert_eq!(on_sidecars(all(true)), (120, "COMPLETED"));
+    assert_eq!(on_sidecars(None), (120, "COMPLETED"));
 }
 
 #[test]
@@ -360,6 +401,14 @@ fn an_entry_shifts_like_any_other_service() {
     deploy.service = ServiceId(0);
     let recording = run_once(&shop(1, sidecar(), Some(deploy)));
     assert_eq!((failed_between(&recording, 0, 120), failed_between(&recording, 120, 300)), (0, 1_800));
+}
+
+#[test]
+fn a_service_without_a_target_group_is_healthy_after_forty_seconds_on_every_plane() {
+    let deploy = Deploy { service: ServiceId(0), ..rolling(100, 200) };
+    let recording = run_once(&shop(2, alb(), Some(deploy)));
+    assert_eq!(steps(&recording), [(60, "IN_PROGRESS"), (100, "COMPLETED")]);
+    assert_eq!(recording.users(0).failed, 0);
 }
 
 #[test]

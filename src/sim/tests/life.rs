@@ -399,13 +399,7 @@ fn without_a_check_a_task_counts_as_healthy_forty_seconds_after_it_runs() {
         s.services[1].startup = Distribution::Constant(Span::from_secs(5));
         s.services[1].life.image_pull = Distribution::Constant(Span::from_secs(pull));
         s.loads[0].until = Time::ZERO;
-        s.deploys.push(Deploy {
-            at: Time::ZERO + Span::from_secs(10),
-            service: ServiceId(1),
-            minimum_healthy_percent: 100,
-            maximum_percent: 200,
-            change: Change::default(),
-        });
+        s.deploys.push(Deploy::rolling(Time::ZERO + Span::from_secs(10), ServiceId(1), 100, 200));
         let recording = run_once(&s);
         let expected = [
             (running, TaskStarted, "callee#2"),
