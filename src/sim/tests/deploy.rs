@@ -203,14 +203,13 @@ fn failing_checks_trip_the_breaker_too() {
 
 #[test]
 fn early_success_is_over_before_the_last_task_is_replaced() {
-    let mut deploy = rolling(50, 150);
-    let early = |healthy_percent, blocking| Strategy::Rolling {
+    let strategy = Strategy::Rolling {
         minimum_healthy_percent: 50,
         maximum_percent: 150,
-        early_success: Some(EarlySuccess { healthy_percent, blocking }),
+        early_success: Some(EarlySuccess { healthy_percent: 60, blocking: false }),
     };
-    deploy.strategy = early(60, false);
-    let recording = run_once(&shop(3, direct(PolicyConfig::direct()), Some(deploy.clone())));
+    let deploy = Deploy { strategy, ..rolling(50, 150) };
+    let recording = run_once(&shop(3, direct(PolicyConfig::direct()), Some(deploy)));
     // Two of three are healthy at 100 s; the third starts then all the same.
     assert_eq!(steps(&recording), [(60, "IN_PROGRESS"), (100, "COMPLETED")]);
     assert_eq!(when(&recording, HappeningKind::TaskStarted).len(), 3);
