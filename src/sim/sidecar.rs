@@ -305,7 +305,8 @@ impl World<'_> {
 
     /// The calls of a task lose the proxy they went through, and with it all that it knew.
     fn break_outbound(&mut self, task: u32) {
-        let routers: Vec<u32> = self.pushed_routers(task).collect();
+        let twins = |router| [router, self.routers[router as usize].twin];
+        let routers: Vec<u32> = self.pushed_routers(task).flat_map(twins).filter(|&router| router != NOBODY).collect();
         let dials: Vec<_> =
             self.dials.refs().filter(|(_, dial)| routers.contains(&dial.router)).map(|(at, _)| at).collect();
         for dial in dials {
