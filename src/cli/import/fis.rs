@@ -240,7 +240,8 @@ fn table(
     if let Some(lasts) = duration(action)?.filter(|_| !stroke) {
         lines.insert(0, format!("for    = \"{lasts}\""));
     }
-    lines.insert(lines.len().min(1), format!("target = {}", quoted(&aim.target)));
+    let kind_at = lines.iter().position(|line| line.starts_with("kind")).unwrap_or(0);
+    lines.insert(kind_at, format!("target = {}", quoted(&aim.target)));
     let mut notes = vec![format!("{id}{}", description(action))];
     notes.extend(aim.notes);
     Ok(Some((lines, notes)))
