@@ -125,6 +125,34 @@ pub const PAGES: &[Page] = &[
         "expect.over",
         "mean (default): judged by the interval of the mean. every-replication: each one must satisfy it.",
     ),
+    field(
+        "expect.cell",
+        "Which cells of a sweep an expectation is about: cell = { \"fault.0.rate\" = \"10%\" }. Without it every cell is asked,\nand `scsim run`, which asks nothing that names a cell.",
+    ),
+    field(
+        "sweep.vary",
+        "Fields and their values for `scsim sweep`; keys are those of --set, in quotes:\n  [sweep]\n  vary = { \"policy.outlier_detection.consecutive_5xx\" = [2, 3, 5], \"service.payments.tasks\" = \"1..10\" }\nA value list, or a range: \"1..10\" (whole numbers), \"10ms..1s:log:7\", \"1%..50%:lin:8\". At most 100000 cells.\nTables in lists go by number or name: fault.0.rate, fault.NAME.rate. --vary on the command line replaces it.",
+    ),
+    field(
+        "sweep.mode",
+        "grid (default): each value with each; one-at-a-time: the file as it is, then one field after the other.",
+    ),
+    field(
+        "claim.id",
+        "[claim] enters a scenario into the ledger (`scsim ledger FOLDER -o reports/claims.md`): id (a letter and a number),\nsays, from, verdict, condition, because, figures. The verdict stands only if every expectation of the file holds.",
+    ),
+    field(
+        "claim.verdict",
+        "\"holds\", \"holds only if\" (needs `condition`) or \"refuted\": what the scenario shows, as its expectations state it.",
+    ),
+    field(
+        "claim.figures",
+        "What the ledger shows, the deciding one first: \"internal-alb.error_rate\", \"p99\" (every plane), or\n{ metric = \"p99\", during = \"fault\", service = \"payments\", label = \"p99 in the fault\" }.",
+    ),
+    field(
+        "claim.because",
+        "A sentence or two with figures in braces: {internal-alb.error_rate}, {service-connect.p99 in the fault}; in a sweep with\ntheir cell: {internal-alb.error_rate @ 10%}, for two fields @ 10%, 503.",
+    ),
     field("expect.severity", "error (default) fails the command; warn is only shown (see --fail-on)."),
     field("run.replications", "Runs per plane. Each replication has its own random numbers, shared by all planes."),
     field(
