@@ -17,6 +17,8 @@ use sha2::Sha256;
 use super::Report;
 use super::detail;
 use super::detail::Detail;
+use super::differences::Difference;
+use super::differences::differences;
 use super::expect::Judgement;
 use super::figure;
 use super::figure::Place;
@@ -195,16 +197,6 @@ struct BooksFacts<'a> {
     in_flight: u64,
     little_error: Option<f64>,
     problems: &'a [String],
-}
-
-#[derive(Serialize)]
-struct Difference<'a> {
-    plane: &'a str,
-    against: &'a str,
-    metric: &'static str,
-    mean: Option<f64>,
-    low: Option<f64>,
-    high: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -570,40 +562,6 @@ fn timeline_facts(result: &PlaneResult) -> Option<TimelineFacts> {
         ejected: per(|b| b.ejected),
         tasks: per(|b| b.tasks),
     })
-}
-
-fn differences<'a>(sheet: &'a Sheet<'_>) -> Vec<Difference<'a>> {
-    const COMPARED: [(&str, Metric); 9] = [
-        ("error_rate", Metric::ErrorRate),
-        ("failed_requests", Metric::FailedRequests),
-        ("goodput_rps", Metric::Goodput),
-        ("mean_ms", Metric::Mean),
-        ("p50_ms", Metric::Percentile(0.5)),
-        ("p95_ms", Metric::Percentile(0.95)),
-        ("p99_ms", Metric::Percentile(0.99)),
-        ("p999_ms", Metric::Percentile(0.999)),
-        ("retries_per_request", Metric::RetriesPerRequest),
-    ];
-    let name = |plane: usize| sheet.scenario.planes[plane].name.as_str();
-    let planes = sheet.applicable();
-    let mut all = Vec::new();
-    for (i, &plane) in planes.iter().enumerate() {
-        for &against in &planes[i + 1..] {
-            for (metric, m) in COMPARED {
-                if let Some(e) = sheet.difference(m, Place::users(plane), Place::users(against)) {
-                    all.push(Difference {
-                        plane: name(plane),
-                        against: name(against),
-                        metric,
-                        mean: plain(e.mean),
-                        low: e.low.and_then(plain),
-                        high: e.high.and_then(plain),
-                    });
-                }
-            }
-        }
-    }
-    all
 }
 
 fn expectation<'a>(sheet: &'a Sheet<'_>, judgement: &'a Judgement) -> Expectation<'a> {
