@@ -73,7 +73,10 @@ impl World<'_> {
     pub(in crate::sim) fn strike_newcomer(&mut self, fault: u32, task: u32) {
         let times = self.faults[fault as usize].times;
         match self.scenario.faults[fault as usize].kind {
-            FaultKind::CrashLoop { delay } => self.engine.after(delay, Ev::Strike { fault, task, times }),
+            // Its time counts from RUNNING.
+            FaultKind::CrashLoop { delay } if self.tasks[task as usize].phase != Phase::Pending => {
+                self.engine.after(delay, Ev::Strike { fault, task, times });
+            }
             FaultKind::Pause { interval: Some(interval), .. } => {
                 self.engine.after(interval, Ev::Strike { fault, task, times });
             }
@@ -86,6 +89,20 @@ impl World<'_> {
                 self.begin_leak(fault, task, now);
             }
             _ => {}
+        }
+    }
+
+    /// A task is RUNNING: from now on the time of a crash loop counts.
+    pub(in crate::sim) fn strike_running(&mut self, task: u32) {
+        for (fault, spec) in self.scenario.faults.iter().enumerate() {
+            let state = &self.faults[fault];
+            if let FaultKind::CrashLoop { delay } = spec.kind
+                && state.on
+                && state.tasks.contains(&task)
+            {
+                let (fault, times) = (fault as u32, state.times);
+                self.engine.after(delay, Ev::Strike { fault, task, times });
+            }
         }
     }
 
@@ -126,6 +143,9 @@ impl World<'_> {
             }
             FaultKind::CrashLoop { delay } => {
                 let due = self.tasks[task as usize].started + delay;
+                if self.tasks[task as usize].phase == Phase::Pending {
+                    return;
+                }
                 if due > now {
                     self.engine.at(due, Ev::Strike { fault, task, times });
                 } else {

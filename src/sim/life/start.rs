@@ -109,6 +109,7 @@ impl World<'_> {
         }
         self.log(HappeningKind::TaskStarted, NOBODY, task);
         self.set_up_routers(task);
+        self.strike_running(task);
         let mut draw = self.task_draw(Purpose::Startup, task);
         let startup = self.services[service as usize].startup.sample(&mut draw);
         self.engine.after(startup, Ev::TaskReady { task });
