@@ -560,8 +560,6 @@ fn scenario(script: &Script) -> Scenario {
         expects: vec![],
         sweep: None,
         claim: None,
-        sweep: None,
-        claim: None,
         unmodelled: Vec::new(),
         assumptions: vec![],
     }

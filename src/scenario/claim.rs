@@ -241,9 +241,9 @@ mod tests {
 
     fn load(rest: &str) -> Result<Scenario, Vec<String>> {
         let text = format!("{BASE}{rest}");
-        parse("t.toml", &text, Path::new("."), &LoadOptions::default()).map(|loaded| loaded.scenario).map_err(|found| {
-            found.iter().map(|d| format!("{}: {}", d.code, d.label.clone().unwrap_or_default())).collect()
-        })
+        parse("t.toml", &text, Path::new("."), &LoadOptions::default())
+            .map(|loaded| loaded.scenario)
+            .map_err(|found| found.iter().map(|d| format!("{}: {}", d.code, d.label)).collect())
     }
 
     fn claim(rest: &str) -> String {

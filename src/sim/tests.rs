@@ -159,8 +159,6 @@ fn scenario(services: Vec<Service>, edges: Vec<Edge>, rate: Rate, seconds: u64, 
         expects: vec![],
         sweep: None,
         claim: None,
-        sweep: None,
-        claim: None,
         assumptions: vec![],
         unmodelled: vec![],
     }
