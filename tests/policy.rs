@@ -18,6 +18,7 @@ use scsim::policy::Try;
 use scsim::policy::Upkeep;
 use scsim::policy::Verdict;
 use scsim::policy::config::OutlierDetection;
+use scsim::policy::config::OutlierReading;
 use scsim::policy::config::Panic;
 use scsim::policy::config::RetryBudget;
 use scsim::policy::config::RetryOn;
@@ -288,5 +289,34 @@ fn of_two_returns_in_one_sweep_the_second_is_seen_a_window_later() {
     ] {
         pass(&mut bench, ms);
         assert_eq!(seen(&bench), expected, "at {ms} ms");
+    }
+}
+
+/// The wording of AWS counts failures within a window, in a row or not; those further apart never add up.
+#[test]
+fn failures_within_the_window_eject_whatever_comes_between_and_slower_ones_never_do() {
+    let window = Span::from_secs(30);
+    let detection = OutlierDetection {
+        reading: OutlierReading::Window(window),
+        max_ejection_percent: 100,
+        ..OutlierDetection::envoy_default()
+    };
+    for (apart, ejected_at) in [(7_500, Some(5)), (7_501, None), (1_000, Some(5))] {
+        let mut bench = Bench::new(PolicyConfig { outlier_detection: Some(detection), ..PolicyConfig::envoy_default() });
+        bench.list(&[7], None);
+        let mut request = 0;
+        let mut fired = None;
+        for failure in 1..=12 {
+            bench.now = bench.now + Span::from_millis(apart);
+            bench.settle();
+            for status in [500, 200] {
+                request += 1;
+                bench.ask(request, status);
+            }
+            if fired.is_none() && bench.router.ejected() == 1 {
+                fired = Some(failure);
+            }
+        }
+        assert_eq!(fired, ejected_at, "failures {apart} ms apart");
     }
 }
