@@ -302,7 +302,8 @@ fn failures_within_the_window_eject_whatever_comes_between_and_slower_ones_never
         ..OutlierDetection::envoy_default()
     };
     for (apart, ejected_at) in [(7_500, Some(5)), (7_501, None), (1_000, Some(5))] {
-        let mut bench = Bench::new(PolicyConfig { outlier_detection: Some(detection), ..PolicyConfig::envoy_default() });
+        let mut bench =
+            Bench::new(PolicyConfig { outlier_detection: Some(detection), ..PolicyConfig::envoy_default() });
         bench.list(&[7], None);
         let mut request = 0;
         let mut fired = None;

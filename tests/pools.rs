@@ -1,0 +1,248 @@
+//! Connections on a bare router: which one carries a request, how many there are, and how they end.
+//! Goal: what no vector says. Method: requests led by hand; every dial waits until it is answered.
+
+use scsim::policy::*;
+use scsim::units::*;
+use std::sync::Arc;
+
+use config::Affinity;
+use config::PoolProtocol;
+use config::TcpProxy;
+
+struct Zero;
+
+impl Entropy for Zero {
+    fn next_u64(&mut self) -> u64 {
+        0
+    }
+}
+
+struct Desk {
+    router: Router,
+    now: Time,
+    facts: Vec<(Time, Fact)>,
+    /// Connections that are being made, in order.
+    dials: Vec<ConnKey>,
+    closed: Vec<ConnKey>,
+    woken: Vec<u64>,
+    requests: u64,
+}
+
+impl Desk {
+    fn new(config: PolicyConfig, members: &[u64]) -> Desk {
+        let mut desk = Desk {
+            router: Router::new(Arc::new(config)),
+            now: Time::ZERO,
+            facts: Vec::new(),
+            dials: Vec::new(),
+            closed: Vec::new(),
+            woken: Vec::new(),
+            requests: 0,
+        };
+        desk.list(members);
+        desk
+    }
+
+    /// A call without a look at what is to be done.
+    fn call<T>(&mut self, what: impl FnOnce(&mut Router, &mut Cx<'_>) -> T) -> T {
+        what(&mut self.router, &mut Cx { now: self.now, rng: &mut Zero, facts: &mut self.facts })
+    }
+
+    fn tell<T>(&mut self, what: impl FnOnce(&mut Router, &mut Cx<'_>) -> T) -> T {
+        let result = self.call(what);
+        self.look();
+        result
+    }
+
+    fn look(&mut self) {
+        while let Some(upkeep) = self.call(Router::poll_upkeep) {
+            match upkeep {
+                Upkeep::Connect { conn, .. } => self.dials.push(conn),
+                Upkeep::Close { conn } => self.closed.push(conn),
+                Upkeep::Wake { request } => self.woken.push(request.0),
+                Upkeep::Probe { .. } => {}
+            }
+        }
+    }
+
+    fn list(&mut self, members: &[u64]) {
+        let list: Vec<Member> = members.iter().map(|&key| Member::of(MemberKey(key))).collect();
+        self.tell(|router, cx| router.on_members(cx, &list, None));
+    }
+
+    fn wait(&mut self, ms: u64) {
+        self.now = self.now + Span::from_millis(ms);
+    }
+
+    /// The oldest dial succeeds.
+    fn connect(&mut self) -> ConnKey {
+        let conn = self.dials.remove(0);
+        self.tell(|router, cx| router.on_connected(cx, conn));
+        conn
+    }
+
+    fn begin(&mut self) -> (Flight, Step) {
+        self.requests += 1;
+        let ask = Ask::of(RequestKey(self.requests));
+        let mut flight = self.tell(|router, cx| router.begin(cx, ask));
+        let step = self.step(&mut flight);
+        (flight, step)
+    }
+
+    fn step(&mut self, flight: &mut Flight) -> Step {
+        self.tell(|router, cx| router.step(cx, flight))
+    }
+
+    /// A request on its connection, which is made first if there is none.
+    fn open(&mut self) -> (Flight, Try) {
+        let (mut flight, mut step) = self.begin();
+        if let Step::Wait { .. } = step {
+            self.connect();
+            step = self.step(&mut flight);
+        }
+        match step {
+            Step::Try(attempt) => (flight, attempt),
+            other => panic!("expected an attempt, got {other:?}"),
+        }
+    }
+
+    fn answer(&mut self, flight: &mut Flight, attempt: Try) {
+        let outcome = Outcome::Answered(Answer::of(200));
+        self.tell(|router, cx| router.report(cx, flight, attempt.attempt, outcome));
+        let Step::Done(_) = self.step(flight) else { panic!("it goes on") };
+    }
+
+    /// A request that is answered at once; the connection it went over.
+    fn ask(&mut self) -> ConnKey {
+        let (mut flight, attempt) = self.open();
+        self.answer(&mut flight, attempt);
+        attempt.conn
+    }
+}
+
+fn tcp() -> PolicyConfig {
+    let mut config = PolicyConfig::envoy_default();
+    config.pool.protocol = PoolProtocol::Tcp(TcpProxy { max_connect_attempts: 1 });
+    config
+}
+
+#[test]
+fn a_client_does_not_reuse_a_connection_that_is_too_old_however_busy_it_was() {
+    let affinity = Affinity::Connection { age_max: Some(Span::from_secs(1)) };
+    let mut desk = Desk::new(PolicyConfig { affinity, ..PolicyConfig::envoy_default() }, &[1]);
+    let first = desk.ask();
+    for _ in 0..3 {
+        desk.wait(333);
+        assert_eq!(desk.ask(), first);
+    }
+    desk.wait(1);
+    let second = desk.ask();
+    assert_ne!(second, first, "it is a second old");
+    assert_eq!((desk.closed.as_slice(), desk.router.connections()), ([first].as_slice(), 1));
+    desk.wait(999);
+    assert_eq!(desk.ask(), second, "its age is its own");
+}
+
+#[test]
+fn connections_that_were_idle_too_long_carry_nothing_even_before_they_are_looked_through() {
+    let mut config = PolicyConfig::envoy_default();
+    config.timeouts.idle = Span::from_secs(1);
+    let mut desk = Desk::new(config, &[1]);
+    let mut pair = [desk.open(), desk.open()];
+    for (flight, attempt) in &mut pair {
+        let attempt = *attempt;
+        desk.answer(flight, attempt);
+    }
+    desk.wait(999);
+    let kept = desk.ask();
+    assert_eq!(kept, pair[1].1.conn, "the one used last");
+    desk.wait(1000);
+    // A request comes in the same instant as the time-out, before it.
+    let mut flight = desk.call(|router, cx| router.begin(cx, Ask::of(RequestKey(9))));
+    let step = desk.call(|router, cx| router.step(cx, &mut flight));
+    assert!(matches!(step, Step::Wait { .. }), "{step:?}");
+    desk.look();
+    assert_eq!((desk.closed.len(), desk.dials.len(), desk.router.connections()), (2, 1, 1));
+    desk.tell(|router, cx| router.abandon(cx, flight));
+}
+
+#[test]
+fn a_connection_that_has_carried_all_it_may_is_closed_and_counted() {
+    let mut config = PolicyConfig::envoy_default();
+    config.pool.max_requests_per_connection = 2;
+    let mut desk = Desk::new(config, &[1]);
+    let used: Vec<ConnKey> = (0..5).map(|_| desk.ask()).collect();
+    assert!(used[0] == used[1] && used[1] != used[2] && used[2] == used[3] && used[3] != used[4], "{used:?}");
+    let stats = desk.router.pool_stats();
+    assert_eq!((stats.upstream_cx_max_requests, stats.upstream_cx_total, desk.closed.len()), (2, 3, 2));
+}
+
+#[test]
+fn a_tcp_proxy_counts_each_client_that_it_refuses_for_max_connections() {
+    let mut config = tcp();
+    config.circuit_breakers.max_connections = 1;
+    let mut desk = Desk::new(config, &[1]);
+    let (mut flight, attempt) = desk.open();
+    for refused in 1..=3 {
+        let (_, step) = desk.begin();
+        let Step::Done(verdict) = step else { panic!("{step:?}") };
+        assert_eq!((verdict.flags.to_string().as_str(), verdict.attempts), ("UO", 0));
+        assert_eq!(desk.router.pool_stats().upstream_cx_overflow, refused);
+    }
+    desk.answer(&mut flight, attempt);
+    let _ = desk.open();
+    assert_eq!(desk.router.pool_stats().upstream_cx_overflow, 3);
+}
+
+#[test]
+fn a_connection_made_for_one_who_has_left_serves_the_next_over_http_and_ends_over_tcp() {
+    for (config, stands) in [(PolicyConfig::envoy_default(), 1), (tcp(), 0)] {
+        let mut desk = Desk::new(config, &[1]);
+        let (flight, step) = desk.begin();
+        assert!(matches!(step, Step::Wait { .. }));
+        let conn = desk.connect();
+        assert_eq!(desk.woken, [1], "the connection is kept for it");
+        desk.tell(|router, cx| router.abandon(cx, flight));
+        assert_eq!((desk.router.connections(), desk.closed.len()), (stands, 1 - stands as usize));
+        assert_eq!(desk.ask() == conn, stands == 1);
+    }
+}
+
+#[test]
+fn requests_on_a_member_are_counted_until_they_end_also_after_it_has_left() {
+    let mut desk = Desk::new(PolicyConfig::envoy_default(), &[1, 2]);
+    let mut open = [desk.open(), desk.open(), desk.open()];
+    let on = |desk: &Desk| [1, 2, 3].map(|key| desk.router.active_on(MemberKey(key)));
+    assert_eq!(open.each_ref().map(|(_, attempt)| attempt.member.0), [1, 2, 1]);
+    assert_eq!(on(&desk), [2, 1, 0]);
+    desk.list(&[2]);
+    assert_eq!(on(&desk), [2, 1, 0]);
+    for ((flight, attempt), left) in open.iter_mut().zip([[1, 1, 0], [1, 0, 0], [0, 0, 0]]) {
+        let attempt = *attempt;
+        desk.answer(flight, attempt);
+        assert_eq!(on(&desk), left);
+    }
+}
+
+#[test]
+fn statistics_of_connections_have_envoys_names() {
+    let stats = PoolStats {
+        upstream_cx_total: 1,
+        upstream_cx_overflow: 2,
+        upstream_cx_connect_fail: 3,
+        upstream_cx_connect_timeout: 4,
+        upstream_cx_max_requests: 5,
+        upstream_rq_pending_overflow: 6,
+        upstream_rq_active_overflow: 7,
+    };
+    let expected = [
+        ("upstream_cx_total", 1),
+        ("upstream_cx_overflow", 2),
+        ("upstream_cx_connect_fail", 3),
+        ("upstream_cx_connect_timeout", 4),
+        ("upstream_cx_max_requests", 5),
+        ("upstream_rq_pending_overflow", 6),
+        ("upstream_rq_active_overflow", 7),
+    ];
+    assert_eq!(stats.named(), expected);
+}
