@@ -556,3 +556,25 @@ fn the_weight_of_an_anomalous_target_is_a_hundredth_and_rises_by_a_tenth_every_f
         assert_eq!(weights, [expected, 1_000_000, 1_000_000, 1_000_000]);
     }
 }
+
+#[test]
+fn a_start_is_drawn_once_and_only_where_turns_are_taken() {
+    let weighted = LocalityRouting::Weighted;
+    for (rule, locality, list, words) in [
+        (LbPolicy::RoundRobin, LocalityRouting::None, members(4), 1),
+        (TWO, LocalityRouting::None, members(4), 0),
+        (TWO, LocalityRouting::None, self::weighted(&[1, 2]), 1),
+        (LbPolicy::Random, LocalityRouting::None, self::weighted(&[1, 2]), 0),
+        (LbPolicy::Random, weighted, members(4), 1),
+        (RING, weighted, members(4), 0),
+    ] {
+        let mut bench = Bench::new(PolicyConfig { locality, ..config(rule) }, 0, &list);
+        bench.list(&members(5));
+        let mut expected = Words(0);
+        (0..words).for_each(|_| _ = expected.next_u64());
+        assert_eq!(bench.words.0, expected.0, "{rule:?} {locality:?}");
+    }
+    let starts: std::collections::BTreeSet<u64> =
+        (0..40).map(|seed| Bench::new(config(LbPolicy::RoundRobin), seed, &members(4)).pick()).collect();
+    assert_eq!(starts.len(), 4, "round robin starts anywhere");
+}

@@ -321,3 +321,23 @@ fn failures_within_the_window_eject_whatever_comes_between_and_slower_ones_never
         assert_eq!(fired, ejected_at, "failures {apart} ms apart");
     }
 }
+
+#[test]
+fn of_failures_within_the_window_the_latest_count_whatever_came_before_them() {
+    let detection = OutlierDetection {
+        reading: OutlierReading::Window(Span::from_secs(30)),
+        max_ejection_percent: 100,
+        ..OutlierDetection::envoy_default()
+    };
+    let mut bench = Bench::new(PolicyConfig { outlier_detection: Some(detection), ..PolicyConfig::envoy_default() });
+    bench.list(&[7], None);
+    let mut out = Vec::new();
+    // At 42 s the fifth last was at 20 s; before, it was 40 and 31 s ago.
+    for at in [0, 10, 20, 30, 40, 41, 42] {
+        bench.now = Time::ZERO + Span::from_secs(at);
+        bench.settle();
+        bench.ask(at, 500);
+        out.push(bench.router.ejected());
+    }
+    assert_eq!(out, [0, 0, 0, 0, 0, 0, 1]);
+}

@@ -167,6 +167,29 @@ fn connections_that_were_idle_too_long_carry_nothing_even_before_they_are_looked
 }
 
 #[test]
+fn what_was_idle_too_long_is_closed_in_time_and_nothing_else() {
+    let mut config = PolicyConfig::envoy_default();
+    config.timeouts.idle = Span::from_secs(1);
+    let mut desk = Desk::new(config, &[1]);
+    let [mut busy, mut short, mut long] = [desk.open(), desk.open(), desk.open()];
+    let due = |desk: &Desk| desk.router.upkeep_due().since(Time::ZERO).as_millis();
+    desk.answer(&mut long.0, long.1);
+    desk.wait(400);
+    desk.answer(&mut short.0, short.1);
+    assert_eq!(due(&desk), 1000);
+    desk.wait(600);
+    desk.look();
+    assert_eq!((desk.closed.as_slice(), due(&desk)), ([long.1.conn].as_slice(), 1400));
+    desk.wait(400);
+    desk.look();
+    assert_eq!(desk.closed, [long.1.conn, short.1.conn]);
+    assert_eq!(desk.router.upkeep_due(), Time::NEVER, "what carries something is not idle");
+    desk.wait(600);
+    desk.answer(&mut busy.0, busy.1);
+    assert_eq!((due(&desk), desk.router.connections()), (3000, 1));
+}
+
+#[test]
 fn a_connection_that_has_carried_all_it_may_is_closed_and_counted() {
     let mut config = PolicyConfig::envoy_default();
     config.pool.max_requests_per_connection = 2;
@@ -200,8 +223,10 @@ fn a_connection_made_for_one_who_has_left_serves_the_next_over_http_and_ends_ove
         let mut desk = Desk::new(config, &[1]);
         let (flight, step) = desk.begin();
         assert!(matches!(step, Step::Wait { .. }));
+        assert_eq!((desk.router.pending(), desk.router.active()), (1, 0));
         let conn = desk.connect();
         assert_eq!(desk.woken, [1], "the connection is kept for it");
+        assert_eq!((desk.router.pending(), desk.router.active()), (0, 1));
         desk.tell(|router, cx| router.abandon(cx, flight));
         assert_eq!((desk.router.connections(), desk.closed.len()), (stands, 1 - stands as usize));
         assert_eq!(desk.ask() == conn, stands == 1);
