@@ -167,6 +167,62 @@ fn connections_that_were_idle_too_long_carry_nothing_even_before_they_are_looked
 }
 
 #[test]
+fn a_pool_without_a_connection_may_make_one_beyond_the_limit_also_after_it_has_lost_its_last() {
+    let mut config = PolicyConfig::envoy_default();
+    config.circuit_breakers.max_connections = 1;
+    let mut desk = Desk::new(config, &[1, 2]);
+    let (_first, of_first) = desk.open();
+    for (made, overflow) in [(2, 1), (3, 3)] {
+        let (mut second, of_second) = desk.open();
+        assert_eq!((of_first.member.0, of_second.member.0), (1, 2));
+        let stats = desk.router.pool_stats();
+        assert_eq!((stats.upstream_cx_total, stats.upstream_cx_overflow), (made, overflow));
+        desk.answer(&mut second, of_second);
+        desk.tell(|router, cx| router.on_conn_closed(cx, of_second.conn));
+        // The turn of the first member: it has a connection, so that another request waits, which is counted too.
+        let (third, step) = desk.begin();
+        assert!(matches!(step, Step::Wait { .. }) && desk.dials.is_empty(), "{step:?}");
+        desk.tell(|router, cx| router.abandon(cx, third));
+    }
+}
+
+#[test]
+fn a_dial_that_fails_fails_all_who_wait_for_that_endpoint_and_nobody_else() {
+    let mut desk = Desk::new(PolicyConfig::envoy_default(), &[1, 2]);
+    // In turns: 1, 2, 1.
+    let mut waiting = [desk.begin(), desk.begin(), desk.begin()].map(|(flight, _)| flight);
+    assert_eq!((desk.dials.len(), desk.router.pending()), (3, 3));
+    let conn = desk.dials.remove(0);
+    desk.tell(|router, cx| router.on_connect_failed(cx, conn, Trouble::ConnectRefused));
+    assert_eq!((desk.woken.as_slice(), desk.router.pending()), ([1, 3].as_slice(), 1));
+    for (flight, fails) in waiting.iter_mut().zip([true, false, true]) {
+        let step = desk.step(flight);
+        let failed = matches!(step, Step::Done(verdict) if verdict.status == 503 && verdict.flags.to_string() == "UF");
+        assert_eq!(failed, fails, "{step:?}");
+    }
+    let stats = desk.router.pool_stats();
+    assert_eq!((stats.upstream_cx_connect_fail, stats.upstream_cx_connect_timeout), (1, 0));
+    let conn = desk.dials[0];
+    desk.tell(|router, cx| router.on_connect_failed(cx, conn, Trouble::ConnectTimeout));
+    let stats = desk.router.pool_stats();
+    assert_eq!((stats.upstream_cx_connect_fail, stats.upstream_cx_connect_timeout), (2, 1));
+}
+
+#[test]
+fn where_the_choice_is_per_connection_one_dial_takes_the_place_of_one_that_failed() {
+    let mut config = PolicyConfig { affinity: Affinity::Connection { age_max: None }, ..PolicyConfig::envoy_default() };
+    config.circuit_breakers.max_connections = 1;
+    let mut desk = Desk::new(config, &[1]);
+    let mut waiting = [desk.begin(), desk.begin(), desk.begin()].map(|(flight, _)| flight);
+    assert_eq!((desk.dials.len(), desk.router.pool_stats().upstream_cx_overflow), (1, 2));
+    let conn = desk.dials.remove(0);
+    desk.tell(|router, cx| router.on_connect_failed(cx, conn, Trouble::ConnectRefused));
+    let steps = waiting.each_mut().map(|flight| matches!(desk.step(flight), Step::Done(_)));
+    assert_eq!(steps, [true, false, false], "the others go on hoping");
+    assert_eq!((desk.dials.len(), desk.router.pool_stats().upstream_cx_overflow), (1, 2));
+}
+
+#[test]
 fn what_was_idle_too_long_is_closed_in_time_and_nothing_else() {
     let mut config = PolicyConfig::envoy_default();
     config.timeouts.idle = Span::from_secs(1);
