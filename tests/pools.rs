@@ -223,6 +223,26 @@ fn where_the_choice_is_per_connection_one_dial_takes_the_place_of_one_that_faile
 }
 
 #[test]
+fn a_connection_takes_no_more_streams_than_its_peer_says_also_when_it_says_so_late() {
+    let mut config = PolicyConfig::envoy_default();
+    config.pool.protocol = PoolProtocol::Http2 { max_concurrent_streams: 4 };
+    let mut desk = Desk::new(config, &[1]);
+    let [mut first, mut second, third] = [desk.open(), desk.open(), desk.open()];
+    let conn = first.1.conn;
+    assert!(second.1.conn == conn && third.1.conn == conn);
+    desk.tell(|router, cx| router.on_settings(cx, conn, 3));
+    let (mut fourth, step) = desk.begin();
+    assert!(matches!(step, Step::Wait { .. }) && desk.dials.len() == 1, "three of three: {step:?}");
+    desk.tell(|router, cx| router.on_settings(cx, conn, 2));
+    desk.answer(&mut first.0, first.1);
+    assert_eq!(desk.woken, [1], "two of two are left: nobody but the first was ever woken");
+    desk.answer(&mut second.0, second.1);
+    assert_eq!(desk.woken, [1, 4]);
+    let Step::Try(attempt) = desk.step(&mut fourth) else { panic!("it was woken") };
+    assert_eq!(attempt.conn, conn);
+}
+
+#[test]
 fn what_was_idle_too_long_is_closed_in_time_and_nothing_else() {
     let mut config = PolicyConfig::envoy_default();
     config.timeouts.idle = Span::from_secs(1);
@@ -326,4 +346,93 @@ fn statistics_of_connections_have_envoys_names() {
         ("upstream_rq_active_overflow", 7),
     ];
     assert_eq!(stats.named(), expected);
+}
+
+#[test]
+fn an_endpoint_that_left_is_forgotten_when_its_last_request_is_over() {
+    let mut desk = Desk::new(PolicyConfig::envoy_default(), &[1]);
+    let (mut flight, attempt) = desk.open();
+    desk.list(&[2]);
+    assert_eq!(desk.router.member_of(attempt.endpoint), Some(MemberKey(1)));
+    desk.answer(&mut flight, attempt);
+    assert_eq!((desk.router.member_of(attempt.endpoint), desk.closed.len()), (None, 1));
+    // Nothing of the second was ever under way.
+    let second = desk.router.endpoints().next().map(|(endpoint, _)| endpoint);
+    desk.list(&[3]);
+    assert_eq!(second.and_then(|endpoint| desk.router.member_of(endpoint)), None);
+}
+
+#[test]
+fn a_dial_that_nobody_waits_for_is_given_up_when_its_endpoint_leaves() {
+    for waits in [false, true] {
+        let mut desk = Desk::new(PolicyConfig::envoy_default(), &[1]);
+        let (first, _) = desk.begin();
+        let (mut second, _) = desk.begin();
+        let dials = desk.dials.clone();
+        desk.tell(|router, cx| router.abandon(cx, first));
+        if !waits {
+            desk.tell(|router, cx| router.abandon(cx, second.clone()));
+        }
+        assert_eq!(desk.router.connections(), 2, "the next one may need them");
+        desk.list(&[2]);
+        if waits {
+            desk.connect();
+            assert!(matches!(desk.step(&mut second), Step::Try(attempt) if attempt.member.0 == 1));
+        } else {
+            assert_eq!(desk.closed, dials);
+        }
+    }
+}
+
+#[test]
+fn a_tcp_client_that_goes_takes_a_dial_along_unless_another_needs_it() {
+    let mut desk = Desk::new(tcp(), &[1]);
+    let (first, _) = desk.begin();
+    let (second, _) = desk.begin();
+    desk.tell(|router, cx| router.abandon(cx, first));
+    assert_eq!((desk.closed.len(), desk.router.connections()), (1, 1));
+    desk.tell(|router, cx| router.abandon(cx, second));
+    assert_eq!((desk.closed.len(), desk.router.connections()), (2, 0));
+    // Two are wanted for each, and two is all that its host allows.
+    let mut config = tcp();
+    config.pool.preconnect_percent = 200;
+    config.circuit_breakers.per_host_max_connections = 2;
+    let mut desk = Desk::new(config, &[1]);
+    let (first, _) = desk.begin();
+    let (_second, _) = desk.begin();
+    desk.tell(|router, cx| router.abandon(cx, first));
+    assert_eq!((desk.closed.len(), desk.router.connections()), (0, 2));
+}
+
+#[test]
+fn where_the_choice_is_per_connection_one_to_who_has_left_serves_only_who_hoped_for_it() {
+    let affinity = Affinity::Connection { age_max: None };
+    let mut desk = Desk::new(PolicyConfig { affinity, ..PolicyConfig::envoy_default() }, &[1]);
+    let (mut first, _) = desk.begin();
+    let (mut second, _) = desk.begin();
+    desk.list(&[2]);
+    desk.connect();
+    assert_eq!(desk.woken, [1], "one request at a time");
+    let Step::Try(attempt) = desk.step(&mut first) else { panic!("it was woken") };
+    assert_eq!(attempt.member, MemberKey(1));
+    desk.connect();
+    assert!(matches!(desk.step(&mut second), Step::Try(attempt) if attempt.member.0 == 1));
+    desk.answer(&mut first, attempt);
+    assert_eq!(desk.closed, [attempt.conn], "nobody after them");
+    let (mut third, _) = desk.begin();
+    desk.connect();
+    assert!(matches!(desk.step(&mut third), Step::Try(attempt) if attempt.member.0 == 2));
+}
+
+#[test]
+fn a_peer_that_says_goaway_gets_nothing_new_and_may_finish_what_it_has() {
+    let mut config = PolicyConfig::envoy_default();
+    config.pool.protocol = PoolProtocol::Http2 { max_concurrent_streams: 4 };
+    let mut desk = Desk::new(config, &[1]);
+    let (mut flight, attempt) = desk.open();
+    desk.tell(|router, cx| router.on_goaway(cx, attempt.conn));
+    assert_ne!(desk.ask(), attempt.conn);
+    assert_eq!(desk.closed, []);
+    desk.answer(&mut flight, attempt);
+    assert_eq!(desk.closed, [attempt.conn]);
 }
