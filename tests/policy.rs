@@ -341,3 +341,21 @@ fn of_failures_within_the_window_the_latest_count_whatever_came_before_them() {
     }
     assert_eq!(out, [0, 0, 0, 0, 0, 0, 1]);
 }
+
+#[test]
+fn a_name_that_cannot_be_looked_up_fails_all_who_wait_for_it_and_is_asked_for_again() {
+    let mut bench = Bench::new(PolicyConfig::dns_client());
+    let (mut first, step) = bench.begin(1);
+    assert_eq!(step, Step::Resolve);
+    let (mut second, step) = bench.begin(2);
+    assert!(matches!(step, Step::Wait { .. }), "one lookup is enough: {step:?}");
+    bench.tell(Router::on_lookup_failed);
+    for flight in [&mut first, &mut second] {
+        let Step::Done(verdict) = bench.step(flight) else { panic!("there is no name") };
+        assert_eq!((verdict.flags.to_string().as_str(), verdict.attempts), ("DF", 0));
+    }
+    let (mut third, step) = bench.begin(3);
+    assert_eq!(step, Step::Resolve);
+    bench.list(&[7], Some(Span::from_secs(1)));
+    assert_eq!(tried(bench.step(&mut third)).member, MemberKey(7));
+}
