@@ -7,13 +7,19 @@
 mod args;
 mod assumptions;
 mod check;
+mod compare;
 mod console;
 mod crash;
 mod explain;
+mod gate;
+mod import;
+mod ledger;
 mod loading;
 mod outputs;
 mod policy;
 mod run;
+mod sweep;
+mod test;
 mod validate;
 
 use std::ffi::OsString;
@@ -22,6 +28,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use args::Command;
+use args::ImportCommand;
 use args::Invocation;
 use args::PolicyCommand;
 use console::Console;
@@ -106,10 +113,15 @@ fn perform(arguments: &[OsString]) -> Exit {
     let console = Console::new(&invocation.common);
     match &invocation.command {
         Command::Run(args) => run::run(&console, &invocation.common, args),
+        Command::Test(args) => test::test(&console, &invocation.common, args),
+        Command::Compare(args) => compare::compare(&console, &invocation.common, args),
+        Command::Sweep(args) => sweep::sweep(&console, &invocation.common, args),
+        Command::Ledger(args) => ledger::ledger(&console, &invocation.common, args),
         Command::Check(args) => check::check(&console, args),
         Command::Assumptions(args) => assumptions::list(&console, &invocation.common, args),
         Command::Explain(args) => explain::explain(&console, args),
         Command::Validate(args) => validate::validate(&console, &invocation.common, args),
+        Command::Import { command: ImportCommand::Fis(args) } => import::fis(&console, &invocation.common, args),
         Command::Policy { command: PolicyCommand::Replay(args) } => policy::replay(&console, args),
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod cli;
 pub mod diagnostic;
+pub mod ledger;
 #[cfg(feature = "live")]
 pub mod live;
 pub mod measure;
@@ -15,6 +16,7 @@ pub mod replay;
 pub mod report;
 pub mod scenario;
 pub mod sim;
+pub mod sweep;
 pub mod units;
 pub mod validate;
 

@@ -470,6 +470,9 @@ fn service(name: &str, tasks: u32, errors: Ratio, steps: Vec<scsim::scenario::St
         handles_sigterm: true,
         health_check: None,
         external: false,
+        keep_alive: None,
+        service_connect: Enrolment::ClientServer,
+        life: TaskLife::default(),
     }
 }
 
@@ -499,6 +502,8 @@ fn scenario(script: &Script) -> Scenario {
             health_lag: Span::ZERO,
             deregister_before_stop: None,
             lookup: Distribution::Constant(LOOKUP),
+            custom_health: true,
+            client: None,
         })
     } else {
         Mechanism::Direct
@@ -553,11 +558,17 @@ fn scenario(script: &Script) -> Scenario {
                 kind: kind.clone(),
                 target: Target::Task(ServiceId(1), (member.0 - FIRST + 1) as u32),
                 when: When::Once { at: *from, lasts: Some(until.since(*from)) },
+                how: How::default(),
             })
             .collect(),
         scales: vec![],
+        scalings: vec![],
         deploys: vec![],
         expects: vec![],
+        sweep: None,
+        claim: None,
+        sweep: None,
+        claim: None,
         unmodelled: Vec::new(),
         assumptions: vec![],
     }

@@ -8,6 +8,7 @@ use scsim::scenario::Distribution;
 use scsim::scenario::Edge;
 use scsim::scenario::EdgeId;
 use scsim::scenario::Endpoint;
+use scsim::scenario::Enrolment;
 use scsim::scenario::Load;
 use scsim::scenario::Mechanism;
 use scsim::scenario::Network;
@@ -24,6 +25,7 @@ use scsim::scenario::SidecarPlane;
 use scsim::scenario::Spacing;
 use scsim::scenario::Spread;
 use scsim::scenario::Step;
+use scsim::scenario::TaskLife;
 use scsim::sim::Limits;
 use scsim::units::Bytes;
 use scsim::units::Cpu;
@@ -73,9 +75,14 @@ pub fn hop(seconds: u64) -> Scenario {
             cpu: Cpu::from_millis(250),
             memory: Bytes::new(64 << 20),
             cpu_per_request: Span::from_micros(100),
+            start: Distribution::Constant(Span::ZERO),
             drain: Span::from_secs(20),
             inbound: true,
             drains_inbound_first: true,
+            memory_base: Bytes::new(40 << 20),
+            memory_growth: Bytes::new(0),
+            restart: Span::from_secs(1),
+            restarts: 3,
         }),
         edge_policies: vec![PolicyConfig::service_connect()],
         network: Network {
@@ -125,6 +132,9 @@ fn service(name: &str, tasks: u32, steps: Vec<Step>) -> Service {
         handles_sigterm: true,
         health_check: None,
         external: false,
+        keep_alive: None,
+        service_connect: Enrolment::ClientServer,
+        life: TaskLife::default(),
     }
 }
 
@@ -162,6 +172,7 @@ fn scenario(services: Vec<Service>, edges: Vec<Edge>, rate: Rate, seconds: u64, 
         planes: vec![plane],
         faults: vec![],
         scales: vec![],
+        scalings: vec![],
         deploys: vec![],
         expects: vec![],
         unmodelled: Vec::new(),

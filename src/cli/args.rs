@@ -87,6 +87,14 @@ pub enum Format {
 pub enum Command {
     /// Simulate scenarios, compare data planes, check expectations
     Run(RunArgs),
+    /// Run scenarios as a regression suite: short lines, exit codes, JUnit
+    Test(TestArgs),
+    /// Compare two result files, or two scenarios: what changed, and is it real?
+    Compare(CompareArgs),
+    /// Vary fields of a scenario and compare the cells
+    Sweep(SweepArgs),
+    /// Decide claims by scenarios and write the page that says so
+    Ledger(LedgerArgs),
     /// Read scenarios without running them
     Check(CheckArgs),
     /// List the constants in use: value, source, confidence, how to override
@@ -95,12 +103,39 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Check the engine against queueing theory
     Validate(ValidateArgs),
+    /// Turn what other tools wrote into parts of a scenario
+    Import {
+        /// From what.
+        #[command(subcommand)]
+        command: ImportCommand,
+    },
     /// The policy that simulator and proxy share
     Policy {
         /// What to do with it.
         #[command(subcommand)]
         command: PolicyCommand,
     },
+}
+
+/// What to import.
+#[derive(Subcommand, Debug)]
+pub enum ImportCommand {
+    /// An AWS FIS experiment template as `[[fault]]` tables
+    Fis(FisArgs),
+}
+
+/// Arguments of `scsim import fis`.
+#[derive(Args, Clone, Debug)]
+pub struct FisArgs {
+    /// The template, as JSON
+    #[arg(value_name = "TEMPLATE")]
+    pub template: PathBuf,
+    /// The service that targets without one mean
+    #[arg(long, env = "SCSIM_SERVICE", value_name = "NAME")]
+    pub service: Option<String>,
+    /// When in the run the experiment begins
+    #[arg(long, env = "SCSIM_AT", value_name = "TIME", default_value = "60s")]
+    pub at: String,
 }
 
 /// What to do with the policy.
@@ -131,7 +166,7 @@ pub struct ReplayArgs {
 }
 
 /// Arguments that shape a scenario.
-#[derive(Args, Clone, Default, Debug)]
+#[derive(Args, Clone, Default, PartialEq, Eq, Debug)]
 pub struct Shape {
     /// Override a field, `key=value` in TOML; repeat for more
     #[arg(long, env = "SCSIM_SET", value_name = "KEY=VALUE", value_delimiter = None)]
@@ -182,6 +217,90 @@ pub struct RunArgs {
     /// Write the figures as CSV
     #[arg(long, env = "SCSIM_CSV", value_name = "FILE")]
     pub csv: Option<PathBuf>,
+    /// What fails.
+    #[command(flatten)]
+    pub verdicts: Verdicts,
+    /// What build machines need.
+    #[command(flatten)]
+    pub gate: GateArgs,
+}
+
+/// `scsim test`.
+#[derive(Args, Debug)]
+pub struct TestArgs {
+    /// Scenario files, or folders: every scenario below them. Without one `scenarios`, or `.` if there is no such folder
+    #[arg(value_name = "SCENARIO")]
+    pub scenarios: Vec<PathBuf>,
+    /// Only scenarios whose path or title has this text in it
+    #[arg(long, env = "SCSIM_FILTER", value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Overrides.
+    #[command(flatten)]
+    pub shape: Shape,
+    /// Runs per plane
+    #[arg(short = 'n', long, env = "SCSIM_REPLICATIONS", value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub replications: Option<u32>,
+    /// Run until intervals are this narrow, `5%` of the mean
+    #[arg(long, env = "SCSIM_PRECISION", value_name = "PERCENT", conflicts_with_all = ["replications", "fast"],
+          value_parser = percent)]
+    pub precision: Option<String>,
+    /// Three replications
+    #[arg(long, env = "SCSIM_FAST", conflicts_with = "replications", value_parser = FalseyValueParser::new())]
+    pub fast: bool,
+    /// Write outcomes and results as JSON; `-` makes stdout pure JSON
+    #[arg(long, env = "SCSIM_JSON", value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write the outcomes as Markdown
+    #[arg(long, env = "SCSIM_MARKDOWN", value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// What fails.
+    #[command(flatten)]
+    pub verdicts: Verdicts,
+    /// What build machines need.
+    #[command(flatten)]
+    pub gate: GateArgs,
+}
+
+/// `scsim compare`.
+#[derive(Args, Debug)]
+pub struct CompareArgs {
+    /// Before: a result file of `run` or `test`, or a scenario, which is run
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// After
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// Compare this figure (`p95`, `queue_max`); repeat for more
+    #[arg(long, env = "SCSIM_METRIC", value_name = "METRIC")]
+    pub metric: Vec<String>,
+    /// Change that nobody minds, as a share of the old value
+    #[arg(long, env = "SCSIM_NOISE", value_name = "PERCENT", default_value = "2%", value_parser = share)]
+    pub noise: f64,
+    /// Overrides, for scenarios.
+    #[command(flatten)]
+    pub shape: Shape,
+    /// Runs per plane, for scenarios
+    #[arg(short = 'n', long, env = "SCSIM_REPLICATIONS", value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub replications: Option<u32>,
+    /// Three replications, for scenarios
+    #[arg(long, env = "SCSIM_FAST", conflicts_with = "replications", value_parser = FalseyValueParser::new())]
+    pub fast: bool,
+    /// Write the comparison as JSON; `-` makes stdout pure JSON
+    #[arg(long, env = "SCSIM_JSON", value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write the comparison as Markdown
+    #[arg(long, env = "SCSIM_MARKDOWN", value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// End with 0 whatever changed
+    #[arg(long, env = "SCSIM_EXIT_ZERO", value_parser = FalseyValueParser::new())]
+    pub exit_zero: bool,
+}
+
+/// What fails a run or a test.
+#[derive(Args, Clone, Debug)]
+pub struct Verdicts {
     /// What an inconclusive expectation counts as; exit code 3 if not given
     #[arg(long, value_enum, env = "SCSIM_INCONCLUSIVE", value_name = "AS")]
     pub inconclusive: Option<Inconclusive>,
@@ -191,6 +310,26 @@ pub struct RunArgs {
     /// Lowest severity of a failed expectation that fails the command
     #[arg(long, value_enum, default_value_t = FailOn::Error, env = "SCSIM_FAIL_ON", value_name = "SEVERITY")]
     pub fail_on: FailOn,
+}
+
+/// What build machines need.
+#[derive(Args, Clone, Debug)]
+pub struct GateArgs {
+    /// Write a JUnit report; `-` is stdout
+    #[arg(long, env = "SCSIM_JUNIT", value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Annotate failures and append a table to the job summary, as GitHub Actions reads them
+    #[arg(long, env = "SCSIM_GITHUB", value_parser = FalseyValueParser::new())]
+    pub github: bool,
+    /// Fail if a figure is worse than in this result file
+    #[arg(long, env = "SCSIM_BASELINE", value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Write a small result file for later `--baseline`
+    #[arg(long, env = "SCSIM_SAVE_BASELINE", value_name = "FILE")]
+    pub save_baseline: Option<PathBuf>,
+    /// Change against the baseline that nobody minds, as a share of the old value
+    #[arg(long, env = "SCSIM_NOISE", value_name = "PERCENT", default_value = "2%", value_parser = share)]
+    pub noise: f64,
 }
 
 /// What an inconclusive expectation counts as.
@@ -209,6 +348,95 @@ pub enum FailOn {
     Error,
     /// Warnings too.
     Warn,
+}
+
+/// `scsim sweep`.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct SweepArgs {
+    /// Something else than running it.
+    #[command(subcommand)]
+    pub command: Option<SweepCommand>,
+    /// Scenario file
+    #[arg(required = true, value_name = "SCENARIO")]
+    pub scenario: Option<PathBuf>,
+    /// A field and its values: `key=2,3,5`, `key=1..10`, `key=10ms..1s:log:7`; repeat for a grid. Replaces [sweep]
+    #[arg(long, env = "SCSIM_VARY", value_name = "KEY=VALUES")]
+    pub vary: Vec<String>,
+    /// Vary one field at a time, the others as in the file
+    #[arg(long, env = "SCSIM_ONE_AT_A_TIME", value_parser = FalseyValueParser::new())]
+    pub one_at_a_time: bool,
+    /// Overrides.
+    #[command(flatten)]
+    pub shape: Shape,
+    /// Runs per plane and cell
+    #[arg(short = 'n', long, env = "SCSIM_REPLICATIONS", value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub replications: Option<u32>,
+    /// Three replications
+    #[arg(long, env = "SCSIM_FAST", conflicts_with = "replications", value_parser = FalseyValueParser::new())]
+    pub fast: bool,
+    /// Compute one of N parts, `2/8`, into the file that --output names; `scsim sweep merge` joins them
+    #[arg(long, env = "SCSIM_SHARD", value_name = "I/N", requires = "output", value_parser = shard)]
+    pub shard: Option<(u64, u64)>,
+    /// Begin anew, whatever an earlier run has finished
+    #[arg(long, env = "SCSIM_FRESH", value_parser = FalseyValueParser::new())]
+    pub fresh: bool,
+    /// What to make of the cells.
+    #[command(flatten)]
+    pub outputs: SweepOutputs,
+}
+
+/// What to make of the cells of a sweep.
+#[derive(Args, Clone, Debug)]
+pub struct SweepOutputs {
+    /// Write the cells as JSON; `-` is stdout
+    #[arg(long, env = "SCSIM_JSON", value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Draw curves (one field) or heat maps (two) into this folder
+    #[arg(long, env = "SCSIM_SVG", value_name = "FOLDER")]
+    pub svg: Option<PathBuf>,
+    /// Metrics of the table and the charts; error_rate and p99 if none is named
+    #[arg(long, env = "SCSIM_METRIC", value_name = "METRIC")]
+    pub metric: Vec<String>,
+    /// What an inconclusive expectation counts as; exit code 3 if not given
+    #[arg(long, value_enum, env = "SCSIM_INCONCLUSIVE", value_name = "AS")]
+    pub inconclusive: Option<Inconclusive>,
+    /// End with 0 whatever became of expectations
+    #[arg(long, env = "SCSIM_EXIT_ZERO", value_parser = FalseyValueParser::new())]
+    pub exit_zero: bool,
+}
+
+/// Something else than running a sweep.
+#[derive(Subcommand, Debug)]
+pub enum SweepCommand {
+    /// Join the parts of a sweep: the same bytes as one run
+    Merge(MergeArgs),
+}
+
+/// Arguments of `scsim sweep merge`.
+#[derive(Args, Debug)]
+pub struct MergeArgs {
+    /// Files that --shard wrote
+    #[arg(required = true, value_name = "PART")]
+    pub parts: Vec<PathBuf>,
+    /// What to make of the cells.
+    #[command(flatten)]
+    pub outputs: SweepOutputs,
+}
+
+/// `scsim ledger`.
+#[derive(Args, Debug)]
+pub struct LedgerArgs {
+    /// Folder of scenarios with a [claim], searched to the bottom
+    #[arg(required = true, value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// Compare with the page that --output names and write nothing; 1 if it is stale
+    #[arg(long, env = "SCSIM_CHECK", requires = "output", conflicts_with = "fast", value_parser = FalseyValueParser::new())]
+    pub check: bool,
+    /// Three replications: for a look, not for the record
+    #[arg(long, env = "SCSIM_FAST", value_parser = FalseyValueParser::new())]
+    pub fast: bool,
 }
 
 /// `scsim check`.
@@ -264,6 +492,15 @@ pub struct ValidateArgs {
     pub markdown: Option<PathBuf>,
 }
 
+/// `2/8`: the second of eight parts.
+fn shard(text: &str) -> Result<(u64, u64), String> {
+    let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse::<u64>().ok()?, n.parse::<u64>().ok()?)));
+    match parts {
+        Some((i, n)) if i >= 1 && i <= n => Ok((i, n)),
+        _ => Err("write I/N with I from 1 to N, such as 2/8".to_owned()),
+    }
+}
+
 /// A percentage above nothing, kept as written.
 fn percent(text: &str) -> Result<String, String> {
     let number = text.strip_suffix('%').ok_or_else(|| format!("write a percentage: `{text}%`"))?;
@@ -273,6 +510,13 @@ fn percent(text: &str) -> Result<String, String> {
     } else {
         Err("must lie above 0% and at most 100%".to_owned())
     }
+}
+
+/// A percentage, as a fraction.
+fn share(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').ok_or_else(|| format!("write a percentage: `{text}%`"))?;
+    let value: f64 = number.trim().parse().map_err(|_| format!("`{number}` is no number"))?;
+    if (0.0..=100.0).contains(&value) { Ok(value / 100.0) } else { Err("must lie between 0% and 100%".to_owned()) }
 }
 
 #[cfg(test)]
@@ -300,8 +544,16 @@ mod tests {
     }
 
     #[test]
+    fn shards_count_from_one() {
+        assert_eq!(shard("2/8"), Ok((2, 8)));
+        assert!(["0/8", "9/8", "2", "a/b", "1/0"].iter().all(|text| shard(text).is_err()));
+    }
+
+    #[test]
     fn percentages_need_their_sign() {
         assert_eq!(percent("5%"), Ok("5%".to_owned()));
         assert!(percent("5").is_err() && percent("0%").is_err() && percent("x%").is_err());
+        assert_eq!((share("2%"), share("0%")), (Ok(0.02), Ok(0.0)));
+        assert!(share("2").is_err() && share("-1%").is_err() && share("NaN%").is_err());
     }
 }

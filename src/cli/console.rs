@@ -10,6 +10,7 @@ use std::env;
 use std::io;
 use std::io::IsTerminal as _;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 use std::time::Instant;
@@ -71,6 +72,11 @@ impl Console {
     pub fn progress(&self) -> Bar {
         Bar { wanted: self.progress, state: Mutex::new(BarState { began: Instant::now(), drawn: None }) }
     }
+}
+
+/// The file to which GitHub Actions wants a job's summary appended.
+pub fn step_summary() -> Option<PathBuf> {
+    env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 /// Writes to stderr whatever was asked; nobody can be told if that fails.

@@ -9,6 +9,7 @@ use std::sync::PoisonError;
 use super::Exit;
 use super::console::complain;
 use crate::MODEL_VERSION;
+use crate::report::format::shell_word;
 use crate::report::json::VERSION;
 
 /// What was being done.
@@ -65,12 +66,7 @@ pub fn command_line(arguments: &[OsString]) -> String {
 
 /// A word in single quotes if a shell would read it otherwise.
 pub fn quoted(word: &str) -> String {
-    let harmless = |c: char| c.is_ascii_alphanumeric() || "-_./=:,%+@".contains(c);
-    if !word.is_empty() && word.chars().all(harmless) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
+    shell_word(word)
 }
 
 #[cfg(test)]

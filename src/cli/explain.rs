@@ -142,6 +142,7 @@ mod tests {
             Metric::QueueMax,
             Metric::CpuMax,
             Metric::TasksMax,
+            Metric::TasksMean,
             Metric::CostPerMonth,
             Metric::InFlightMean,
             Metric::QueueMean,

@@ -59,7 +59,83 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
 
 /// A scenario, or `None` after its problems have been told.
 pub fn scenario(console: &Console, path: &Path, shape: &Shape, often: &Often) -> Option<Scenario> {
-    told(console, scenario::load(path, &options(shape, often))).map(|loaded| loaded.scenario)
+    loaded(console, path, shape, often).map(|loaded| loaded.scenario)
+}
+
+/// A scenario with what its file says, or `None` after its problems have been told.
+pub fn loaded(console: &Console, path: &Path, shape: &Shape, often: &Often) -> Option<Loaded> {
+    told(console, quietly(path, shape, often))
+}
+
+/// A scenario with what its file says, or its problems, of which nobody is told.
+///
+/// # Errors
+/// Every problem that keeps it from being simulated.
+pub fn quietly(path: &Path, shape: &Shape, often: &Often) -> Result<Loaded, Vec<Diagnostic>> {
+    scenario::load(path, &options(shape, often))
+}
+
+/// A scenario of a suite.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Member {
+    /// Its file.
+    pub file: PathBuf,
+    /// What it is called: its path below the folder named, without its ending.
+    pub name: String,
+}
+
+/// Deepest nesting of folders that is searched.
+const FOLDERS_MAX: usize = 32;
+
+/// Every scenario that the arguments name: files as they are, folders with all below them, in
+/// order of their paths; and how many `.toml` files there are no scenarios.
+///
+/// # Errors
+/// [`Exit::Usage`] if a folder cannot be read.
+pub fn suite(paths: &[PathBuf]) -> Result<(Vec<Member>, usize), Exit> {
+    let mut all = Vec::new();
+    let mut passed_over = 0;
+    for path in paths {
+        if !path.is_dir() {
+            let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+            all.push(Member { file: path.clone(), name: stem });
+            continue;
+        }
+        let mut found = Vec::new();
+        below(path, FOLDERS_MAX, &mut found)?;
+        found.sort();
+        for file in found {
+            if scenario::holds_scenario(&file) {
+                let inner = file.strip_prefix(path).unwrap_or(&file).with_extension("");
+                all.push(Member { name: inner.display().to_string(), file });
+            } else {
+                passed_over += 1;
+            }
+        }
+    }
+    Ok((all, passed_over))
+}
+
+/// Collects the `.toml` files below a folder. Hidden folders are left out, and links to folders,
+/// which may lead back up.
+fn below(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Exit> {
+    let unreadable = |error: std::io::Error| {
+        complain(&format!("error: cannot read the folder {}: {error}", folder.display()));
+        Exit::Usage
+    };
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let path = entry.path();
+        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        if entry.file_type().map_err(unreadable)?.is_dir() {
+            if depth > 0 && !hidden {
+                below(&path, depth - 1, found)?;
+            }
+        } else if path.extension().is_some_and(|e| e == "toml") && path.is_file() {
+            found.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// As [`scenario()`], with the text of every value that would be used.
@@ -98,7 +174,7 @@ pub fn refuses_unmodelled(scenario: &Scenario, shape: &Shape) -> bool {
     refused
 }
 
-fn options(shape: &Shape, often: &Often) -> LoadOptions {
+pub(super) fn options(shape: &Shape, often: &Often) -> LoadOptions {
     LoadOptions {
         set: shape.set.clone(),
         planes: shape.plane.clone(),
@@ -107,16 +183,27 @@ fn options(shape: &Shape, often: &Often) -> LoadOptions {
         replications: often.replications,
         precision: often.precision.clone(),
         fast: often.fast,
+        cell: None,
+    }
+}
+
+/// Tells what is wrong, even when asked to be quiet.
+pub(super) fn tell(console: &Console, problems: &[Diagnostic]) {
+    complain(&diagnostic::render_all(problems, form(console)));
+}
+
+/// Full excerpts on a terminal, one line each on a pipe.
+fn form(console: &Console) -> Form {
+    match (console.talks_to_terminal, console.ascii) {
+        (true, false) => Form::Full(Charset::Unicode),
+        (true, true) => Form::Full(Charset::Ascii),
+        (false, _) => Form::OneLine,
     }
 }
 
 /// Tells warnings and problems; full excerpts on a terminal, one line each on a pipe.
-fn told(console: &Console, outcome: Result<Loaded, Vec<Diagnostic>>) -> Option<Loaded> {
-    let form = match (console.talks_to_terminal, console.ascii) {
-        (true, false) => Form::Full(Charset::Unicode),
-        (true, true) => Form::Full(Charset::Ascii),
-        (false, _) => Form::OneLine,
-    };
+pub(super) fn told(console: &Console, outcome: Result<Loaded, Vec<Diagnostic>>) -> Option<Loaded> {
+    let form = form(console);
     match outcome {
         Ok(loaded) => {
             if !loaded.warnings.is_empty() {

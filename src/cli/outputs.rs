@@ -4,6 +4,7 @@
 
 use super::Exit;
 use super::args::Common;
+use super::args::Format;
 use super::args::RunArgs;
 use super::console;
 use super::console::complain;
@@ -17,8 +18,14 @@ use std::path::PathBuf;
 /// # Errors
 /// [`Exit::Usage`] after telling what is wrong.
 pub fn check(common: &Common, args: &RunArgs, inputs: &[PathBuf]) -> Result<(), Exit> {
-    let named =
-        [("--output", &common.output), ("--json", &args.json), ("--markdown", &args.markdown), ("--csv", &args.csv)];
+    let named = [
+        ("--output", &common.output),
+        ("--json", &args.json),
+        ("--markdown", &args.markdown),
+        ("--csv", &args.csv),
+        ("--junit", &args.gate.junit),
+        ("--save-baseline", &args.gate.save_baseline),
+    ];
     check_all(&named, "the scenario", inputs)
 }
 
@@ -46,6 +53,26 @@ pub fn check_all(named: &[(&str, &Option<PathBuf>)], what: &str, inputs: &[PathB
             complain(&format!("error: {flag} {}: no file can be written there", path.display()));
             return Err(Exit::Usage);
         }
+    }
+    Ok(())
+}
+
+/// Two outputs cannot share stdout, nor one with the main output where that was asked for.
+///
+/// # Errors
+/// [`Exit::Usage`] after telling which do.
+pub fn one_owner_of_stdout(common: &Common, named: &[(&str, &Option<PathBuf>)]) -> Result<(), Exit> {
+    let dash = Path::new("-");
+    let owners: Vec<&str> =
+        named.iter().filter(|(_, path)| path.as_deref() == Some(dash)).map(|(flag, _)| *flag).collect();
+    let main_asked =
+        common.output.as_deref() == Some(dash) || common.format != Format::Human && common.output.is_none();
+    if owners.len() > 1 || main_asked && !owners.is_empty() {
+        complain(&format!(
+            "error: only one output can go to stdout, but {} ask for it",
+            if owners.len() > 1 { owners.join(" and ") } else { format!("{} and the main output", owners[0]) }
+        ));
+        return Err(Exit::Usage);
     }
     Ok(())
 }

@@ -19,16 +19,20 @@ use super::console;
 use super::console::Console;
 use super::console::complain;
 use super::crash;
+use super::gate;
+use super::gate::Gate;
 use super::loading;
 use super::loading::Often;
 use super::outputs;
 use crate::measure::study::Study;
 use crate::report::Report;
+use crate::report::compare::stem;
 use crate::report::csv;
 use crate::report::expect::Judgement;
 use crate::report::expect::Verdict;
 use crate::report::json;
 use crate::report::markdown;
+use crate::report::suite::Outcome;
 use crate::report::text;
 use crate::report::text::Style;
 use crate::scenario::Replications;
@@ -39,7 +43,7 @@ use crate::sim::Conduct;
 use crate::units::Span;
 
 /// Simulator events after which a single run is given up.
-const EVENTS_MAX: u64 = 4_000_000_000;
+pub(super) const EVENTS_MAX: u64 = 4_000_000_000;
 
 /// Set by the first signal. A process has one set of signal handlers, so this is one per process.
 pub(super) static STOP: AtomicBool = AtomicBool::new(false);
@@ -51,11 +55,20 @@ struct Texts {
     json: Vec<String>,
     markdown: Vec<String>,
     csv: Vec<String>,
+    /// Markdown for a job summary.
+    summaries: Vec<String>,
 }
 
 /// Runs every scenario named.
 pub fn run(console: &Console, common: &Common, args: &RunArgs) -> Exit {
-    if let Err(exit) = one_owner_of_stdout(common, args) {
+    let named = [
+        ("--json", &args.json),
+        ("--markdown", &args.markdown),
+        ("--csv", &args.csv),
+        ("--junit", &args.gate.junit),
+        ("--save-baseline", &args.gate.save_baseline),
+    ];
+    if let Err(exit) = outputs::one_owner_of_stdout(common, &named) {
         return exit;
     }
     let files = match loading::files(&args.scenarios) {
@@ -70,19 +83,28 @@ pub fn run(console: &Console, common: &Common, args: &RunArgs) -> Exit {
     let mut scenarios = Vec::new();
     let mut broken = false;
     for file in &files {
-        match loading::scenario(console, file, &args.shape, &often) {
-            Some(scenario) if !loading::refuses_unmodelled(&scenario, &args.shape) => scenarios.push(scenario),
+        match loading::loaded(console, file, &args.shape, &often) {
+            Some(loaded) if !loading::refuses_unmodelled(&loaded.scenario, &args.shape) => scenarios.push(loaded),
             _ => broken = true,
         }
     }
     if broken {
         return Exit::Usage;
     }
+    let gate = match Gate::open(&args.gate) {
+        Ok(gate) => gate,
+        Err(exit) => return exit,
+    };
     listen_for_signals();
     let mut exit = Exit::Held;
     let mut texts = Texts::default();
-    for scenario in &scenarios {
-        let study = match simulate(console, common, args, scenario) {
+    let mut outcomes = Vec::new();
+    for loaded in &scenarios {
+        let scenario = &loaded.scenario;
+        let bar = console.progress();
+        let simulated = simulate(scenario, common.jobs, args.replication, &|progress| bar.update(progress));
+        bar.clear();
+        let study = match simulated {
             Ok(study) => study,
             Err(error) => {
                 complain(&format!("error: {}: failed to {error}", scenario.file));
@@ -97,55 +119,77 @@ pub fn run(console: &Console, common: &Common, args: &RunArgs) -> Exit {
                 "scsim: {at_most} replications did not reach the precision asked for; about {needed} would (max_replications)"
             ));
         }
-        let report = Report::new(scenario, &study, repeated(&args.shape));
+        let mut report = Report::new(scenario, &study, repeated(&args.shape));
+        report.settings = loaded.settings();
         render(console, common, args, &report, &mut texts);
         exit = exit.or_worse(judged(args, &study, &report.judgements));
+        if gate.is_wanted() {
+            let outcome = weighed(console, args, &gate, &report);
+            if !outcome.regressions().is_empty() && !args.verdicts.exit_zero && !study.partial {
+                exit = exit.or_worse(Exit::Failed);
+            }
+            if common.format == Format::Human {
+                texts.human.extend(against(console, &outcome));
+            }
+            outcomes.push(outcome);
+        }
         if study.partial {
             complain("scsim: interrupted, the results are partial");
             break;
         }
     }
-    exit.or_worse(write(common, args, &texts))
+    exit = exit.or_worse(write(common, args, &texts));
+    let owned = common.format != Format::Human || named.iter().any(|(_, path)| path.as_deref() == Some(Path::new("-")));
+    exit.or_worse(gate.finish(console, &outcomes, &texts.summaries.join("\n"), owned))
 }
 
-/// Two outputs cannot share stdout.
-fn one_owner_of_stdout(common: &Common, args: &RunArgs) -> Result<(), Exit> {
-    let dash = Path::new("-");
-    let named = [("--json", &args.json), ("--markdown", &args.markdown), ("--csv", &args.csv)];
-    let owners: Vec<&str> =
-        named.into_iter().filter(|(_, path)| path.as_deref() == Some(dash)).map(|(flag, _)| flag).collect();
-    let main_asked =
-        common.output.as_deref() == Some(dash) || common.format != Format::Human && common.output.is_none();
-    if owners.len() > 1 || main_asked && !owners.is_empty() {
-        complain(&format!(
-            "error: only one output can go to stdout, but {} ask for it",
-            if owners.len() > 1 { owners.join(" and ") } else { format!("{} and the main output", owners[0]) }
-        ));
-        return Err(Exit::Usage);
+/// The outcome of a run for build machines, weighed against the baseline.
+fn weighed(console: &Console, args: &RunArgs, gate: &Gate<'_>, report: &Report<'_>) -> Outcome {
+    let result = if gate.needs_results() { json::render_trimmed(report) } else { String::new() };
+    let name = stem(&report.sheet.scenario.file);
+    let mut outcome = Outcome::of(report, name, gate::rules(&args.verdicts), result);
+    if gate.needs_results() {
+        gate.weigh(console, &mut outcome);
     }
-    Ok(())
+    outcome
 }
 
-fn simulate(console: &Console, common: &Common, args: &RunArgs, scenario: &Scenario) -> Result<Study, sim::RunError> {
+/// What is worse than in the baseline, below the table.
+fn against(console: &Console, outcome: &Outcome) -> Option<String> {
+    outcome.baseline.as_ref()?;
+    let regressions = outcome.regressions();
+    let mut lines: Vec<String> =
+        regressions.iter().map(|(_, sentence)| format!("against the baseline: {sentence}")).collect();
+    if lines.is_empty() {
+        lines.push("nothing is worse than in the baseline".to_owned());
+    } else if let Some(differs) = outcome.differs() {
+        lines.push(format!("differs from the baseline's: {differs}"));
+    }
+    let lines: Vec<String> = lines.iter().map(|line| console.style.spell(line)).collect();
+    Some(lines.join("\n") + "\n")
+}
+
+/// Runs a scenario on every plane, on `jobs` threads, 0 being one per core; `only` one replication
+/// where that is asked for.
+///
+/// # Errors
+/// The [`sim::RunError`] of the first run that hit a limit.
+pub(super) fn simulate(
+    scenario: &Scenario,
+    jobs: usize,
+    only: Option<u32>,
+    progress: &(dyn Fn(sim::Progress) + Sync),
+) -> Result<Study, sim::RunError> {
     crash::note(crash::UnderWay { seed: scenario.run.seed, digest: scenario.digest.clone() });
-    let bar = console.progress();
     let began = Instant::now();
-    let conduct = Conduct {
-        jobs: common.jobs,
-        only: args.replication,
-        events_max: EVENTS_MAX,
-        stop: &STOP,
-        progress: &|progress| bar.update(progress),
-    };
-    let outcome = sim::replicate(scenario, &conduct);
-    bar.clear();
-    let mut study = outcome?;
+    let conduct = Conduct { jobs, only, events_max: EVENTS_MAX, stop: &STOP, progress };
+    let mut study = sim::replicate(scenario, &conduct)?;
     study.engine.wall = Span::from_secs_f64(began.elapsed().as_secs_f64());
     Ok(study)
 }
 
 /// The overrides that a re-run command has to repeat.
-fn repeated(shape: &Shape) -> Vec<String> {
+pub(super) fn repeated(shape: &Shape) -> Vec<String> {
     let mut all: Vec<String> = shape.set.iter().map(|set| format!("--set {}", crash::quoted(set))).collect();
     all.extend(shape.duration.iter().map(|d| format!("--duration {}", crash::quoted(d))));
     if shape.allow_unmodelled {
@@ -166,6 +210,9 @@ fn render(console: &Console, common: &Common, args: &RunArgs, report: &Report<'_
     let comparison = report.comparison();
     if wants(Format::Markdown, &args.markdown) {
         texts.markdown.push(markdown::render(&comparison));
+    }
+    if args.gate.github {
+        texts.summaries.push(markdown::render(&comparison));
     }
     if common.format == Format::Human {
         let to_file = common.output.as_deref().is_some_and(|path| path != Path::new("-"));
@@ -213,15 +260,15 @@ fn judged(args: &RunArgs, study: &Study, judgements: &[Judgement]) -> Exit {
     if study.partial {
         return Exit::Interrupted;
     }
-    if args.exit_zero {
+    if args.verdicts.exit_zero {
         return Exit::Held;
     }
-    let counts = |j: &&Judgement| j.severity == Severity::Error || args.fail_on == FailOn::Warn;
+    let counts = |j: &&Judgement| j.severity == Severity::Error || args.verdicts.fail_on == FailOn::Warn;
     let any = |verdict| judgements.iter().filter(counts).any(|j| j.verdict == verdict);
     if any(Verdict::Fails) {
         return Exit::Failed;
     }
-    match (any(Verdict::Inconclusive), args.inconclusive) {
+    match (any(Verdict::Inconclusive), args.verdicts.inconclusive) {
         (false, _) | (true, Some(Inconclusive::Pass)) => Exit::Held,
         (true, Some(Inconclusive::Fail)) => Exit::Failed,
         (true, None) => Exit::Inconclusive,

@@ -136,6 +136,31 @@ impl Estimator {
         self.estimate(&differences, bad)
     }
 
+    /// The difference `left - right` of two estimates that share nothing, by Welch's interval. Both
+    /// must be at this estimator's confidence; without an interval on both sides there is none.
+    pub fn unpaired(&self, left: &Estimate, right: &Estimate) -> Estimate {
+        let mean = left.mean - right.mean;
+        let half = left.half_width().zip(right.half_width()).and_then(|(a, b)| {
+            let (n, m) = (left.replications.max(2) - 1, right.replications.max(2) - 1);
+            let (a, b) = (a / self.quantile(n), b / self.quantile(m));
+            let variance = a * a + b * b;
+            if variance == 0.0 {
+                return Some(0.0);
+            }
+            let (n, m) = (f64::from(n), f64::from(m));
+            let degrees = variance * variance / (a * a * a * a / n + b * b * b * b / m);
+            let half = t_quantile(0.5 + self.confidence / 2.0, degrees.max(1.0)) * variance.sqrt();
+            half.is_finite().then_some(half)
+        });
+        Estimate {
+            mean,
+            low: half.map(|h| mean - h),
+            high: half.map(|h| mean + h),
+            worst: mean,
+            replications: left.replications.min(right.replications),
+        }
+    }
+
     fn quantile(&self, degrees: u32) -> f64 {
         let (known, value) = self.last.get();
         if known == degrees {
@@ -319,6 +344,21 @@ mod tests {
         let e = Estimator::new(0.95).difference(&left, &right, Bad::Up).unwrap();
         assert!((e.mean - 0.2).abs() < 1e-12 && e.replications == 3);
         assert!(e.high.unwrap() < 0.5, "the common 10, 20, 30 must not widen it");
+    }
+
+    #[test]
+    fn strangers_are_compared_by_welch() {
+        // By hand: 1..=5 has mean 3, s^2/n 0.5; 2, 4, .., 12 has mean 7, s^2/n 14/6. Welch-Satterthwaite:
+        // (0.5 + 2.33333)^2 / (0.25/4 + 5.44444/5) = 6.97243 degrees; t(0.975) is 2.3667 there, so the
+        // half-width is 2.3667 * sqrt(2.83333) = 3.9837.
+        let estimator = Estimator::new(0.95);
+        let left = estimator.estimate(&[1.0, 2.0, 3.0, 4.0, 5.0], Bad::Up).unwrap();
+        let right = estimator.estimate(&[2.0, 4.0, 6.0, 8.0, 10.0, 12.0], Bad::Up).unwrap();
+        let e = estimator.unpaired(&left, &right);
+        assert_eq!(e.mean, -4.0);
+        assert!((e.half_width().unwrap() - 3.9837).abs() < 1e-3, "{e:?}");
+        let alone = estimator.estimate(&[1.0], Bad::Up).unwrap();
+        assert_eq!(estimator.unpaired(&left, &alone).low, None);
     }
 
     #[test]

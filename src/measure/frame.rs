@@ -84,6 +84,14 @@ impl Frame {
                 }
             }
         }
+        for figure in scenario.claim.iter().flat_map(|claim| &claim.figures) {
+            frame.keep(scenario, figure.during, figure.scope);
+            if let Metric::Percentile(share) = figure.metric
+                && !frame.shares.contains(&share)
+            {
+                frame.shares.push(share);
+            }
+        }
         frame
     }
 
@@ -119,9 +127,6 @@ impl Part {
 
 /// Beginning and end of the fault that begins first.
 fn first_fault(scenario: &Scenario) -> Option<(Time, Option<Time>)> {
-    let span = |when: When| match when {
-        When::Once { at, lasts } => (at, lasts.map(|span| at + span)),
-        When::Every { period, lasts } => (Time::ZERO + period, lasts.map(|span| Time::ZERO + period + span)),
-    };
-    scenario.faults.iter().map(|fault| span(fault.when)).min_by_key(|(at, _)| *at)
+    let span = |when: When| when.begins().map(|at| (at, when.lasts().map(|span| at + span)));
+    scenario.faults.iter().filter_map(|fault| span(fault.when)).min_by_key(|(at, _)| *at)
 }

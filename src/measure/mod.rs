@@ -57,6 +57,11 @@ pub struct Recording {
     pub tasks_max: u32,
     /// DNS lookups made.
     pub lookups: u64,
+    /// Connections that were made, between services and through ALB nodes: TCP handshakes, and with TLS
+    /// as many of those.
+    pub connections_opened: u64,
+    /// Requests that met a connection which the app was just closing.
+    pub keep_alive_races: u64,
     /// Requests that would have failed but for a retry.
     pub saved_by_retry: u64,
     /// The run's own books.
@@ -144,6 +149,8 @@ pub struct ServiceRecord {
     pub area_busy: u128,
     /// Integral of the servers there were, 0 with unlimited concurrency.
     pub area_servers: u128,
+    /// Integral of the tasks there were, task-nanoseconds; 0 for an external service.
+    pub area_tasks: u128,
     /// Longest queue in front of one task.
     pub queue_max: u32,
     /// Most requests in the service at once.
@@ -152,6 +159,11 @@ pub struct ServiceRecord {
     pub busy_max_ppm: u32,
     /// Processor time its sidecars used.
     pub sidecar_cpu: Span,
+    /// Highest share of its processor share that one of its sidecars was given in a second, parts per
+    /// million; a million is a saturated one.
+    pub sidecar_busy_max_ppm: u32,
+    /// Time that requests and answers waited in its sidecars for processor time, sums.
+    pub sidecar_wait: Span,
     /// Length of the measured part.
     pub measured: Span,
     /// Nanoseconds with exactly so many requests in the service, the last one with that many or more.
@@ -171,10 +183,13 @@ impl Default for ServiceRecord {
             sojourn: 0,
             area_busy: 0,
             area_servers: 0,
+            area_tasks: 0,
             queue_max: 0,
             in_service_max: 0,
             busy_max_ppm: 0,
             sidecar_cpu: Span::ZERO,
+            sidecar_busy_max_ppm: 0,
+            sidecar_wait: Span::ZERO,
             measured: Span::ZERO,
             levels: [0; ServiceRecord::LEVELS],
         }
@@ -199,7 +214,9 @@ impl ServiceRecord {
             sojourn: self.sojourn - earlier.sojourn,
             area_busy: self.area_busy - earlier.area_busy,
             area_servers: self.area_servers - earlier.area_servers,
+            area_tasks: self.area_tasks - earlier.area_tasks,
             sidecar_cpu: self.sidecar_cpu.less(earlier.sidecar_cpu),
+            sidecar_wait: self.sidecar_wait.less(earlier.sidecar_wait),
             levels: std::array::from_fn(|n| self.levels[n] - earlier.levels[n]),
             ..*self
         }
@@ -254,10 +271,16 @@ pub enum HappeningKind {
     DnsAnswer,
     /// A deployment began, moved or ended.
     DeployStep,
+    /// Target tracking set another desired count.
+    Scaled,
     /// A fault began.
     FaultOn,
     /// A fault ended.
     FaultOff,
+    /// The proxy of the task crashed.
+    SidecarDown,
+    /// Its agent has started it again.
+    SidecarUp,
 }
 
 impl HappeningKind {
@@ -279,8 +302,11 @@ impl HappeningKind {
             HappeningKind::TaskStopped => "task_stopped",
             HappeningKind::DnsAnswer => "dns_answer",
             HappeningKind::DeployStep => "deploy_step",
+            HappeningKind::Scaled => "scaled",
             HappeningKind::FaultOn => "fault_on",
             HappeningKind::FaultOff => "fault_off",
+            HappeningKind::SidecarDown => "sidecar_down",
+            HappeningKind::SidecarUp => "sidecar_up",
         }
     }
 }

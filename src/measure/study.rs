@@ -130,6 +130,8 @@ pub struct Replica {
     pub recovered: Option<f64>,
     /// Ejections that took effect.
     pub ejections: u64,
+    /// User requests that came in, warm-up included.
+    pub arrived: u64,
     /// Dials of stopped tasks.
     pub stale_dials: u64,
     /// Requests without an answer at the end.
@@ -142,6 +144,10 @@ pub struct Replica {
     pub tasks_max: u32,
     /// DNS lookups.
     pub lookups: u64,
+    /// Connections that were made.
+    pub connections_opened: u64,
+    /// Requests that met a connection which the app was just closing.
+    pub keep_alive_races: u64,
     /// Requests saved by a retry.
     pub saved_by_retry: u64,
     /// Happenings by kind.
@@ -151,7 +157,7 @@ pub struct Replica {
 }
 
 /// Kinds of happenings.
-const HAPPENINGS: usize = HappeningKind::FaultOff as usize + 1;
+const HAPPENINGS: usize = HappeningKind::SidecarUp as usize + 1;
 
 impl Replica {
     /// How often something of that kind happened.
@@ -294,12 +300,15 @@ impl Reduced {
                 contained,
                 recovered,
                 ejections: recording.ejections,
+                arrived: recording.books.arrived,
                 unanswered: recording.unanswered,
                 stale_dials: recording.stale_dials,
                 stale_window: recording.stale_window,
                 panic_time: recording.panic_time,
                 tasks_max: recording.tasks_max,
                 lookups: recording.lookups,
+                connections_opened: recording.connections_opened,
+                keep_alive_races: recording.keep_alive_races,
                 saved_by_retry: recording.saved_by_retry,
                 happenings,
                 digest: recording.digest,
@@ -508,6 +517,8 @@ mod tests {
             panic_time: Span::ZERO,
             tasks_max: 1,
             lookups: 0,
+            connections_opened: 0,
+            keep_alive_races: 0,
             saved_by_retry: 0,
             books: Books { problems: vec!["x".into()], ..Books::default() },
             engine_events: 1,

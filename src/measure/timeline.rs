@@ -29,6 +29,8 @@ pub struct Bucket {
     pub retries: u64,
     /// Endpoints out, summed over routers, at its end.
     pub ejected: u64,
+    /// Tasks there are at its end, all services that are not external.
+    pub tasks: u64,
 }
 
 /// Latency steps per bucket: 16 per octave from 1 µs, 32 octaves.
@@ -78,6 +80,7 @@ impl Timeline {
             mine.errors += theirs.errors;
             mine.retries += theirs.retries;
             mine.ejected += theirs.ejected;
+            mine.tasks += theirs.tasks;
         }
         for (mine, theirs) in self.latencies.iter_mut().zip(&other.latencies) {
             *mine += theirs;

@@ -10,8 +10,8 @@ use super::model::Cell;
 use super::model::cell;
 use crate::measure::Flag;
 use crate::measure::HappeningKind;
+use crate::measure::ServiceRecord;
 use crate::measure::study::Replica;
-use crate::scenario::FaultKind;
 use crate::scenario::Mechanism;
 
 /// What the counters say about why a plane did well or badly, means per run.
@@ -29,6 +29,8 @@ pub(super) fn why(sheet: &Sheet<'_>, plane: usize) -> Cell {
     let ejected = mean(&|r| r.ejections as f64);
     let unhealthy = mean(&|r| f64::from(r.count(HappeningKind::Unhealthy)));
     let stale = mean(&|r| r.stale_dials as f64);
+    let races = mean(&|r| r.keep_alive_races as f64);
+    let broken = mean(&|r| f64::from(r.count(HappeningKind::SidecarDown)));
     let rejected = mean(&|r| r.services.iter().map(|s| s.rejected).sum::<u64>() as f64);
     let unanswered = mean(&|r| r.unanswered as f64);
     let scripted = sheet.scenario.scales.len() + sheet.scenario.deploys.len();
@@ -49,10 +51,19 @@ pub(super) fn why(sheet: &Sheet<'_>, plane: usize) -> Cell {
     part(unhealthy, "time found unhealthy", "times found unhealthy");
     part(replaced, "task replaced by ECS", "tasks replaced by ECS");
     part(stale, "dial to a stopped task", "dials to stopped tasks");
+    part(races, "request met a closing connection", "requests met a closing connection");
+    part(broken, "sidecar crash", "sidecar crashes");
     part(refused, "refused by a breaker", "refused by breakers");
     part(panic, "s in panic, all routers", "s in panic, all routers");
+    let waited = |s: &ServiceRecord| s.sidecar_busy_max_ppm >= 1_000_000 && !s.sidecar_wait.is_zero();
+    let saturated = |n: usize| result.replicas.iter().any(|r| r.services.get(n).is_some_and(waited));
+    let names = sheet.scenario.services.iter().enumerate().filter(|(n, _)| saturated(*n)).map(|(_, s)| s.name.as_str());
+    let names: Vec<&str> = names.collect();
+    if !names.is_empty() {
+        parts.push(format!("sidecar saturated ({})", names.join(", ")));
+    }
     // A task that dies gives no check the time to speak.
-    let alive = sheet.scenario.faults.iter().all(|f| !matches!(f.kind, FaultKind::Crash | FaultKind::Stop));
+    let alive = sheet.scenario.faults.iter().all(|f| !f.kind.ends_tasks());
     let disturbed = !sheet.scenario.faults.is_empty() && alive;
     if failed >= 1.0 && disturbed && unhealthy == 0.0 {
         if figure::probes(&sheet.scenario.planes[plane]) {
@@ -74,7 +85,7 @@ pub(super) fn sentence(sheet: &Sheet<'_>, first: usize, other: usize) -> Option<
         |plane: usize, figure: fn(&Replica) -> u64| -> u64 { sheet.result(plane).replicas.iter().map(figure).sum() };
     let noticed = events(other, |r| u64::from(r.count(HappeningKind::Unhealthy)));
     let ejected = events(first, |r| r.ejections);
-    let alive = sheet.scenario.faults.iter().all(|f| !matches!(f.kind, FaultKind::Crash | FaultKind::Stop));
+    let alive = sheet.scenario.faults.iter().all(|f| !f.kind.ends_tasks());
     if figure::probes(&sheet.scenario.planes[other]) && alive && noticed == 0 && ejected > 0 {
         return Some("Health checks never noticed; real traffic did.".to_owned());
     }

@@ -62,7 +62,8 @@ pub fn render(report: &Report<'_>) -> String {
     out
 }
 
-fn unit(metric: Metric) -> &'static str {
+/// The name of a metric's unit.
+pub fn unit(metric: Metric) -> &'static str {
     match figure::unit(metric) {
         figure::Unit::Share => "fraction",
         figure::Unit::Count => "count",
@@ -75,7 +76,7 @@ fn unit(metric: Metric) -> &'static str {
 }
 
 /// RFC 4180: a field with a comma, a quote or a line break stands in quotes.
-fn quoted(field: &str) -> String {
+pub fn quoted(field: &str) -> String {
     if field.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", field.replace('"', "\"\""))
     } else {

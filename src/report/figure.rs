@@ -95,12 +95,16 @@ pub fn name(metric: Metric) -> String {
         Metric::QueueMax => "queue_max",
         Metric::CpuMax => "cpu_max",
         Metric::TasksMax => "tasks_max",
+        Metric::TasksMean => "tasks_mean",
         Metric::CostPerMonth => "cost_per_month",
         Metric::InFlightMean => "in_flight_mean",
         Metric::QueueMean => "queue_mean",
         Metric::WaitShare => "wait_share",
         Metric::WaitMean => "wait_mean",
         Metric::Utilization => "utilization",
+        Metric::SidecarCpuMax => "sidecar_cpu_max",
+        Metric::ConnectionsOpened => "connections_opened",
+        Metric::KeepAliveRaces => "keep_alive_races",
     };
     fixed.to_owned()
 }
@@ -113,15 +117,20 @@ fn trimmed(x: f64) -> String {
 /// The unit of a metric.
 pub fn unit(metric: Metric) -> Unit {
     match metric {
-        Metric::ErrorRate | Metric::SuccessRate | Metric::CpuMax | Metric::WaitShare | Metric::Utilization => {
-            Unit::Share
-        }
+        Metric::ErrorRate
+        | Metric::SuccessRate
+        | Metric::CpuMax
+        | Metric::SidecarCpuMax
+        | Metric::WaitShare
+        | Metric::Utilization => Unit::Share,
         Metric::Requests
         | Metric::FailedRequests
         | Metric::Ejections
         | Metric::StaleDials
         | Metric::Overflow
         | Metric::QueueMax
+        | Metric::ConnectionsOpened
+        | Metric::KeepAliveRaces
         | Metric::TasksMax => Unit::Count,
         Metric::Goodput => Unit::PerSecond,
         Metric::Mean | Metric::Max | Metric::Percentile(_) | Metric::WaitMean => Unit::Millis,
@@ -130,9 +139,11 @@ pub fn unit(metric: Metric) -> Unit {
         | Metric::TimeToRecover
         | Metric::StaleWindow
         | Metric::PanicTime => Unit::Seconds,
-        Metric::AttemptsPerRequest | Metric::RetriesPerRequest | Metric::InFlightMean | Metric::QueueMean => {
-            Unit::Plain
-        }
+        Metric::AttemptsPerRequest
+        | Metric::RetriesPerRequest
+        | Metric::InFlightMean
+        | Metric::QueueMean
+        | Metric::TasksMean => Unit::Plain,
         Metric::CostPerMonth => Unit::Dollars,
     }
 }
@@ -159,11 +170,15 @@ pub fn is_whole_run(metric: Metric) -> bool {
             | Metric::QueueMax
             | Metric::CpuMax
             | Metric::TasksMax
+            | Metric::TasksMean
             | Metric::InFlightMean
             | Metric::QueueMean
             | Metric::WaitShare
             | Metric::WaitMean
             | Metric::Utilization
+            | Metric::SidecarCpuMax
+            | Metric::ConnectionsOpened
+            | Metric::KeepAliveRaces
     )
 }
 
@@ -271,6 +286,8 @@ impl<'a> Sheet<'a> {
             Metric::StaleDials => Some(replica.stale_dials as f64),
             Metric::PanicTime => Some(replica.panic_time.as_secs_f64()),
             Metric::TasksMax => Some(f64::from(replica.tasks_max)),
+            Metric::ConnectionsOpened => Some(replica.connections_opened as f64),
+            Metric::KeepAliveRaces => Some(replica.keep_alive_races as f64),
             _ => self.of_services(metric, place.scope, replica),
         }
     }
@@ -303,8 +320,10 @@ impl<'a> Sheet<'a> {
         match metric {
             Metric::QueueMax => picked.iter().map(|s| f64::from(s.queue_max)).reduce(f64::max),
             Metric::CpuMax => picked.iter().map(|s| f64::from(s.busy_max_ppm) / 1e6).reduce(f64::max),
+            Metric::SidecarCpuMax => picked.iter().map(|s| f64::from(s.sidecar_busy_max_ppm) / 1e6).reduce(f64::max),
             Metric::InFlightMean => Some(picked.iter().filter_map(|s| in_service_mean(s)).sum()),
             Metric::QueueMean => Some(picked.iter().filter_map(|s| queue_mean(s)).sum()),
+            Metric::TasksMean => Some(picked.iter().filter_map(|s| tasks_mean(s)).sum()),
             Metric::WaitShare => of_sums(|s| s.waited, |s| s.arrived),
             Metric::WaitMean => of_sums(|s| s.wait.as_nanos(), |s| s.finished).map(|ns| ns / 1e6),
             Metric::Utilization => most(picked.iter().map(|s| utilization(s)).collect()),
@@ -320,6 +339,11 @@ fn ratio(top: f64, bottom: f64) -> Option<f64> {
 /// Mean number in a service.
 pub fn in_service_mean(s: &ServiceRecord) -> Option<f64> {
     ratio(s.area_in_service as f64, s.measured.as_nanos() as f64)
+}
+
+/// Mean number of tasks of a service.
+pub fn tasks_mean(s: &ServiceRecord) -> Option<f64> {
+    ratio(s.area_tasks as f64, s.measured.as_nanos() as f64)
 }
 
 /// Mean number waiting in a service.
@@ -378,6 +402,7 @@ fn exists(metric: Metric, plane: &Plane) -> bool {
         Metric::PanicTime => policies(plane)
             .any(|p| p.panic != Panic::Never && (p.outlier_detection.is_some() || p.health_check.is_some())),
         Metric::CostPerMonth => false,
+        Metric::SidecarCpuMax => matches!(plane.mechanism, Mechanism::Sidecar(_)),
         _ => true,
     }
 }

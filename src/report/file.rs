@@ -12,15 +12,25 @@ use std::path::Path;
 /// # Errors
 /// Whatever the file system says.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_whole_with(path, |out| out.write_all(bytes))
+}
+
+/// The same for what is too large to hold: `write` is given a buffered writer.
+///
+/// # Errors
+/// Whatever the file system says, or `write`.
+pub fn write_whole_with(path: &Path, write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
     // A pipe or a device cannot be renamed over.
     if fs::metadata(path).is_ok_and(|m| !m.is_file()) {
-        return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+        let mut out = io::BufWriter::new(fs::OpenOptions::new().write(true).open(path)?);
+        return write(&mut out).and_then(|()| out.flush());
     }
     let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
     name.push(format!(".{}.tmp", std::process::id()));
     let beside = path.with_file_name(name);
     let written = fs::File::create(&beside)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .map(io::BufWriter::new)
+        .and_then(|mut out| write(&mut out).and_then(|()| out.flush()).and_then(|()| out.get_ref().sync_all()))
         .and_then(|()| fs::rename(&beside, path));
     if written.is_err() {
         // The first error is the one to tell.

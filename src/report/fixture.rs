@@ -140,6 +140,8 @@ pub fn recording(scenario: &Scenario, plane: usize, replication: u32) -> Recordi
         panic_time: Span::ZERO,
         tasks_max: 9,
         lookups: 0,
+        connections_opened: 0,
+        keep_alive_races: 0,
         saved_by_retry: saved,
         books: Books { arrived: 6_000, finished: 6_000 - failures, failed: failures, ..Books::default() },
         engine_events: 60_000,

@@ -39,7 +39,7 @@ pub fn number(value: f64, decimals: usize) -> String {
 }
 
 /// Digits after the point so that `half` shows one significant digit.
-fn decimals_of(half: f64, most: usize) -> usize {
+pub(super) fn decimals_of(half: f64, most: usize) -> usize {
     let mut decimals = 0;
     let mut scaled = half;
     while scaled < 0.95 && decimals < most {
@@ -61,7 +61,7 @@ fn three_digits(value: f64, most: usize) -> usize {
 
 /// Factor from the stored to the shown unit, the unit's mark, the most digits, the digits of an
 /// exact figure (`None`: three significant ones).
-fn scale(unit: Unit, value: f64) -> (f64, &'static str, usize, Option<usize>) {
+pub(super) fn scale(unit: Unit, value: f64) -> (f64, &'static str, usize, Option<usize>) {
     match unit {
         Unit::Share => (100.0, " %", 4, Some(2)),
         Unit::Count => (1.0, "", 1, Some(0)),
@@ -127,6 +127,16 @@ pub fn alike(e: &Estimate, value: f64, unit: Unit) -> String {
 pub fn single(value: f64, unit: Unit) -> String {
     let alone = Estimate { mean: value, low: None, high: None, worst: value, replications: 1 };
     estimate(&alone, unit).value
+}
+
+/// A word as a shell takes it: in single quotes if it would be read otherwise.
+pub fn shell_word(word: &str) -> String {
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "-_./=:,%+@".contains(c);
+    if !word.is_empty() && word.chars().all(harmless) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use sha2::Digest as _;
 use sha2::Sha256;
 
 use super::Report;
+use super::detail;
+use super::detail::Detail;
 use super::expect::Judgement;
 use super::figure;
 use super::figure::Place;
@@ -46,6 +48,8 @@ struct Document<'a> {
     confidence: f64,
     partial: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    trimmed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<&'a str>,
     planes: Vec<PlaneFacts<'a>>,
     differences: Vec<Difference<'a>>,
@@ -71,6 +75,8 @@ struct ScenarioFacts<'a> {
     digest: &'a str,
     duration_s: f64,
     warmup_s: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<Named<&'a serde_json::Value>>,
 }
 
 #[derive(Serialize)]
@@ -89,10 +95,12 @@ struct PlaneFacts<'a> {
     events_dropped: u64,
     books: BooksFacts<'a>,
     runs: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replications_detail: Option<Detail>,
 }
 
 /// A map in a fixed order.
-struct Named<T>(Vec<(String, T)>);
+pub(super) struct Named<T>(pub(super) Vec<(String, T)>);
 
 impl<T: Serialize> Serialize for Named<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -114,7 +122,7 @@ struct Interval {
 }
 
 /// A number without a negative zero; infinity has no place in JSON.
-fn plain(x: f64) -> Option<f64> {
+pub(super) fn plain(x: f64) -> Option<f64> {
     x.is_finite().then_some(x + 0.0)
 }
 
@@ -159,6 +167,7 @@ struct TimelineFacts {
     p99_ms: Vec<Option<f64>>,
     retries: Vec<f64>,
     ejected: Vec<f64>,
+    tasks: Vec<f64>,
 }
 
 #[derive(Serialize)]
@@ -245,6 +254,16 @@ pub const fn confidence_name(confidence: Confidence) -> &'static str {
 
 /// The result file of one scenario, without a line break at its end.
 pub fn render(report: &Report<'_>) -> String {
+    written(report, false)
+}
+
+/// The same without what comes per edge, service, task and second: small enough to be kept as a
+/// baseline, and all that a comparison needs. It says so by `"trimmed": true`.
+pub fn render_trimmed(report: &Report<'_>) -> String {
+    written(report, true)
+}
+
+fn written(report: &Report<'_>, trimmed: bool) -> String {
     let study = report.sheet.study;
     let mut document = document(&report.sheet, &report.judgements);
     document.scsim.version = Some(VERSION);
@@ -252,6 +271,19 @@ pub fn render(report: &Report<'_>) -> String {
     document.digest = Some(&report.digest);
     let wall = study.engine.wall.as_secs_f64();
     let per_second = |n: u64| if wall > 0.0 { plain(n as f64 / wall) } else { None };
+    if !report.settings.is_empty() {
+        document.scenario.settings = Some(Named(report.settings.iter().map(|(k, v)| (k.clone(), v)).collect()));
+    }
+    for (plane, facts) in document.planes.iter_mut().enumerate() {
+        facts.replications_detail = detail::of(&report.sheet, plane);
+    }
+    if trimmed {
+        document.trimmed = Some(true);
+        for plane in &mut document.planes {
+            (plane.timeline, plane.edges, plane.services) = (None, Vec::new(), Vec::new());
+            (plane.tasks, plane.events) = (Vec::new(), Vec::new());
+        }
+    }
     document.engine = Some(EngineFacts {
         events: study.engine.events,
         requests: study.engine.requests,
@@ -271,8 +303,10 @@ pub fn join(results: &[String]) -> String {
     }
 }
 
-/// SHA-256 over the result without its engine part, and without what names no result: the
-/// program's version and the path by which the file was called.
+/// SHA-256 over the result without its engine part, without what names no result (the program's
+/// version, the path by which the file was called), and without what only repeats what is covered:
+/// the settings, of which the scenario's digest is made, and the figures per replication, which
+/// `runs` covers. So a file that gained such a key has the digest it had before.
 pub fn digest(sheet: &Sheet<'_>, judgements: &[Judgement]) -> String {
     let bytes =
         serde_json::to_vec(&document(sheet, judgements)).expect("every key is a string and no number is special");
@@ -295,11 +329,13 @@ fn document<'a>(sheet: &'a Sheet<'_>, judgements: &'a [Judgement]) -> Document<'
             digest: &scenario.digest,
             duration_s: scenario.run.duration.as_secs_f64(),
             warmup_s: scenario.run.warmup.as_secs_f64(),
+            settings: None,
         },
         seed: study.seed,
         replications: study.replications,
         confidence: study.confidence,
         partial: study.partial,
+        trimmed: None,
         digest: None,
         planes: (0..scenario.planes.len()).map(|plane| plane_facts(sheet, plane)).collect(),
         differences: differences(sheet),
@@ -338,7 +374,7 @@ const CALL_METRICS: [(&str, Metric); 14] = [
 ];
 
 /// Metrics of a plane as a whole, with their names in the file.
-const PLANE_METRICS: [(&str, Metric); 15] = [
+const PLANE_METRICS: [(&str, Metric); 16] = [
     ("ejections", Metric::Ejections),
     ("stale_dials", Metric::StaleDials),
     ("time_to_eject_s", Metric::TimeToEject),
@@ -349,6 +385,7 @@ const PLANE_METRICS: [(&str, Metric); 15] = [
     ("queue_max", Metric::QueueMax),
     ("cpu_max", Metric::CpuMax),
     ("tasks_max", Metric::TasksMax),
+    ("tasks_mean", Metric::TasksMean),
     ("in_flight_mean", Metric::InFlightMean),
     ("queue_mean", Metric::QueueMean),
     ("wait_share", Metric::WaitShare),
@@ -390,6 +427,8 @@ fn plane_facts<'a>(sheet: &'a Sheet<'_>, plane: usize) -> PlaneFacts<'a> {
     let whole = |figure: fn(&Replica) -> u64| interval(sheet.estimate_of(plane, |r| Some(figure(r) as f64)));
     metrics.push(("saved_by_retry".to_owned(), whole(|r| r.saved_by_retry)));
     let asks_dns = matches!(facts.mechanism, crate::scenario::Mechanism::Dns(_));
+    metrics.push(("connections_opened".to_owned(), whole(|r| r.connections_opened)));
+    metrics.push(("keep_alive_races".to_owned(), whole(|r| r.keep_alive_races)));
     metrics.push(("lookups".to_owned(), if asks_dns { whole(|r| r.lookups) } else { None }));
     let fault = Place { window: Window::AnyFault, ..place };
     let has_fault = sheet.study.frame.slice(fault.window, fault.scope).is_some();
@@ -426,6 +465,7 @@ fn plane_facts<'a>(sheet: &'a Sheet<'_>, plane: usize) -> PlaneFacts<'a> {
             problems: &result.books.problems,
         },
         runs: result.replicas.iter().map(|r| format!("{:016x}", r.digest)).collect(),
+        replications_detail: None,
     }
 }
 
@@ -467,6 +507,8 @@ fn service_facts<'a>(sheet: &'a Sheet<'_>, plane: usize, service: usize) -> Serv
     metrics.push(("rejected".to_owned(), of_record(|s| s.rejected as f64)));
     metrics.push(("in_service_max".to_owned(), of_record(|s| f64::from(s.in_service_max))));
     metrics.push(("sidecar_cpu_s".to_owned(), of_record(|s| s.sidecar_cpu.as_secs_f64())));
+    metrics.push(("sidecar_cpu_max".to_owned(), of_record(|s| f64::from(s.sidecar_busy_max_ppm) / 1e6)));
+    metrics.push(("sidecar_wait_s".to_owned(), of_record(|s| s.sidecar_wait.as_secs_f64())));
     ServiceFacts { name: &sheet.scenario.services[service].name, metrics: Named(metrics) }
 }
 
@@ -515,6 +557,7 @@ fn timeline_facts(result: &PlaneResult) -> Option<TimelineFacts> {
         p99_ms: percentile(0.99),
         retries: per(|b| b.retries),
         ejected: per(|b| b.ejected),
+        tasks: per(|b| b.tasks),
     })
 }
 

@@ -91,7 +91,7 @@ fn cell_text(cell: &Cell) -> String {
 }
 
 /// Text in which no character means anything to Markdown tables, HTML or emphasis.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -4,20 +4,26 @@
 //! `model` is the format-free comparison; `text`, `markdown`, `csv` and `json` lay it out.
 
 mod cause;
+pub mod compare;
 pub mod csv;
+mod detail;
 pub mod expect;
 pub mod figure;
 pub mod file;
 #[cfg(test)]
 mod fixture;
 pub mod format;
+pub mod github;
 pub mod json;
+pub mod junit;
 pub mod markdown;
 pub mod model;
+pub mod suite;
 pub mod text;
 
 use crate::measure::study::Study;
 use crate::scenario::Scenario;
+use crate::scenario::Setting;
 use expect::Judgement;
 use figure::Sheet;
 use model::Circumstances;
@@ -33,6 +39,8 @@ pub struct Report<'a> {
     pub digest: String,
     /// Overrides that belong to a re-run command.
     pub arguments: Vec<String>,
+    /// What the file says with its includes and overrides; empty where nobody asks for it.
+    pub settings: Vec<Setting>,
 }
 
 impl<'a> Report<'a> {
@@ -41,7 +49,7 @@ impl<'a> Report<'a> {
         let sheet = Sheet::new(scenario, study);
         let judgements = expect::judge(&sheet);
         let digest = json::digest(&sheet, &judgements);
-        Report { sheet, judgements, digest, arguments }
+        Report { sheet, judgements, digest, arguments, settings: Vec::new() }
     }
 
     /// The format-free comparison.

@@ -20,16 +20,13 @@ use crate::scenario::Arrivals;
 use crate::scenario::Assumption;
 use crate::scenario::Confidence;
 use crate::scenario::Fault;
-use crate::scenario::FaultKind;
 use crate::scenario::Metric;
 use crate::scenario::Operand;
 use crate::scenario::Scenario;
 use crate::scenario::Scope;
 use crate::scenario::Spacing;
 use crate::scenario::Target;
-use crate::scenario::When;
 use crate::scenario::Window;
-use crate::units::Time;
 
 /// Everything a report says.
 #[derive(Clone, Debug)]
@@ -241,26 +238,20 @@ fn load(scenario: &Scenario) -> String {
 
 /// What a fault is, in the words of the file.
 pub fn fault_label(scenario: &Scenario, fault: &Fault) -> String {
-    let kind = match fault.kind {
-        FaultKind::Wedge { .. } => "wedge",
-        FaultKind::Grey { .. } => "grey",
-        FaultKind::Errors { .. } => "errors",
-        FaultKind::Hang => "hang",
-        FaultKind::Slow { .. } => "slow",
-        FaultKind::Reset => "reset",
-        FaultKind::Refuse => "refuse",
-        FaultKind::Crash => "crash",
-        FaultKind::Stop => "stop",
-    };
+    let kind = fault.kind.name();
+    let sidecar = if fault.kind.is_of_sidecar() { "sidecar:" } else { "" };
     let target = match fault.target {
         Target::Task(s, n) => format!("{}#{n}", scenario.service(s).name),
         Target::AnyTask(s) => format!("{}#any", scenario.service(s).name),
+        Target::Count(s, count) => format!("{}[{count}]", scenario.service(s).name),
         Target::Share(s, share) => format!("{}[{share}]", scenario.service(s).name),
         Target::Service(s) => scenario.service(s).name.clone(),
         Target::Edge(e) => scenario.edge_name(e),
         Target::Zone(z) => format!("zone:{}", scenario.zones.get(z as usize).map_or("?", String::as_str)),
+        Target::Resolver => "dns".to_owned(),
+        Target::ControlPlane => "control-plane".to_owned(),
     };
-    format!("{kind} {target}")
+    format!("{kind} {sidecar}{target}")
 }
 
 fn chart(sheet: &Sheet<'_>) -> Chart {
@@ -268,16 +259,12 @@ fn chart(sheet: &Sheet<'_>) -> Chart {
     let mut marks: Vec<Mark> = scenario
         .faults
         .iter()
-        .map(|fault| {
-            let (from, lasts) = match fault.when {
-                When::Once { at, lasts } => (at, lasts),
-                When::Every { period, lasts } => (Time::ZERO + period, lasts),
-            };
-            Mark {
-                label: fault_label(scenario, fault),
-                from_s: from.as_secs_f64(),
-                to_s: lasts.map(|span| (from + span).as_secs_f64()),
-            }
+        // One that waits for an event has no instant of its own.
+        .filter_map(|fault| fault.when.begins().map(|from| (fault, from)))
+        .map(|(fault, from)| Mark {
+            label: fault_label(scenario, fault),
+            from_s: from.as_secs_f64(),
+            to_s: fault.when.lasts().map(|span| (from + span).as_secs_f64()),
         })
         .collect();
     marks.extend(scenario.deploys.iter().map(|d| Mark {
@@ -435,7 +422,7 @@ fn judged(sheet: &Sheet<'_>, judgement: &Judgement) -> Judged {
 }
 
 /// A difference: shares in points, everything else in its unit.
-fn difference_text(e: &Estimate, unit: Unit) -> String {
+pub(super) fn difference_text(e: &Estimate, unit: Unit) -> String {
     let text = format::bracketed(e, unit);
     if unit == Unit::Share { text.replace(" %", " points") } else { text }
 }

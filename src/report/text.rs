@@ -31,7 +31,7 @@ impl Style {
 
 /// Text with its weight.
 #[derive(Clone, Copy)]
-enum Paint {
+pub(super) enum Paint {
     Bold,
     Dim,
     Good,
@@ -41,9 +41,10 @@ enum Paint {
 
 impl Style {
     /// `text` in this style's alphabet.
-    fn spell(self, text: &str) -> String {
+    pub fn spell(self, text: &str) -> String {
         if !self.ascii {
-            return text.to_owned();
+            // A text from a file must not steer the terminal.
+            return text.replace(|c: char| c.is_control(), "?");
         }
         let mut out = String::with_capacity(text.len());
         for c in text.chars() {
@@ -62,7 +63,7 @@ impl Style {
         out
     }
 
-    fn paint(self, paint: Paint, text: &str) -> String {
+    pub(super) fn paint(self, paint: Paint, text: &str) -> String {
         if !self.color {
             return text.to_owned();
         }
@@ -77,11 +78,11 @@ impl Style {
     }
 }
 
-fn width(text: &str) -> usize {
+pub(super) fn width(text: &str) -> usize {
     text.chars().count()
 }
 
-fn padded(text: &str, to: usize) -> String {
+pub(super) fn padded(text: &str, to: usize) -> String {
     format!("{text}{}", " ".repeat(to.saturating_sub(width(text))))
 }
 

@@ -12,11 +12,13 @@ use crate::scenario::Distribution;
 use crate::scenario::DnsPlane;
 use crate::scenario::Mechanism;
 use crate::scenario::Plane;
+use crate::scenario::ReadyWhen;
 use crate::scenario::Scenario;
 use crate::scenario::SidecarPlane;
 use crate::scenario::distribution::log_normal;
 use crate::scenario::distribution::written;
 use crate::scenario::ecs;
+use crate::scenario::planes::CLIENTS;
 use crate::scenario::presets;
 use crate::scenario::presets::Preset;
 use crate::scenario::presets::limit;
@@ -138,10 +140,59 @@ fn services(rows: &mut Rows, scenario: &Scenario, tree: &Table) {
         let source = "as if startPeriod covered the start-up, image pull included";
         rows.add(None, &Row { id: "ecs.start_period", value, default, source, confidence, key });
     }
+    lives(rows, scenario);
     if !scenario.edges.is_empty() {
         let (value, default) = fixed("the status of the failed call, 503 where there was none");
         let (source, confidence) = ("what a task answers when a dependency failed is the app's", Confidence::Guess);
         rows.add(None, &Row { id: "app.dependency_status", value, default, source, confidence, key: "none" });
+    }
+}
+
+/// How tasks come, are replaced and go, and how their number follows a metric.
+fn lives(rows: &mut Rows, scenario: &Scenario) {
+    let mut row = |id: &str, value: &str, source: &str, confidence, key: &str| {
+        rows.add(None, &Row { id, value: value.to_owned(), default: value.to_owned(), source, confidence, key });
+    };
+    let tasks_start = !scenario.deploys.is_empty()
+        || !scenario.faults.is_empty()
+        || !scenario.scales.is_empty()
+        || !scenario.scalings.is_empty();
+    let ours = || scenario.services.iter().filter(|service| !service.external);
+    let zero = Distribution::Constant(Span::ZERO);
+    if tasks_start && ours().any(|service| service.life.provisioning == zero && service.life.image_pull == zero) {
+        let source = "no SLA exists; `startup` stands for the whole way unless they are given";
+        let key = "service.NAME.provisioning, service.NAME.image_pull";
+        row(
+            "ecs.provisioning",
+            "provisioning and image pull take no time of their own",
+            source,
+            Confidence::Guess,
+            key,
+        );
+    }
+    let alb = scenario.planes.iter().any(|plane| matches!(plane.mechanism, Mechanism::Alb(_)));
+    let checked = ours().any(|service| service.health_check.is_some()) || alb;
+    if tasks_start && checked && ours().any(|service| service.life.health_check_grace_period.is_none()) {
+        let source = "ECS's own default is 0 s, with which a boot longer than the checks' patience never ends";
+        let key = "service.NAME.health_check_grace_period";
+        row("ecs.grace_period", "covers the start-up", source, Confidence::Guess, key);
+    }
+    if !scenario.faults.is_empty() {
+        let value = "stops as usual at once, is replaced, and is killed when the notice is over";
+        row("ecs.reclaim", value, "Fargate's Spot notice; its order is a guess", Confidence::Guess, "none");
+    }
+    let alarms = "3 datapoints of 60 s above the target, 15 below 90 % of it";
+    for scaling in &scenario.scalings {
+        let source = "the alarms that Application Auto Scaling makes for ECS";
+        row("scaling.alarms", alarms, source, Confidence::Memory, "none");
+        let source = "Application Auto Scaling User Guide; in proportion both ways";
+        row("scaling.capacity", "running tasks x metric / target, rounded up", source, Confidence::Memory, "none");
+        let cooldown = Span::from_secs(300);
+        if scaling.scale_out_cooldown == cooldown || scaling.scale_in_cooldown == cooldown {
+            let source = "Application Auto Scaling API Reference, for ECS services";
+            let key = "scaling.NAME.scale_out_cooldown, scaling.NAME.scale_in_cooldown";
+            row("scaling.cooldown", "5m", source, Confidence::Memory, key);
+        }
     }
 }
 
@@ -179,6 +230,27 @@ fn sidecar_plane(rows: &mut Rows, plane: &Plane, sidecar: &SidecarPlane, config:
         Confidence::Guess,
         "sidecar.cpu_per_request",
     );
+    if managed && sidecar.ready_when == ReadyWhen::Healthy {
+        let value = "withdrawn at once when its container is unhealthy";
+        let source = "as it is announced when healthy; not documented";
+        row("unhealthy", value.to_owned(), value.to_owned(), source, Confidence::Guess, "ready_when");
+    }
+    let connect = sidecar.drains_inbound_first;
+    let start = if connect {
+        Distribution::Uniform { low: Span::from_secs(5), high: Span::from_secs(15) }
+    } else {
+        constant(0)
+    };
+    if connect || sidecar.start != start {
+        row(
+            "sidecar_start",
+            written(&sidecar.start),
+            written(&start),
+            "the agent polls readiness every 10 s (amazon-ecs-service-connect-agent); the spread is inferred",
+            Confidence::Inferred,
+            "sidecar.start",
+        );
+    }
     row(
         "drain",
         sidecar.drain.to_string(),
@@ -187,6 +259,7 @@ fn sidecar_plane(rows: &mut Rows, plane: &Plane, sidecar: &SidecarPlane, config:
         Confidence::Source,
         "sidecar.drain",
     );
+    proxy_limits(rows, plane, sidecar);
     if let Some(config) = config.filter(|_| managed) {
         // Only App Mesh carries a warning of its own that is no "tuned".
         let ended = plane.warning.as_ref().is_some_and(|warning| warning.starts_with("App Mesh"));
@@ -194,6 +267,28 @@ fn sidecar_plane(rows: &mut Rows, plane: &Plane, sidecar: &SidecarPlane, config:
         if !ended {
             zone_aware(rows, name, config, zones);
         }
+    }
+}
+
+/// What a proxy can do, and what becomes of it when it breaks.
+fn proxy_limits(rows: &mut Rows, plane: &Plane, sidecar: &SidecarPlane) {
+    let mut row = |id: &str, value: String, default: &str, source, confidence, key: &str| {
+        let (default, id) = (default.to_owned(), &format!("proxy.{id}"));
+        rows.add(Some(&plane.name), &Row { id, value, default, source, confidence, key });
+    };
+    let kernel = "the kernel's default quota period, cpu.cfs_period_us";
+    row("cpu_period", "100ms".to_owned(), "100ms", kernel, Confidence::Inferred, "sidecar.cpu");
+    let (restart, restarts) = (sidecar.restart.to_string(), sidecar.restarts.to_string());
+    row("restart", restart, "1s", UNPUBLISHED, Confidence::Guess, "sidecar.restart");
+    row("restarts", restarts, "3", AGENT, Confidence::Source, "sidecar.restarts");
+    let asked = "as long as a push; how fast a restarted proxy is served is not published";
+    row("refetch", asked.to_owned(), asked, UNPUBLISHED, Confidence::Guess, "endpoint_push");
+    let cold = "its app waits, because a proxy without a configuration is not healthy".to_owned();
+    let source = "ENVOY_INITIAL_FETCH_TIMEOUT 0 and the dependency on HEALTHY, in the agents' sources";
+    row("cold_start", cold.clone(), &cold, source, Confidence::Inferred, "none");
+    if sidecar.memory_growth.get() > 0 {
+        let base = sidecar.memory_base.to_string();
+        row("memory_base", base, "40MiB", UNPUBLISHED, Confidence::Guess, "sidecar.memory_base");
     }
 }
 
@@ -231,6 +326,9 @@ fn dns_plane(rows: &mut Rows, name: &str, dns: &DnsPlane, config: Option<&Policy
         Confidence::Guess,
         "record_lag",
     );
+    if let Some(client) = CLIENTS.iter().find(|client| Some(client.name) == dns.client) {
+        row("client", client.name.to_owned(), client.name, client.source, client.confidence, "client");
+    }
     row("lookup", written(&dns.lookup), "\"1ms\"", UNPUBLISHED, Confidence::Guess, "lookup");
     let lead = dns.deregister_before_stop.unwrap_or(Span::ZERO).to_string();
     row(

@@ -5,15 +5,21 @@
 
 use std::fmt::Write as _;
 
+use crate::policy::config::Panic;
 use crate::scenario::Distribution;
+use crate::scenario::Enrolment;
 use crate::scenario::Loaded;
 use crate::scenario::Mechanism;
 use crate::scenario::Plane;
 use crate::scenario::Protocol;
 use crate::scenario::ReadyWhen;
+use crate::scenario::Replacement;
 use crate::scenario::Replications;
 use crate::scenario::ResolverCache;
+use crate::scenario::Scaling;
 use crate::scenario::Service;
+use crate::scenario::TaskLife;
+use crate::scenario::Tracked;
 use crate::scenario::distribution::written;
 use crate::scenario::envoy_text;
 use crate::scenario::tree::Table;
@@ -90,7 +96,12 @@ pub fn filled(loaded: &Loaded) -> String {
             }
         }
     }
-    for section in ["policy", "edge", "fault", "deploy", "scale", "scaling", "expect", "cost"] {
+    for scaling in &scenario.scalings {
+        let name = &scenario.service(scaling.service).name;
+        page.header(&format!("[scaling.{}]", key(name)));
+        page.scaling(top.table("scaling").and_then(|all| all.table(name)), scaling);
+    }
+    for section in ["policy", "edge", "fault", "deploy", "scale", "expect", "cost", "sweep", "claim"] {
         if top.get(section).is_some() {
             let _ = writeln!(page.text, "\n# [{section}] as written in {}", scenario.file);
         }
@@ -102,6 +113,16 @@ fn table_of(value: &Value) -> Option<&Table> {
     match value {
         Value::Table(table) => Some(table),
         _ => None,
+    }
+}
+
+/// How long a client keeps an answer, as a file says it.
+fn cache(cache: ResolverCache) -> String {
+    match cache {
+        ResolverCache::Ttl => "ttl".to_owned(),
+        ResolverCache::Forever => "forever".to_owned(),
+        ResolverCache::For(span) if span.is_zero() => "none".to_owned(),
+        ResolverCache::For(span) => span.to_string(),
     }
 }
 
@@ -174,9 +195,20 @@ impl Page {
         self.line(given, "startup", &written(&service.startup));
         self.line(given, "stop_timeout", &quoted(&service.stop_timeout.to_string()));
         self.line(given, "handles_sigterm", &service.handles_sigterm.to_string());
+        self.task_life(given, &service.life);
         if service.external {
             self.line(given, "external", "true");
         }
+        match service.keep_alive {
+            Some(span) => self.line(given, "keep_alive", &quoted(&span.to_string())),
+            None => self.text.push_str("# keep_alive: the app closes no idle connection  # default\n"),
+        }
+        let role = match service.service_connect {
+            Enrolment::ClientServer => "client-server",
+            Enrolment::Client => "client",
+            Enrolment::None => "none",
+        };
+        self.line(given, "service_connect", &quoted(role));
         match service.concurrency {
             Some(n) => self.line(given, "concurrency", &n.to_string()),
             None => self.text.push_str("# concurrency: no limit  # default\n"),
@@ -203,9 +235,16 @@ impl Page {
             "cpu",
             "memory",
             "startup",
+            "provisioning",
+            "image_pull",
+            "health_check_grace_period",
+            "stop_delay",
+            "replacement",
             "stop_timeout",
             "handles_sigterm",
             "external",
+            "keep_alive",
+            "service_connect",
             "concurrency",
             "queue",
             "health_check",
@@ -228,6 +267,35 @@ impl Page {
         }
     }
 
+    fn task_life(&mut self, given: Option<&Table>, life: &TaskLife) {
+        self.line(given, "provisioning", &written(&life.provisioning));
+        self.line(given, "image_pull", &written(&life.image_pull));
+        match life.health_check_grace_period {
+            Some(grace) => self.line(given, "health_check_grace_period", &quoted(&grace.to_string())),
+            None => self.text.push_str("# health_check_grace_period: covers the start-up  # default\n"),
+        }
+        self.line(given, "stop_delay", &quoted(&life.stop_delay.to_string()));
+        let replacement = match life.replacement {
+            Replacement::First => "first",
+            Replacement::After => "after",
+        };
+        self.line(given, "replacement", &quoted(replacement));
+    }
+
+    fn scaling(&mut self, given: Option<&Table>, scaling: &Scaling) {
+        self.line(given, "min", &scaling.min.to_string());
+        self.line(given, "max", &scaling.max.to_string());
+        match scaling.tracked {
+            Tracked::Cpu(share) => self.line(given, "target_cpu", &quoted(&share.to_string())),
+            Tracked::Requests(rate) => self.line(given, "target_rps", &quoted(&rate.to_string())),
+            Tracked::Concurrency(milli) => {
+                self.line(given, "target_concurrency", &(f64::from(milli) / 1e3).to_string());
+            }
+        }
+        self.line(given, "scale_out_cooldown", &quoted(&scaling.scale_out_cooldown.to_string()));
+        self.line(given, "scale_in_cooldown", &quoted(&scaling.scale_in_cooldown.to_string()));
+    }
+
     fn plane(&mut self, given: Option<&Table>, plane: &Plane) {
         if let Some(table) = given
             && let Some(node) = table.get("extends")
@@ -245,11 +313,16 @@ impl Page {
                 };
                 self.line(given, "ready_when", &quoted(ready));
                 let text = format!(
-                    "{{ cpu = \"{}\", memory = \"{}\", overhead = {}, cpu_per_request = \"{}\", drain = \"{}\", drains_inbound_first = {}{} }}",
+                    "{{ cpu = \"{}\", memory = \"{}\", memory_base = \"{}\", memory_growth = \"{}\", restart = \"{}\", restarts = {}, overhead = {}, cpu_per_request = \"{}\", start = {}, drain = \"{}\", drains_inbound_first = {}{} }}",
                     sidecar.cpu,
                     sidecar.memory,
+                    sidecar.memory_base,
+                    sidecar.memory_growth,
+                    sidecar.restart,
+                    sidecar.restarts,
                     written(&sidecar.overhead),
                     sidecar.cpu_per_request,
+                    written(&sidecar.start),
                     sidecar.drain,
                     sidecar.drains_inbound_first,
                     if sidecar.inbound { "" } else { ", inbound = false" }
@@ -257,18 +330,18 @@ impl Page {
                 self.line(given, "sidecar", &text);
             }
             Mechanism::Dns(dns) => {
+                if let Some(client) = dns.client {
+                    self.line(given, "client", &quoted(client));
+                }
                 self.line(given, "ttl", &quoted(&dns.ttl.to_string()));
-                let cache = match dns.resolver_cache {
-                    ResolverCache::Ttl => "ttl".to_owned(),
-                    ResolverCache::Forever => "forever".to_owned(),
-                    ResolverCache::For(span) => span.to_string(),
-                };
+                let cache = cache(dns.resolver_cache);
                 self.line(given, "resolver_cache", &quoted(&cache));
                 self.line(given, "negative_ttl", &quoted(&dns.negative_ttl.to_string()));
                 self.line(given, "max_answers", &dns.max_answers.to_string());
                 self.line(given, "record_lag", &written(&dns.record_lag));
                 self.line(given, "health_lag", &quoted(&dns.health_lag.to_string()));
                 self.line(given, "lookup", &written(&dns.lookup));
+                self.line(given, "custom_health", &dns.custom_health.to_string());
                 match dns.deregister_before_stop {
                     Some(span) => self.line(given, "deregister_before_stop", &quoted(&span.to_string())),
                     None => self.text.push_str("# deregister_before_stop: at once, without waiting  # default\n"),
@@ -285,6 +358,11 @@ impl Page {
                 }
                 self.line(given, "deregistration_delay", &quoted(&alb.deregistration_delay.to_string()));
                 self.line(given, "idle_timeout", &quoted(&alb.node_policy.timeouts.idle.to_string()));
+                match alb.node_policy.panic {
+                    Panic::FewerThan(n) => self.line(given, "minimum_healthy_targets", &n.to_string()),
+                    Panic::Below(share) => self.line(given, "minimum_healthy_targets", &quoted(&share.to_string())),
+                    Panic::Never | Panic::NoneHealthy => self.line(given, "minimum_healthy_targets", "1"),
+                }
                 self.line(given, "hop", &written(&alb.hop));
                 self.line(given, "cross_zone", &alb.cross_zone.to_string());
             }

@@ -36,6 +36,7 @@ pub fn lines(policy: &PolicyConfig) -> Vec<String> {
     lines.push(match policy.panic {
         Panic::Never => "healthy_panic_threshold = \"0%\"".to_owned(),
         Panic::Below(share) => format!("healthy_panic_threshold = \"{share}\""),
+        Panic::FewerThan(least) => format!("# fails open when fewer than {least} endpoints are healthy"),
         Panic::NoneHealthy => "# fails open when no endpoint is healthy".to_owned(),
     });
     if policy.fail_traffic_on_panic {

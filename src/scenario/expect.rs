@@ -7,6 +7,7 @@ mod metrics;
 
 use std::ops::Range;
 
+use crate::scenario::AxisValue;
 use crate::scenario::Comparison;
 use crate::scenario::Expect;
 use crate::scenario::Metric;
@@ -15,6 +16,7 @@ use crate::scenario::Over;
 use crate::scenario::Plane;
 use crate::scenario::Scope;
 use crate::scenario::Severity;
+use crate::scenario::Sweep;
 use crate::scenario::When;
 use crate::scenario::Window;
 use crate::scenario::expect::metrics::METRICS;
@@ -49,6 +51,10 @@ pub struct Context<'a> {
     pub warmup: Span,
     /// True if the command line narrowed the comparison.
     pub narrowed: bool,
+    /// What the file varies.
+    pub sweep: Option<&'a Sweep>,
+    /// The cell that is loaded, by key and value; `None` outside sweeps.
+    pub cell: Option<&'a [(String, AxisValue)]>,
 }
 
 /// Reads all expectations.
@@ -59,6 +65,12 @@ pub fn read(tree: &Table, cx: &Context<'_>, problems: &mut Problems<'_>) -> Vec<
         let Some(reader) = Reader::of(node, "[[expect]]", problems) else { continue };
         found.extend(expect(reader, cx, &defined, problems));
     }
+    // What is said of one cell is not asked of another, nor of the file as it is.
+    found.retain(|expect| {
+        expect.cell.iter().all(|(key, wanted)| {
+            cx.cell.is_some_and(|cell| cell.iter().any(|(k, value)| k == key && value.shown == *wanted))
+        })
+    });
     found
 }
 
@@ -80,6 +92,7 @@ fn expect(mut reader: Reader<'_>, cx: &Context<'_>, defined: &[String], problems
     let severity = reader
         .word("severity", &[("error", Severity::Error), ("warn", Severity::Warn)], problems)
         .unwrap_or(Severity::Error);
+    let cell = reader.get("cell").map_or(Some(Vec::new()), |node| cell(node, cx, problems));
     reader.finish(problems);
     let node = node?;
     let that = value::text(node, problems)?;
@@ -113,7 +126,64 @@ fn expect(mut reader: Reader<'_>, cx: &Context<'_>, defined: &[String], problems
         during: during?,
         over,
         severity,
+        cell: cell?,
     })
+}
+
+/// `cell = { "fault.0.rate" = "10%" }`: which cells of the sweep an expectation is about.
+fn cell(node: &Node, cx: &Context<'_>, problems: &mut Problems<'_>) -> Option<Vec<(String, String)>> {
+    let Value::Table(table) = &node.value else {
+        let label = "write cell = { \"fault.0.rate\" = \"10%\" }";
+        problems.error("expect::cell", &node.place, "`cell` names fields and their values", label);
+        return None;
+    };
+    let Some(sweep) = cx.sweep else {
+        let label = "add [sweep], or leave `cell` out";
+        problems.error("expect::cell", &node.place, "this scenario has no cells", label);
+        return None;
+    };
+    let mut found = Vec::new();
+    for (key, entry) in &table.entries {
+        let Some(axis) = sweep.axes.iter().find(|axis| axis.key == *key) else {
+            let keys: Vec<&str> = sweep.axes.iter().map(|axis| axis.key.as_str()).collect();
+            let label = format!("varied: {}", keys.join(", "));
+            problems.error("expect::cell", &entry.key, format!("[sweep] does not vary `{key}`"), label);
+            return None;
+        };
+        let place = &entry.node.place;
+        let shown = match &entry.node.value {
+            Value::Text(text) => text.as_str(),
+            _ => place.source.text().get(place.span.clone()).unwrap_or(""),
+        };
+        if !axis.values.iter().any(|value| value.shown == shown) {
+            let values: Vec<&str> = axis.values.iter().map(|value| value.shown.as_str()).collect();
+            let label = format!("its values: {}", values.join(", "));
+            problems.error("expect::cell", place, format!("`{key}` is never {shown}"), label);
+            return None;
+        }
+        found.push((key.clone(), shown.to_owned()));
+    }
+    Some(found)
+}
+
+/// A metric by itself, and the planes it is read on: the one in front of it, or all.
+pub fn measured(
+    text: &str,
+    node: &Node,
+    cx: &Context<'_>,
+    defined: &[String],
+    problems: &mut Problems<'_>,
+) -> Option<(Metric, Vec<usize>)> {
+    let mut narrowed = false;
+    match side(text.trim(), &node.place, cx, defined, &mut narrowed, problems)? {
+        Side::Metric { metric, plane: Some(plane), .. } => Some((metric, vec![plane])),
+        Side::Metric { metric, plane: None, .. } => Some((metric, (0..cx.planes.len()).collect())),
+        Side::Text(text) => {
+            let label = "write a metric, \"internal-alb.error_rate\"; all metrics: scsim explain metrics";
+            problems.error("claim::figures", &node.place, format!("`{text}` is a number"), label);
+            None
+        }
+    }
 }
 
 /// Both sides and the sign between them.
@@ -309,7 +379,8 @@ fn span(text: &str) -> Result<Span, String> {
     if text == "0" { Ok(Span::ZERO) } else { value::parse_span(text) }
 }
 
-fn scope(reader: &mut Reader<'_>, cx: &Context<'_>, problems: &mut Problems<'_>) -> Option<Scope> {
+/// `service` or `edge`; the users if there is neither.
+pub fn scope(reader: &mut Reader<'_>, cx: &Context<'_>, problems: &mut Problems<'_>) -> Option<Scope> {
     let service = reader.get("service");
     let edge = reader.get("edge");
     match (service, edge) {
@@ -328,7 +399,7 @@ fn scope(reader: &mut Reader<'_>, cx: &Context<'_>, problems: &mut Problems<'_>)
 }
 
 /// `during`: a word, a fault's name, or two instants.
-fn window(node: &Node, cx: &Context<'_>, problems: &mut Problems<'_>) -> Option<Window> {
+pub fn window(node: &Node, cx: &Context<'_>, problems: &mut Problems<'_>) -> Option<Window> {
     if let Value::List(_) = &node.value {
         let (from, until) = interval(node, problems)?;
         if from >= Time::ZERO + cx.duration {
@@ -338,7 +409,7 @@ fn window(node: &Node, cx: &Context<'_>, problems: &mut Problems<'_>) -> Option<
     }
     let name = value::text(node, problems)?;
     let faults = &cx.happenings.faults;
-    let no_fault = faults.is_empty() && cx.happenings.later.is_empty();
+    let no_fault = faults.is_empty();
     match name {
         "all" => Some(Window::All),
         "warm" => {
@@ -357,7 +428,8 @@ fn window(node: &Node, cx: &Context<'_>, problems: &mut Problems<'_>) -> Option<
         "after" => {
             if no_fault {
                 empty(node, name, "this scenario has no [[fault]]", problems);
-            } else if let Some(fault) = faults.iter().find(|fault| endless(fault.when)) {
+            } else if let Some(fault) = faults.iter().find(|fault| endless(fault.when) && fault.how.stop_when.is_none())
+            {
                 empty(node, name, &format!("the fault `{}` never ends", fault.name), problems);
             }
             Some(Window::After)
@@ -370,15 +442,13 @@ fn window(node: &Node, cx: &Context<'_>, problems: &mut Problems<'_>) -> Option<
         }
         _ => {
             if let Some(index) = faults.iter().position(|fault| fault.name == name) {
-                let begin = begins(faults[index].when);
-                if begin >= Time::ZERO + cx.duration {
+                if let Some(begin) = faults[index].when.begins()
+                    && begin >= Time::ZERO + cx.duration
+                {
                     let label = format!("the fault starts at {begin} but [run] duration is {}", cx.duration);
                     empty(node, name, &label, problems);
                 }
                 return Some(Window::Fault(index as u32));
-            }
-            if let Some((from, until)) = cx.happenings.later_window(name, cx.duration) {
-                return Some(Window::Between(from, until));
             }
             let words = ["all", "warm", "fault", "after", "deploy"].into_iter();
             let near = crate::diagnostic::nearest(name, words.chain(faults.iter().map(|fault| fault.name.as_str())));
@@ -397,19 +467,12 @@ fn empty(node: &Node, name: &str, why: &str, problems: &mut Problems<'_>) {
     problems.warn("expect::empty-window", &node.place, message, why);
 }
 
-fn begins(when: When) -> Time {
-    match when {
-        When::Once { at, .. } => at,
-        When::Every { period, .. } => Time::ZERO + period,
-    }
-}
-
 fn endless(when: When) -> bool {
-    matches!(when, When::Once { lasts: None, .. } | When::Every { .. })
+    when.lasts().is_none() || matches!(when, When::Every { .. })
 }
 
 fn first_event(cx: &Context<'_>) -> Option<Time> {
-    let faults = cx.happenings.faults.iter().map(|fault| begins(fault.when));
+    let faults = cx.happenings.faults.iter().filter_map(|fault| fault.when.begins());
     let scales = cx.happenings.scales.iter().map(|scale| scale.at);
     faults.chain(scales).chain(cx.happenings.deploys.iter().map(|deploy| deploy.at)).min()
 }

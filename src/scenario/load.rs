@@ -16,6 +16,7 @@ use sha2::Sha256;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::Severity;
 use crate::diagnostic::Source;
+use crate::scenario::AxisValue;
 use crate::scenario::Scenario;
 use crate::scenario::lower;
 use crate::scenario::table::Problems;
@@ -53,6 +54,8 @@ pub struct LoadOptions {
     pub precision: Option<String>,
     /// Three replications.
     pub fast: bool,
+    /// The cell of a sweep: fields and values, laid over everything else. `None` outside sweeps.
+    pub cell: Option<Vec<(String, AxisValue)>>,
 }
 
 impl LoadOptions {
@@ -73,6 +76,9 @@ impl LoadOptions {
         }
         if let Some(precision) = &self.precision {
             all.push(("--precision", format!("run.precision={precision}")));
+        }
+        for (key, value) in self.cell.iter().flatten() {
+            all.push(("--vary", format!("{key}={}", value.toml)));
         }
         all
     }
@@ -100,6 +106,20 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<Loaded, Vec<Diagnostic
     let text = read_text(path, &name, FILE_MAX).map_err(|found| vec![*found])?;
     let base = path.parent().unwrap_or(Path::new("."));
     parse(&name, &text, base, options)
+}
+
+/// True if a file is, with what it includes, a scenario: it has services and load. Parts that other
+/// files include and TOML of other programs are not. What cannot be read may be one, and
+/// [`load`] says what is wrong with it.
+pub fn holds_scenario(path: &Path) -> bool {
+    let name = path.display().to_string();
+    let Ok(text) = read_text(path, &name, FILE_MAX) else { return true };
+    let source = Arc::new(Source::new(name, text.strip_prefix('\u{feff}').unwrap_or(&text)));
+    let Ok(mut tree) = tree::parse(&source) else { return true };
+    let base = path.parent().unwrap_or(Path::new("."));
+    let mut problems = Problems::new(base);
+    include(&mut tree, base, &mut problems, &mut Vec::new());
+    !problems.errors.is_empty() || ["service", "load"].iter().all(|key| tree.get(key).is_some())
 }
 
 /// Checks the text of a scenario; `base` is where the files that it names are.
@@ -232,7 +252,7 @@ fn rebased(mut node: Node, source: &Arc<Source>) -> Node {
 }
 
 /// The dotted key in front of the first equals sign outside quotes, and where that sign is.
-fn key_path(set: &str) -> Option<(Vec<String>, usize)> {
+pub(super) fn key_path(set: &str) -> Option<(Vec<String>, usize)> {
     let mut quoted = false;
     let equals = set.bytes().position(|byte| {
         quoted ^= byte == b'"';
@@ -249,6 +269,11 @@ fn key_path(set: &str) -> Option<(Vec<String>, usize)> {
         }
     }
     None
+}
+
+/// The parts of a dotted key.
+pub(super) fn dotted(key: &str) -> Option<Vec<String>> {
+    key_path(&format!("{key}=0")).map(|(path, _)| path)
 }
 
 fn too_large(name: &str, limit: u64) -> Diagnostic {

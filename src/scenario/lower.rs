@@ -12,11 +12,14 @@ use crate::scenario::Replications;
 use crate::scenario::Run;
 use crate::scenario::Scenario;
 use crate::scenario::assumptions;
+use crate::scenario::claim;
 use crate::scenario::expect;
+use crate::scenario::faults;
 use crate::scenario::happenings;
 use crate::scenario::load::LoadOptions;
 use crate::scenario::planes;
 use crate::scenario::services;
+use crate::scenario::sweep;
 use crate::scenario::table::Problems;
 use crate::scenario::table::Reader;
 use crate::scenario::table::at;
@@ -34,9 +37,9 @@ const LANGUAGE: u64 = 1;
 const TOP: [&str; 6] = ["scsim", "format", "title", "description", "compare", "include"];
 
 /// Tables of the top level.
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 17] = [
     "run", "defaults", "service", "scaling", "load", "network", "plane", "policy", "edge", "fault", "deploy", "scale",
-    "expect", "cost", "live",
+    "expect", "cost", "live", "sweep", "claim",
 ];
 
 /// Lowers a tree. The result is only good if no error was collected.
@@ -69,6 +72,9 @@ pub fn lower(source: &Arc<Source>, tree: &Table, options: &LoadOptions, problems
     let network = planes::network(tree, problems);
     let planes = planes::read(tree, &topology, &options.planes, &network, problems);
     let happenings = happenings::read(tree, &topology, run.duration, problems);
+    // A comparison that was narrowed has nothing to say about the planes that were left out.
+    faults::fits(&happenings, if options.planes.is_empty() { &planes } else { &[] }, &topology, problems);
+    let sweep = sweep::read(tree, problems);
     let cx = expect::Context {
         topology: &topology,
         happenings: &happenings,
@@ -76,8 +82,11 @@ pub fn lower(source: &Arc<Source>, tree: &Table, options: &LoadOptions, problems
         duration: run.duration,
         warmup: run.warmup,
         narrowed: !options.planes.is_empty(),
+        sweep: sweep.as_ref(),
+        cell: options.cell.as_deref(),
     };
     let expects = expect::read(tree, &cx, problems);
+    let claim = claim::read(tree, &cx, sweep.as_ref(), problems);
     cost(tree, problems);
 
     let stem = Path::new(source.name()).file_stem().map(|stem| stem.to_string_lossy().into_owned());
@@ -95,8 +104,11 @@ pub fn lower(source: &Arc<Source>, tree: &Table, options: &LoadOptions, problems
         planes,
         faults: happenings.faults,
         scales: happenings.scales,
+        scalings: happenings.scalings,
         deploys: happenings.deploys,
         expects,
+        sweep,
+        claim,
         assumptions: Vec::new(),
         unmodelled: Vec::new(),
     };

@@ -5,6 +5,7 @@
 //! Invariant: every index in a [`Scenario`] points into that scenario; lowering proved it.
 
 mod assumptions;
+mod claim;
 mod defaults;
 mod distribution;
 mod envoy_text;
@@ -18,6 +19,8 @@ mod planes;
 mod policy;
 mod presets;
 mod services;
+mod settings;
+mod sweep;
 mod table;
 mod tree;
 pub mod value;
@@ -28,37 +31,53 @@ use crate::units::Span;
 pub use defaults::filled;
 pub use load::LoadOptions;
 pub use load::Loaded;
+pub use load::holds_scenario;
 pub use load::load;
 pub use load::parse;
 pub use model::AlbPlane;
 pub use model::Arrivals;
 pub use model::Assumption;
+pub use model::Awaited;
+pub use model::Axis;
+pub use model::AxisValue;
 pub use model::Burst;
+pub use model::CELLS_MAX;
 pub use model::CallSite;
 pub use model::Change;
+pub use model::Claim;
+pub use model::ClaimFigure;
+pub use model::ClaimVerdict;
 pub use model::Comparison;
 pub use model::Confidence;
 pub use model::ContainerCheck;
 pub use model::Deploy;
+pub use model::Direction;
 pub use model::Distribution;
 pub use model::DnsPlane;
 pub use model::Edge;
 pub use model::Endpoint;
+pub use model::Enrolment;
 pub use model::Expect;
 pub use model::Fault;
 pub use model::FaultKind;
+pub use model::Hits;
+pub use model::How;
+pub use model::Leak;
 pub use model::Load;
 pub use model::Mechanism;
 pub use model::Metric;
 pub use model::Network;
 pub use model::Operand;
 pub use model::Over;
+pub use model::Phrase;
 pub use model::Plane;
 pub use model::Protocol;
 pub use model::RatePiece;
 pub use model::ReadyWhen;
+pub use model::Replacement;
 pub use model::ResolverCache;
 pub use model::Scale;
+pub use model::Scaling;
 pub use model::Scope;
 pub use model::Service;
 pub use model::Severity;
@@ -66,12 +85,19 @@ pub use model::SidecarPlane;
 pub use model::Spacing;
 pub use model::Spread;
 pub use model::Step;
+pub use model::Sweep;
+pub use model::SweepMode;
 pub use model::Target;
+pub use model::TaskLife;
+pub use model::Tracked;
 pub use model::When;
 pub use model::Window;
 pub use model::ecs;
 pub use policy::envoy_message;
 pub use presets::Preset;
+pub use settings::Setting;
+pub use sweep::nobody;
+pub use sweep::vary;
 
 /// Index of a service in [`Scenario::services`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -110,10 +136,16 @@ pub struct Scenario {
     pub faults: Vec<Fault>,
     /// Changes of a service's task count.
     pub scales: Vec<Scale>,
+    /// Services whose task count follows a metric.
+    pub scalings: Vec<Scaling>,
     /// Deployments.
     pub deploys: Vec<Deploy>,
     /// What must be true.
     pub expects: Vec<Expect>,
+    /// The fields that `scsim sweep` varies.
+    pub sweep: Option<Sweep>,
+    /// The claim that `scsim ledger` enters.
+    pub claim: Option<Claim>,
     /// Constants that scsim had to take from somewhere, with source and confidence.
     pub assumptions: Vec<Assumption>,
     /// What the file says and no model covers yet; a run must refuse unless told otherwise.
@@ -186,6 +218,11 @@ impl Scenario {
         for expect in &self.expects {
             if !windows.contains(&expect.during) {
                 windows.push(expect.during);
+            }
+        }
+        for figure in self.claim.iter().flat_map(|claim| &claim.figures) {
+            if !windows.contains(&figure.during) {
+                windows.push(figure.during);
             }
         }
         windows

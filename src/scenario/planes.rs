@@ -3,8 +3,11 @@
 //! *Knows* which mechanism carries a call where, and to which planes `[policy]` applies.
 //! *Does not know* Envoy's fields (that is `policy`) nor how a mechanism is simulated.
 
+mod client;
 mod mechanism;
 mod preset;
+
+pub use client::CLIENTS;
 
 use indexmap::IndexMap;
 
@@ -392,6 +395,10 @@ fn plane(name: &str, draft: &Draft, shared: &Shared<'_>, problems: &mut Problems
         } else if let Some(edge) = edges.get(&EdgeId(index as u32)) {
             edge.timeout.apply(&mut config);
         }
+        if draft.base == Base::ServiceConnect && !callee.external {
+            // Of perRequestTimeout and idleTimeout the shorter one ends a silent request (aws.md 1.1).
+            config.timeouts.request = config.timeouts.request.min(config.timeouts.idle);
+        }
         let one_call_each = layers.iter().any(|layer| layer.place_exactly("max_connect_attempts").is_some());
         preset::restrict(&mut config, draft.base, callee, one_call_each);
         let found = config.check().err().unwrap_or_default();
@@ -437,164 +444,4 @@ fn plane(name: &str, draft: &Draft, shared: &Shared<'_>, problems: &mut Problems
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use crate::policy::config::Affinity;
-    use crate::policy::config::LbPolicy;
-    use crate::policy::config::LeastRequest;
-    use crate::policy::config::LocalityRouting;
-    use crate::policy::config::PoolProtocol;
-    use crate::policy::config::RetryOn;
-    use crate::policy::config::TcpProxy;
-    use crate::policy::config::ZoneAware;
-    use crate::scenario::LoadOptions;
-    use crate::scenario::Mechanism;
-    use crate::scenario::parse;
-
-    const SHOP: &str = "compare = [\"service-connect\", \"cloud-map-dns\", \"internal-alb\", \"direct\", \"envoy\", \"app-mesh\"]\n\
-        [service.web]\ncalls = [\"cart\", \"db\", \"bank\"]\n[service.cart]\nprotocol = \"grpc\"\n\
-        [service.db]\nprotocol = \"tcp\"\n[service.bank]\nexternal = true\n[load]\nrate = \"1/s\"\n";
-
-    fn planes(more: &str) -> Vec<Plane> {
-        let text = format!("{SHOP}{more}");
-        let loaded = parse("t", &text, Path::new("."), &LoadOptions::default());
-        loaded.unwrap_or_else(|found| panic!("{found:#?}")).scenario.planes
-    }
-
-    #[test]
-    fn protocols_and_outsiders_change_the_policy() {
-        let planes = planes("");
-        let [cart, db, bank] = &planes[0].edge_policies[..] else { panic!("three edges") };
-        assert_eq!(cart.pool.protocol, PoolProtocol::Http2 { max_concurrent_streams: 1024 });
-        assert_eq!(db.affinity, Affinity::Connection { age_max: None });
-        assert_eq!(db.retry_policy.as_ref().map(|retry| retry.retry_on), Some(RetryOn::CONNECT_FAILURE));
-        assert_eq!((&bank.retry_policy, bank.outlier_detection), (&None, None));
-        assert_eq!(bank.timeouts.request, Span::from_secs(15));
-        assert!(planes[2].not_applicable.is_some());
-        assert!(planes[5].warning.is_some());
-        assert_eq!(planes[3].network.same_zone, Distribution::Constant(Span::ZERO));
-    }
-
-    #[test]
-    fn the_shared_policy_reaches_proxies_and_the_ideal_only() {
-        let planes = planes("[policy]\nlb_policy = \"LEAST_REQUEST\"\nretry_policy = { num_retries = 7 }\n");
-        let balanced: Vec<bool> =
-            planes.iter().map(|plane| matches!(plane.edge_policies[0].lb_policy, LbPolicy::LeastRequest(_))).collect();
-        assert_eq!(balanced, [true, false, false, true, true, true]);
-        assert!(planes[0].warning.as_ref().is_some_and(|warning| warning.starts_with("tuned")));
-        assert_eq!(planes[1].edge_policies[0].retry_policy, None);
-    }
-
-    #[test]
-    fn a_time_limit_on_an_arrow_holds_everywhere_and_tunes_nothing() {
-        let planes = planes("[edge.\"web->cart\"]\ntimeout = \"2s\"\n");
-        for plane in &planes {
-            assert_eq!(plane.edge_policies[0].timeouts.request, Span::from_secs(2), "{}", plane.name);
-        }
-        assert_eq!(planes[0].warning, None);
-        let retries = "[edge.\"web->cart\"]\nretry_policy = { num_retries = 5 }\n";
-        assert_eq!(self::planes(retries)[1].edge_policies[0].retry_policy, None);
-    }
-
-    #[test]
-    fn variants_change_what_they_name() {
-        let planes = planes(
-            "[network]\nsame_zone = \"1ms\"\n[plane.envoy]\npolicy.outlier_detection.consecutive_5xx = 3\n\
-             [plane.cloud-map-dns]\nclient_retries = 2\npick = \"random\"\nkeep_alive = \"5s\"\n",
-        );
-        let ejection = planes[4].edge_policies[0].outlier_detection.expect("written down");
-        assert_eq!((ejection.consecutive_5xx, ejection.max_ejection_percent), (3, 10));
-        let client = &planes[1].edge_policies[0];
-        assert_eq!((client.lb_policy, client.timeouts.idle), (LbPolicy::Random, Span::from_secs(5)));
-        assert_eq!(client.retry_policy.as_ref().map(|retry| retry.num_retries), Some(2));
-        assert_eq!(planes[3].network.same_zone, Distribution::Constant(Span::from_millis(1)));
-    }
-
-    #[test]
-    fn zones_matter_on_service_connect_from_two_endpoints_per_zone_on() {
-        let zone_aware =
-            |min_cluster_size| LocalityRouting::ZoneAware(ZoneAware { routing_enabled: 100, min_cluster_size });
-        let locality = |planes: Vec<Plane>| planes[0].edge_policies[0].locality;
-        let plain = planes("");
-        assert_eq!(plain[0].edge_policies[0].locality, zone_aware(6));
-        for other in &plain[1..] {
-            assert_eq!(other.edge_policies[0].locality, LocalityRouting::None, "{}", other.name);
-        }
-        let off = planes("[plane.service-connect]\nzone_aware = false\n");
-        assert_eq!((locality(off.clone()), &off[0].warning), (LocalityRouting::None, &None));
-        let text = SHOP.replace("[service.cart]\n", "[service.cart]\nzones = [\"x\", \"y\", \"z\", \"u\"]\n");
-        let text = text.replace("[service.web]\n", "[service.web]\nzones = [\"x\"]\n");
-        let text = text.replace("[service.db]\n", "[service.db]\nzones = [\"x\"]\n");
-        let text = text.replace("[service.bank]\n", "[service.bank]\nzones = [\"x\"]\n");
-        let loaded = parse("t", &text, Path::new("."), &LoadOptions::default());
-        assert_eq!(locality(loaded.unwrap_or_else(|found| panic!("{found:#?}")).scenario.planes), zone_aware(8));
-        let policy = "[policy]\ncommon_lb_config.zone_aware_lb_config = { routing_enabled = \"50%\" }\n";
-        let half = ZoneAware { routing_enabled: 50, min_cluster_size: 6 };
-        assert_eq!(locality(planes(policy)), LocalityRouting::ZoneAware(half));
-    }
-
-    #[test]
-    fn attempts_at_a_connection_make_each_call_one() {
-        let planes = planes("[policy]\nmax_connect_attempts = 3\n");
-        let [cart, db, _] = &planes[4].edge_policies[..] else { panic!("three edges") };
-        assert_eq!(db.pool.protocol, PoolProtocol::Tcp(TcpProxy { max_connect_attempts: 3 }));
-        assert_eq!((&db.retry_policy, db.affinity), (&None, Affinity::Request));
-        assert_eq!(cart.pool.protocol, PoolProtocol::Http2 { max_concurrent_streams: 1024 });
-    }
-
-    #[test]
-    fn presets_are_chosen_by_name() {
-        let planes = planes(
-            "[plane.service-connect]\npreset = \"envoy-default\"\n[plane.envoy]\npreset = \"service-connect@2026-01\"\n\
-             [edge.\"web->bank\"]\npreset = \"app-mesh\"\n",
-        );
-        let envoy = Preset::EnvoyDefault.policy();
-        assert_eq!(planes[0].edge_policies[0].retry_policy, envoy.retry_policy);
-        assert!(planes[0].warning.as_ref().is_some_and(|warning| warning.starts_with("tuned")));
-        assert_eq!(planes[4].edge_policies[0].retry_policy, Preset::ServiceConnect.policy().retry_policy);
-        let all = self::planes("[policy]\npreset = \"service-connect@2026-01\"\n");
-        assert_eq!(all[4].edge_policies[0].outlier_detection, Preset::ServiceConnect.policy().outlier_detection);
-        assert_eq!(all[4].edge_policies[0].pool.protocol, PoolProtocol::Http2 { max_concurrent_streams: 1024 });
-    }
-
-    #[test]
-    fn an_alb_has_rules_of_its_own() {
-        let alb = |fields: &str| {
-            let text = format!("{SHOP}[plane.internal-alb]\n{fields}\n");
-            parse("t", &text, Path::new("."), &LoadOptions::default())
-        };
-        let node = |fields: &str| {
-            let mut planes = alb(fields).unwrap_or_else(|found| panic!("{found:#?}")).scenario.planes;
-            let Mechanism::Alb(alb) = planes.swap_remove(2).mechanism else { panic!("the third is the ALB") };
-            alb.node_policy
-        };
-        let rule = |fields: &str| node(fields).lb_policy;
-        assert_eq!(rule("algorithm = \"weighted_random\""), LbPolicy::WeightedRandom { anomaly_mitigation: false });
-        assert_eq!(
-            rule("algorithm = \"weighted_random\"\nanomaly_mitigation = \"on\""),
-            LbPolicy::WeightedRandom { anomaly_mitigation: true }
-        );
-        assert_eq!(
-            rule("algorithm = \"least_outstanding_requests\"\nanomaly_mitigation = false"),
-            LbPolicy::LeastRequest(LeastRequest::FullScan)
-        );
-        for fields in ["slow_start = \"45s\"", "slow_start.duration_seconds = 45"] {
-            assert_eq!(node(fields).slow_start.map(|slow| slow.window), Some(Span::from_secs(45)), "{fields}");
-        }
-        assert_eq!(node("slow_start.duration_seconds = 0").slow_start, None);
-        for (fields, message) in [
-            ("anomaly_mitigation = true", "weighted_random only"),
-            ("algorithm = \"round_robin\"\nanomaly_mitigation = \"on\"", "weighted_random only"),
-            ("slow_start = \"29s\"", "no slow start of 29s"),
-            ("slow_start.duration_seconds = 901", "no slow start of 15m1s"),
-            ("algorithm = \"weighted_random\"\nslow_start = \"60s\"", "round_robin only"),
-            ("algorithm = \"least_request\"", "cannot be"),
-            ("preset = \"envoy-default\"", "does not fit"),
-        ] {
-            let found = alb(fields).expect_err(fields);
-            assert!(found.iter().any(|found| found.message.contains(message)), "{fields}: {found:#?}");
-        }
-    }
-}
+mod tests;

@@ -379,6 +379,7 @@ pub fn panic(panic: Panic) -> String {
     match panic {
         Panic::Never => "never".to_owned(),
         Panic::Below(share) => format!("below {share}"),
+        Panic::FewerThan(least) => format!("fewer than {least} healthy"),
         Panic::NoneHealthy => "when nobody is healthy".to_owned(),
     }
 }

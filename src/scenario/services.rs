@@ -3,7 +3,7 @@
 //! *Knows* `[service.*]` and `[defaults.service]`. *Does not know* planes or what happens.
 //! Invariant: the endpoints of the result call each other without a cycle.
 
-mod steps;
+pub mod steps;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,9 +17,12 @@ use crate::scenario::ContainerCheck;
 use crate::scenario::Distribution;
 use crate::scenario::Edge;
 use crate::scenario::EdgeId;
+use crate::scenario::Enrolment;
 use crate::scenario::Protocol;
+use crate::scenario::Replacement;
 use crate::scenario::Service;
 use crate::scenario::ServiceId;
+use crate::scenario::TaskLife;
 use crate::scenario::table::Problems;
 use crate::scenario::table::Reader;
 use crate::scenario::table::at;
@@ -299,7 +302,11 @@ fn service(name: &str, mut reader: Reader<'_>, topology: &mut Topology, problems
         handles_sigterm: reader.truth("handles_sigterm", problems).unwrap_or(true),
         health_check: reader.get("health_check").and_then(|node| container_check(node, problems)),
         external: reader.truth("external", problems).unwrap_or(false),
+        keep_alive: keep_alive(&mut reader, problems),
+        service_connect: enrolment(&mut reader, problems),
+        life: task_life(&mut reader, problems),
     };
+    life_fits(&service, &reader, problems);
     if service.queue.is_some() && service.concurrency.is_none() {
         let place = reader.key_place("queue").clone();
         let label = "without `concurrency` every request is worked on at once and none waits";
@@ -307,6 +314,67 @@ fn service(name: &str, mut reader: Reader<'_>, topology: &mut Topology, problems
     }
     reader.finish(problems);
     service
+}
+
+/// `keep_alive` of an app's own server.
+fn keep_alive(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> Option<Span> {
+    let span = reader.span("keep_alive", problems)?;
+    if span.is_zero() {
+        let label = "write how long the app keeps an idle connection, \"5s\"; without it the app never closes one";
+        problems.error("scenario::range", reader.key_place("keep_alive"), "`keep_alive` is zero", label);
+    }
+    Some(span)
+}
+
+/// `service_connect`: the role in it.
+fn enrolment(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> Enrolment {
+    let Some(node) = reader.get("service_connect") else { return Enrolment::ClientServer };
+    if matches!(&node.value, Value::Text(text) if text == "server") {
+        let label = "write \"client-server\"; \"none\" for a service that is not enrolled";
+        problems.error("scenario::role", &node.place, "Service Connect has no server-only role", label);
+        return Enrolment::ClientServer;
+    }
+    let roles = [("client-server", Enrolment::ClientServer), ("client", Enrolment::Client), ("none", Enrolment::None)];
+    value::word(node, "service_connect", &roles, problems).unwrap_or(Enrolment::ClientServer)
+}
+
+/// The keys that say how tasks come, are replaced and go.
+fn task_life(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> TaskLife {
+    let usual = TaskLife::default();
+    let orders = [("first", Replacement::First), ("after", Replacement::After)];
+    TaskLife {
+        provisioning: reader.distribution("provisioning", problems).unwrap_or(usual.provisioning),
+        image_pull: reader.distribution("image_pull", problems).unwrap_or(usual.image_pull),
+        health_check_grace_period: reader.span("health_check_grace_period", problems),
+        stop_delay: reader.span("stop_delay", problems).unwrap_or(usual.stop_delay),
+        replacement: reader.word("replacement", &orders, problems).unwrap_or(usual.replacement),
+    }
+}
+
+/// What contradicts itself among those keys.
+fn life_fits(service: &Service, reader: &Reader<'_>, problems: &mut Problems<'_>) {
+    let delay = service.life.stop_delay;
+    if !delay.is_zero() && !service.handles_sigterm {
+        let label = "without handles_sigterm the app dies of SIGTERM; take one of the two out";
+        problems.error(
+            "scenario::stop-delay",
+            reader.key_place("stop_delay"),
+            "nobody is left to go on serving",
+            label,
+        );
+    } else if delay > service.stop_timeout {
+        let label = format!(
+            "SIGKILL comes {} after SIGTERM; raise stop_timeout (Fargate: to 120 s at most)",
+            service.stop_timeout
+        );
+        let place = reader.key_place("stop_delay").clone();
+        problems.warn("scenario::stop-delay", &place, "SIGKILL ends this delay before it is over", label);
+    }
+    let most = Span::from_secs(2_147_483_647);
+    if service.life.health_check_grace_period.is_some_and(|grace| grace > most) {
+        let place = reader.key_place("health_check_grace_period");
+        problems.error("scenario::range", place, "ECS takes no such grace period", format!("{most} at most"));
+    }
 }
 
 fn service_zones(reader: &mut Reader<'_>, topology: &Topology, problems: &mut Problems<'_>) -> Vec<u8> {

@@ -147,7 +147,8 @@ impl Table {
             }
         }
     }
-    /// Puts a value at a path, making tables on the way; numbers index lists.
+    /// Puts a value at a path, making tables on the way; numbers index lists, and so do the names of
+    /// the tables in them.
     ///
     /// # Errors
     /// The part of the path that leads nowhere.
@@ -164,7 +165,13 @@ impl Table {
         match &mut entry.node.value {
             Value::Table(table) => table.set(rest, key, node),
             Value::List(items) => {
-                let index = rest[0].parse::<usize>().ok();
+                let named = |item: &Node| match &item.value {
+                    Value::Table(table) => {
+                        table.get("name").is_some_and(|n| matches!(&n.value, Value::Text(t) if *t == rest[0]))
+                    }
+                    _ => false,
+                };
+                let index = items.iter().position(named).or_else(|| rest[0].parse::<usize>().ok());
                 let Some(item) = index.and_then(|i| items.get_mut(i)) else {
                     return Err(format!("{first}.{} (the list has {} entries, from 0)", rest[0], items.len()));
                 };
@@ -316,6 +323,18 @@ mod tests {
         table.set(&path("run.seed"), &node.place, node.clone()).unwrap();
         assert!(table.table("run").unwrap().get("seed").is_some());
         assert!(table.set(&path("fault.7.at"), &node.place, node.clone()).is_err());
+    }
+
+    #[test]
+    fn overrides_reach_the_tables_of_a_list_by_name() {
+        let mut table = tree("[[fault]]\nname = \"first\"\n[[fault]]\nname = \"grey-replica\"\nrate = \"1%\"\n");
+        let node = tree("x = \"2%\"").get("x").unwrap().clone();
+        let path = ["fault", "grey-replica", "rate"].map(str::to_owned);
+        table.set(&path, &node.place, node.clone()).unwrap();
+        let Value::List(faults) = &table.get("fault").unwrap().value else { panic!("a list") };
+        let Value::Table(second) = &faults[1].value else { panic!("a table") };
+        assert_eq!(second.get("rate").unwrap().value, Value::Text("2%".to_owned()));
+        assert!(table.set(&["fault", "none", "rate"].map(str::to_owned), &node.place, node.clone()).is_err());
     }
 
     #[test]

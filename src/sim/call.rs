@@ -40,6 +40,9 @@ pub(super) struct Hop {
     pub(super) member: MemberKey,
 }
 
+/// In [`Call::hidden_status`]: the answer's headers came and its body broke off.
+pub(super) const CUT: u16 = u16::MAX;
+
 impl Call {
     /// The way of an attempt that waits for its answer.
     #[inline]
@@ -73,6 +76,8 @@ pub(super) struct Dial {
     pub(super) member: MemberKey,
     pub(super) give_up_at: Time,
     pub(super) one_way: Span,
+    /// The endpoint's kernel has taken it.
+    pub(super) accepted: bool,
     /// `None` while it may still succeed.
     pub(super) trouble: Option<Trouble>,
 }

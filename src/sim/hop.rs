@@ -4,6 +4,7 @@
 //! those are `policy`'s. A call through an ALB is two calls in a row: the client's to a node, and
 //! the node's to a target.
 
+use super::call::CUT;
 use super::call::Call;
 use super::call::CallParent;
 use super::call::Dial;
@@ -25,6 +26,7 @@ use crate::policy::Cx;
 use crate::policy::EndpointId;
 use crate::policy::Fact;
 use crate::policy::FactSink;
+use crate::policy::Flag;
 use crate::policy::MemberKey;
 use crate::policy::Outcome;
 use crate::policy::RequestKey;
@@ -37,6 +39,7 @@ use crate::policy::Verdict;
 use crate::scenario::Mechanism;
 use crate::scenario::Protocol;
 use crate::scenario::ServiceId;
+use crate::units::Ratio;
 use crate::units::Span;
 use crate::units::Time;
 
@@ -60,6 +63,8 @@ pub(super) struct RouterHost {
     pub(super) lookups: u64,
     /// No lookup before this: the name is known not to exist.
     pub(super) negative_until: Time,
+    /// Its members' apps close connections that were idle for so long; [`Span::MAX`] is never.
+    pub(super) app_idle: Span,
     /// When its next housekeeping event fires.
     pub(super) scheduled: Time,
     pub(super) panic_since: Option<Time>,
@@ -82,6 +87,7 @@ impl RouterHost {
             neighbours: None,
             lookups: 0,
             negative_until: Time::ZERO,
+            app_idle: Span::MAX,
             scheduled: Time::NEVER,
             panic_since: None,
             dead: false,
@@ -144,6 +150,11 @@ impl World<'_> {
         let Some(state) = self.jobs.get(job) else { return };
         let spec = &self.program.sites[site as usize];
         let edge = spec.edge.0;
+        if self.proxies.barred > 0
+            && let Some(flag) = self.bar(state.task, edge)
+        {
+            return self.refuse_call(job, site, flag);
+        }
         let router = self.tasks[state.task as usize].routers[edge as usize];
         let key = state.key.child(Purpose::Child, u64::from(pc));
         let segment = state.segment;
@@ -236,6 +247,8 @@ impl World<'_> {
             call.older.push(call.hop);
         }
         call.hop = Hop { attempt: attempt.attempt.0, delay, member: attempt.member };
+        let (router, proxied, site) = (call.router, host.task, call.site);
+        let races = host.app_idle != Span::MAX;
         let deadline = call.flight.deadline();
         if attempt.give_up_at < deadline {
             let event = Ev::PerTry { call: at, attempt: attempt.attempt.0 };
@@ -243,11 +256,21 @@ impl World<'_> {
                 if call.edge == NOBODY { self.node_per_try_lane } else { self.per_try_lanes[call.edge as usize] };
             self.engine.in_lane(lane, event);
         }
-        self.engine.after(delay, Ev::Reach { call: at, attempt: attempt.attempt.0 });
+        if races && self.meets_closing(router, attempt.conn, delay) {
+            return self.lose_race(at, attempt.attempt.0, router, attempt.conn, delay);
+        }
+        let wait = if pushed { self.pass_request(proxied, site) } else { Span::ZERO };
+        let mut reaches = Some(delay + wait);
+        if self.faulting.impaired {
+            reaches = self.request_time(at, attempt.attempt.0, delay + wait);
+        }
+        if let Some(delay) = reaches {
+            self.engine.after(delay, Ev::Reach { call: at, attempt: attempt.attempt.0 });
+        }
     }
 
-    /// An attempt arrives at its endpoint.
-    pub(super) fn on_reach(&mut self, at: Ref<Call>, attempt: u8) {
+    /// An attempt arrives at its endpoint; `through` says that it has passed the proxy there.
+    pub(super) fn on_reach(&mut self, at: Ref<Call>, attempt: u8, through: bool) {
         let Some(call) = self.calls.get(at) else { return };
         let Some(hop) = call.open_hop(attempt) else { return };
         let (key, segment, edge, site) = (call.key, call.segment, call.edge, call.site);
@@ -257,22 +280,37 @@ impl World<'_> {
         let endpoint = self.program.sites[site as usize].endpoint;
         let parent = Parent::Call { call: at, attempt };
         let fronted = self.fronted(call.router);
-        if self.routers[call.router as usize].feed == Feed::Pushed
+        if !through
+            && self.routers[call.router as usize].feed == Feed::Pushed
             && let Some(plane) = self.sidecar()
         {
             // Every proxy of the call pays for it.
-            if fronted {
-                let callee = self.tasks[task as usize].service;
-                self.services[callee as usize].queueing.sidecar(plane.cpu_per_request);
-            }
             let caller = self.routers[call.router as usize].task;
             let caller = self.tasks[caller as usize].service;
             self.services[caller as usize].queueing.sidecar(plane.cpu_per_request);
+            if fronted {
+                let callee = self.tasks[task as usize].service;
+                self.services[callee as usize].queueing.sidecar(plane.cpu_per_request);
+                let wait = self.pass_request(task, site);
+                if !wait.is_zero() {
+                    return self.engine.after(wait, Ev::Through { call: at, attempt });
+                }
+            }
         }
         // The arrow as the client sees it, also behind an ALB.
         let arrow = if edge == NOBODY { self.program.sites[site as usize].edge.0 } else { edge };
-        match self.reception(task, Some(arrow), fronted) {
-            Reception::Serves => {
+        let mut reception = self.reception(task, Some(arrow), fronted);
+        if self.faulting.numbered && reception == Reception::Serves {
+            reception = self.numbered(task, arrow, fronted);
+        }
+        if let Reception::BreaksAfter(delay) = reception {
+            // What has its answer by then is over, and the event finds nobody.
+            let broken =
+                if fronted { Ev::Answer { call: at, attempt, status: 503 } } else { Ev::Broken { call: at, attempt } };
+            self.engine.after(delay, broken);
+        }
+        match reception {
+            Reception::Serves | Reception::BreaksAfter(_) => {
                 self.admit(task, endpoint, key.child(Purpose::Child, u64::from(attempt)), parent, segment, Some(arrow));
             }
             Reception::Answers(status) => {
@@ -300,16 +338,24 @@ impl World<'_> {
 
     /// The connection under an attempt broke at the far end.
     pub(super) fn break_attempt(&mut self, call: Ref<Call>, attempt: u8) {
-        if let Some(hop) = self.calls.get(call).map(|state| state.hop_of(attempt)) {
-            self.engine.after(hop.delay, Ev::Broken { call, attempt });
+        if let Some(delay) = self.answer_time(call, attempt, Ratio::ONE) {
+            self.engine.after(delay, Ev::Broken { call, attempt });
         }
     }
 
-    pub(super) fn on_answer(&mut self, at: Ref<Call>, attempt: u8, status: u16) {
+    pub(super) fn on_answer(&mut self, at: Ref<Call>, attempt: u8, status: u16, through: bool) {
         let Some(call) = self.calls.get_mut(at) else { return };
         if !call.flight.is_open(AttemptNo(attempt)) {
             return;
         }
+        let host = &self.routers[call.router as usize];
+        if host.feed == Feed::Pushed && !through {
+            let wait = self.pass(host.task);
+            if !wait.is_zero() {
+                return self.engine.after(wait, Ev::AnswerThrough { call: at, attempt, status });
+            }
+        }
+        let Some(call) = self.calls.get_mut(at) else { return };
         let mut seen = status;
         if call.edge != NOBODY {
             let callee = self.scenario.edge(crate::scenario::EdgeId(call.edge)).to;
@@ -320,6 +366,17 @@ impl World<'_> {
             }
         }
         self.report(at, attempt, Outcome::Answered(Answer::of(seen).with_body(seen >= 400)));
+    }
+
+    /// Headers, and then the connection breaks. Headers of 200 are an answer to every router: it has
+    /// passed them on, so it retries nothing, and charges the endpoint with a success before it sees
+    /// the break (Envoy: `downstream_response_started_`; source). The failure it then counts is left out.
+    pub(super) fn on_cut(&mut self, at: Ref<Call>, attempt: u8) {
+        let Some(call) = self.calls.get_mut(at) else { return };
+        if call.flight.is_open(AttemptNo(attempt)) {
+            call.hidden_status = CUT;
+            self.report(at, attempt, Outcome::Answered(Answer::of(200).with_body(true)));
+        }
     }
 
     pub(super) fn on_trouble(&mut self, at: Ref<Call>, attempt: u8, trouble: Trouble) {
@@ -357,13 +414,20 @@ impl World<'_> {
     fn finish_call(&mut self, at: Ref<Call>, verdict: Verdict) {
         let Some(call) = self.calls.remove(at) else { return };
         let now = self.engine.now();
-        let status = if verdict.status == 200 && call.hidden_status != 0 { call.hidden_status } else { verdict.status };
+        let cut = call.hidden_status == CUT;
+        let status = match call.hidden_status {
+            0 => verdict.status,
+            CUT => 0,
+            hidden if verdict.status == 200 => hidden,
+            _ => verdict.status,
+        };
+        let flags = if cut { verdict.flags.with(Flag::Uc) } else { verdict.flags };
         if call.edge != NOBODY {
             let ending = Ending {
                 latency: now.since(call.started),
                 failed: status == 0 || status >= 500,
                 attempts: u32::from(verdict.attempts),
-                flags: verdict.flags,
+                flags,
             };
             self.recorder.call_done(call.segment, call.edge, now, ending);
         }
@@ -373,8 +437,9 @@ impl World<'_> {
                 self.call_over(job, status, optional);
             }
             CallParent::Relay { call: outer, attempt } => {
-                if let Some(hop) = self.calls.get(outer).map(|waiting| waiting.hop_of(attempt)) {
-                    self.engine.after(hop.delay, Ev::Answer { call: outer, attempt, status });
+                if let Some(delay) = self.answer_time(outer, attempt, Ratio::ONE) {
+                    let cut_too = Ev::Cut { call: outer, attempt };
+                    self.engine.after(delay, if cut { cut_too } else { Ev::Answer { call: outer, attempt, status } });
                 }
             }
         }
@@ -458,6 +523,9 @@ impl World<'_> {
             host.on_probe(cx, endpoint, healthy);
         });
         self.after_router(router);
+        if self.routers[router as usize].node != NOBODY {
+            self.count_probe(router, endpoint, healthy);
+        }
     }
 
     /// Facts the world must know: the log, the swim-lanes, ECS's view of a target's health.
@@ -521,6 +589,7 @@ impl World<'_> {
     /// A connection that was being made stands, or failed.
     pub(super) fn on_dialled(&mut self, at: Ref<Dial>) {
         let Some(dial) = self.dials.remove(at) else { return };
+        self.recorder.recording.connections_opened += u64::from(dial.trouble.is_none());
         self.tell_router(dial.router, |router, cx| match dial.trouble {
             None => router.on_connected(cx, dial.conn),
             Some(trouble) => router.on_connect_failed(cx, dial.conn, trouble),
@@ -550,6 +619,8 @@ pub(super) enum Reception {
     Answers(u16),
     /// The connection breaks.
     Breaks,
+    /// The app takes it, and the connection breaks after this time.
+    BreaksAfter(Span),
     /// Nothing ever comes back.
     Silent,
 }

@@ -2,6 +2,7 @@
 //!
 //! Arrivals depend on the seed and the load alone, so every plane sees the same ones.
 
+use super::fault::Place;
 use super::hop::Reception;
 use super::random::Purpose;
 use super::random::Sampler;
@@ -129,12 +130,22 @@ impl World<'_> {
                 Some(state.serving[((state.next_spread - 1) % n as u64) as usize])
             }
         };
+        let task = match task {
+            Some(task) if self.faulting.cut_zones != 0 => {
+                self.entry_elsewhere(service, task, key.draw(Purpose::Spread, 1))
+            }
+            task => task,
+        };
         let segment = self.recorder.segment();
         let parent = Parent::User { load, user };
         match task {
-            Some(task) => match self.reception(task, None, false) {
-                Reception::Serves => self.admit(task, endpoint, key, parent, segment, None),
-                Reception::Answers(_) | Reception::Breaks => {
+            Some(task) => match self.user_reception(task) {
+                Reception::Serves | Reception::BreaksAfter(_) => self.admit(task, endpoint, key, parent, segment, None),
+                Reception::Answers(status) => {
+                    self.turned_away(task);
+                    self.user_answered(load, user, segment, now, key.0, status);
+                }
+                Reception::Breaks => {
                     self.turned_away(task);
                     self.user_answered(load, user, segment, now, key.0, 503);
                 }
@@ -145,6 +156,19 @@ impl World<'_> {
             },
             None => self.user_answered(load, user, segment, now, key.0, 503),
         }
+    }
+
+    /// How a task takes a request from outside. Faults of the network act on it only where they cut
+    /// the task off; the way from the user is not modelled.
+    fn user_reception(&mut self, task: u32) -> Reception {
+        if self.faulting.impaired && self.out_of_reach(Place { task, zone: self.tasks[task as usize].zone }) {
+            return Reception::Silent;
+        }
+        let reception = self.reception(task, None, false);
+        if self.faulting.numbered && reception == Reception::Serves {
+            return self.numbered(task, NOBODY, false);
+        }
+        reception
     }
 
     /// A request from outside has its answer.

@@ -2,7 +2,9 @@
 //!
 //! *Knows* zones, proxies' and nodes' delay and how a closed, hanging or absent port answers.
 
+use super::call::Call;
 use super::call::Dial;
+use super::fault::Resend;
 use super::hop::Reception;
 use super::life::Phase;
 use super::random::Draw;
@@ -75,8 +77,57 @@ impl World<'_> {
         };
         let mut draw = self.seed.key(Purpose::Delay, u64::from(router)).draw(Purpose::Delay, conn.0);
         let one_way = self.delays.wire(host.zone, zone, &mut draw);
-        let dial = self.dials.insert_with(|_| Dial { router, conn, member, give_up_at, one_way, trouble: None });
-        self.engine.after(one_way, Ev::DialArrives(dial));
+        let dial = self.dials.insert_with(|_| Dial {
+            router,
+            conn,
+            member,
+            give_up_at,
+            one_way,
+            accepted: false,
+            trouble: None,
+        });
+        let mut arrives = Some(self.engine.now() + one_way);
+        if self.faulting.impaired {
+            let mut draw = self.dial_draw(router, conn, 0);
+            let late = self.cross(self.way_to(router, member), 0, Resend::Syn, &mut draw);
+            arrives = late.map(|late| self.engine.now() + one_way + late).filter(|&at| at <= give_up_at);
+        }
+        match arrives {
+            Some(at) => self.engine.at(at, Ev::DialArrives(dial)),
+            None => self.dial_in_vain(dial, give_up_at),
+        }
+    }
+
+    /// No answer to a SYN comes in time.
+    fn dial_in_vain(&mut self, at: Ref<Dial>, give_up_at: Time) {
+        if let Some(dial) = self.dials.get_mut(at) {
+            dial.trouble = Some(Trouble::ConnectTimeout);
+        }
+        if give_up_at != Time::NEVER {
+            self.engine.at(give_up_at, Ev::Dialled(at));
+        }
+    }
+
+    /// Draws for the packets of a handshake.
+    fn dial_draw(&self, router: u32, conn: ConnKey, packet: u64) -> Draw {
+        self.seed.key(Purpose::Wire, u64::from(router)).child(Purpose::Wire, conn.0).draw(Purpose::Delay, packet)
+    }
+
+    /// What trouble on the way adds to the rest of a handshake: the SYN-ACK, then TLS there and back.
+    fn handshake_time(&mut self, at: Ref<Dial>, answered: bool) -> Option<Span> {
+        let dial = self.dials.get(at)?;
+        let (router, conn, member) = (dial.router, dial.conn, dial.member);
+        let way = self.way_to(router, member);
+        let mut draw = self.dial_draw(router, conn, 1);
+        let mut late = self.cross(way.reversed(), 0, Resend::Syn, &mut draw)?;
+        if answered {
+            for trip in 0..u64::from(self.delays.tls_round_trips) {
+                let mut draw = self.dial_draw(router, conn, 2 + trip);
+                late += self.cross(way, 0, Resend::Data, &mut draw)?;
+                late += self.cross(way.reversed(), 0, Resend::Data, &mut draw)?;
+            }
+        }
+        Some(late)
     }
 
     pub(super) fn on_dial_arrives(&mut self, at: Ref<Dial>) {
@@ -92,13 +143,20 @@ impl World<'_> {
                 // The SYN-ACK, then the TLS handshake's round trips.
                 (None, now + one_way.times(1 + 2 * u64::from(self.delays.tls_round_trips)))
             }
+            // The handshake fails when the caller has seen the certificate: to its pool a connect failure.
+            Port::Untrusted => (Some(Trouble::ConnectRefused), now + one_way.times(3)),
             Port::Closed => (Some(Trouble::ConnectRefused), now + one_way),
             Port::Nowhere => (Some(Trouble::ConnectTimeout), give_up_at),
+        };
+        let ends = match self.faulting.impaired && ends < give_up_at {
+            true => self.handshake_time(at, trouble.is_none()).map_or(Time::NEVER, |late| ends + late),
+            false => ends,
         };
         let (trouble, ends) =
             if ends > give_up_at { (Some(Trouble::ConnectTimeout), give_up_at) } else { (trouble, ends) };
         if let Some(dial) = self.dials.get_mut(at) {
             dial.trouble = trouble;
+            dial.accepted = trouble.is_none();
         }
         if ends != Time::NEVER {
             self.engine.at(ends.max(now), Ev::Dialled(at));
@@ -109,7 +167,9 @@ impl World<'_> {
     fn port(&mut self, task: u32, router: u32) -> Port {
         let host = &self.routers[router as usize];
         let sidecar = self.fronted(router);
-        let edge_refuses = host.edge != NOBODY && self.edge_trouble[host.edge as usize].refuse;
+        let on_edge = if host.edge == NOBODY { None } else { self.edge_trouble.get(host.edge as usize) };
+        let edge_refuses = on_edge.is_some_and(|trouble| trouble.refuse);
+        let edge_cert = on_edge.is_some_and(|trouble| trouble.cert_expired);
         let state = &self.tasks[task as usize];
         if let Some(since) = state.deaf_since {
             let stale = self.engine.now().since(since);
@@ -121,33 +181,94 @@ impl World<'_> {
             return Port::Nowhere;
         }
         let open = if sidecar {
-            state.inbound_open
+            state.inbound_open && !self.proxies.all[task as usize].down
         } else {
             state_phase == Phase::Serving && !state.trouble.refuse && !edge_refuses
         };
-        if open { Port::Open } else { Port::Closed }
+        if !open {
+            return Port::Closed;
+        }
+        let trouble = &state.trouble;
+        if (trouble.cert_expired || edge_cert) && self.delays.tls_round_trips > 0 {
+            return Port::Untrusted;
+        }
+        match trouble.limit {
+            // Behind a sidecar it is the sidecar's connections to the app that are limited.
+            Some((limit, refuses)) if !sidecar && self.connections_to(task) >= limit => {
+                if refuses {
+                    Port::Closed
+                } else {
+                    Port::Nowhere
+                }
+            }
+            _ => Port::Open,
+        }
+    }
+
+    /// Connections that stand to a task, those included whose caller has not heard of it yet.
+    fn connections_to(&self, task: u32) -> u32 {
+        let member = MemberKey(u64::from(task));
+        let service = self.tasks[task as usize].service;
+        let routers = &self.services[service as usize].routers_in;
+        let all: u32 = routers.iter().map(|&router| self.routers[router as usize].router.connections_to(member)).sum();
+        let making = self.dials.refs().filter(|(_, dial)| dial.member == member && !dial.accepted).count() as u32;
+        all.saturating_sub(making)
     }
 
     /// How a task's address takes a request that arrives on a connection.
     pub(super) fn reception(&mut self, task: u32, edge: Option<u32>, sidecar: bool) -> Reception {
-        let on_edge = edge.map(|edge| self.edge_trouble[edge as usize]).unwrap_or_default();
+        let on_edge = edge.and_then(|edge| self.edge_trouble.get(edge as usize)).filter(|trouble| trouble.sick);
         let state = &self.tasks[task as usize];
         let trouble = &state.trouble;
         // An app that is out of reach behind a living sidecar is a 503 of that sidecar (aws.md 1.4).
         let unreachable = if sidecar { Reception::Answers(503) } else { Reception::Breaks };
+        if sidecar && self.proxies.all[task as usize].down {
+            return Reception::Breaks;
+        }
         if let Some(since) = state.deaf_since {
             let stale = self.engine.now().since(since);
             let gone = state.phase == Phase::Gone;
             self.recorder.stale_dial(stale);
             return if gone { Reception::Breaks } else { unreachable };
         }
-        if state.phase != Phase::Serving || trouble.refuse || on_edge.refuse || trouble.reset || on_edge.reset {
+        if state.phase != Phase::Serving {
             return unreachable;
         }
-        if trouble.hang || on_edge.hang {
+        if !trouble.sick && on_edge.is_none() {
+            return Reception::Serves;
+        }
+        let any = |has: fn(&super::fault::Trouble) -> bool| has(trouble) || on_edge.is_some_and(has);
+        if any(|trouble| trouble.refuse) || any(|trouble| trouble.reset) {
+            return unreachable;
+        }
+        if any(|trouble| trouble.hang) {
             return Reception::Silent;
         }
-        Reception::Serves
+        if sidecar && trouble.limit.is_some_and(|(limit, _)| state.jobs >= limit) {
+            // The sidecar needs a connection for each request under way, and gets no more.
+            return unreachable;
+        }
+        match trouble.reset_after.or_else(|| on_edge.and_then(|trouble| trouble.reset_after)) {
+            Some(delay) => Reception::BreaksAfter(delay),
+            None => Reception::Serves,
+        }
+    }
+
+    /// True if a request that is sent now meets its connection closed at the app's end, which the sender
+    /// has not heard of yet. The app counts from its last answer, one way before that came here, and
+    /// what it closes is known here one way after: a request that is sent within a round trip of the
+    /// end arrives too late.
+    pub(super) fn meets_closing(&self, router: u32, conn: ConnKey, one_way: Span) -> bool {
+        let host = &self.routers[router as usize];
+        host.router.idle_for(self.engine.now(), conn) + one_way.times(2) > host.app_idle
+    }
+
+    /// A request that the app answers with a reset, because it had closed the connection.
+    pub(super) fn lose_race(&mut self, call: Ref<Call>, attempt: u8, router: u32, conn: ConnKey, one_way: Span) {
+        self.recorder.recording.keep_alive_races += 1;
+        // Nothing else goes that way.
+        self.tell_router(router, |router, cx| router.on_conn_closed(cx, conn));
+        self.engine.after(one_way.times(2), Ev::Broken { call, attempt });
     }
 
     /// A router probes a member. The result is what the task's port and check say when the probe
@@ -161,7 +282,16 @@ impl World<'_> {
         let one_way = self.delays.wire(host.zone, self.tasks[task as usize].zone, &mut draw);
         let silent = self.tasks[task as usize].trouble.hang || self.tasks[task as usize].phase == Phase::Gone;
         let (healthy, took) = if silent { (false, Span::MAX) } else { self.check_once(task, &mut draw) };
-        let ends = now + one_way.times(2) + took;
+        let mut ends = now + one_way.times(2) + took;
+        if self.faulting.impaired {
+            let way = self.way_to(router, member);
+            let there = self.cross(way, 0, Resend::Data, &mut draw);
+            let back = self.cross(way.reversed(), 0, Resend::Data, &mut draw);
+            ends = match (there, back) {
+                (Some(there), Some(back)) => ends + there + back,
+                _ => Time::NEVER,
+            };
+        }
         let (healthy, ends) = if ends > give_up_at { (false, give_up_at) } else { (healthy, ends) };
         self.engine.at(ends, Ev::Probed { router, endpoint, healthy });
     }
@@ -171,6 +301,8 @@ impl World<'_> {
 enum Port {
     Open,
     Closed,
+    /// It takes the connection, and its certificate is not to be trusted.
+    Untrusted,
     /// Nobody answers.
     Nowhere,
 }

@@ -59,6 +59,14 @@ pub enum Purpose {
     Request = 19,
     /// Delay with which a router hears of its own service's tasks.
     Neighbours = 20,
+    /// A task's way to a place and a network interface.
+    Provisioning = 30,
+    /// A task's image pull.
+    ImagePull = 31,
+    /// Start of a task's sidecar.
+    SidecarStart = 32,
+    /// What a message suffers on its way.
+    Wire = 40,
 }
 
 /// The root of all randomness of one replication.

@@ -42,6 +42,12 @@ pub(super) struct Recorder {
     /// Endpoints out now: router, task, since.
     out: Vec<(u32, u32, Time)>,
     first_fault: Option<Time>,
+    /// Tasks there are now.
+    running: u32,
+    /// Some fault waits for events.
+    pub(super) listening: bool,
+    /// What happened since those faults were told.
+    pub(super) heard: Vec<Happening>,
 }
 
 impl Recorder {
@@ -68,6 +74,8 @@ impl Recorder {
             panic_time: Span::ZERO,
             tasks_max: 0,
             lookups: 0,
+            connections_opened: 0,
+            keep_alive_races: 0,
             saved_by_retry: 0,
             books: Books::default(),
             engine_events: 0,
@@ -87,6 +95,9 @@ impl Recorder {
             bucket_end,
             out: Vec::new(),
             first_fault: None,
+            running: 0,
+            listening: false,
+            heard: Vec::new(),
         }
     }
 
@@ -141,6 +152,7 @@ impl Recorder {
     fn bucket(&mut self, now: Time) -> usize {
         while now >= self.bucket_end && self.bucket + 1 < self.recording.timeline.buckets.len() {
             self.recording.timeline.buckets[self.bucket].ejected = self.out.len() as u64;
+            self.recording.timeline.buckets[self.bucket].tasks = u64::from(self.running);
             self.bucket += 1;
             self.bucket_end = self.bucket_end + self.recording.timeline.bucket;
         }
@@ -200,6 +212,9 @@ impl Recorder {
         if kind == HappeningKind::FaultOn && self.first_fault.is_none() {
             self.first_fault = Some(at);
         }
+        if self.listening {
+            self.heard.push(Happening { at, kind, by, task, until });
+        }
         if self.recording.events.len() < Recording::EVENTS_MAX {
             self.recording.events.push(Happening { at, kind, by, task, until });
         } else {
@@ -239,6 +254,13 @@ impl Recorder {
         self.recording.stale_window = self.recording.stale_window.max(after);
     }
 
+    /// There are so many tasks from now on, all services that are not external.
+    pub(super) fn tasks_are(&mut self, now: Time, running: u32) {
+        self.bucket(now);
+        self.running = running;
+        self.recording.tasks_max = self.recording.tasks_max.max(running);
+    }
+
     /// A task came to be; returns its number.
     pub(super) fn task(&mut self, name: String, service: u32, started: Time) -> u32 {
         self.recording.tasks.push(TaskRecord { name, service, started, ..TaskRecord::default() });
@@ -253,6 +275,9 @@ impl Recorder {
             }
         }
         self.bucket(now);
+        for bucket in &mut self.recording.timeline.buckets[self.bucket..] {
+            bucket.tasks = u64::from(self.running);
+        }
         for (_, task, since) in std::mem::take(&mut self.out) {
             self.recording.tasks[task as usize].ejected += now.since(since);
         }

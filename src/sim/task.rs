@@ -5,9 +5,12 @@
 //! calls included; work goes on when the caller has given up.
 
 use super::call::Call;
+use super::fault::Parked;
+use super::fault::slowed;
 use super::life::Phase;
 use super::program::Op;
 use super::program::Version;
+use super::random::Draw;
 use super::random::Key;
 use super::random::Purpose;
 use super::record::NOBODY;
@@ -16,6 +19,7 @@ use super::world::Ev;
 use super::world::World;
 use crate::measure::ServiceRecord;
 use crate::scenario::ServiceId;
+use crate::units::Ratio;
 use crate::units::Span;
 use crate::units::Time;
 use std::collections::VecDeque;
@@ -36,10 +40,22 @@ pub(super) struct Task {
     pub(super) check_failures: u32,
     /// ALB nodes that see it healthy.
     pub(super) nodes_healthy: u32,
+    /// Probes of ALB nodes that failed since one passed.
+    pub(super) probes_failed: u32,
+    /// When it became RUNNING.
     pub(super) started: Time,
+    /// Until then no failed check makes ECS replace it.
+    pub(super) grace_until: Time,
+    /// A check has failed for good: ECS replaces it.
+    pub(super) condemned: bool,
+    /// SIGTERM has come.
+    pub(super) termed: bool,
+    /// Its app exited by itself, or was killed.
+    pub(super) exited: bool,
     /// When it stopped taking requests.
     pub(super) deaf_since: Option<Time>,
     pub(super) trouble: super::fault::Trouble,
+    pub(super) strain: super::fault::Strain,
     /// Servers in use.
     pub(super) busy: u32,
     pub(super) queue: VecDeque<Ref<Job>>,
@@ -77,6 +93,10 @@ pub(super) struct Job {
     /// It counts in the service's books; a branch does not.
     pub(super) counted: bool,
     pub(super) in_service: bool,
+    /// The fault that strikes this request by its number, [`NOBODY`] if none.
+    pub(super) struck: u32,
+    /// How long its task had stood still when its work began.
+    pub(super) stood: Span,
 }
 
 /// The queueing books of one service, kept from the start of the run.
@@ -88,6 +108,8 @@ pub(super) struct Queueing {
     waiting: u32,
     busy: u32,
     pub(super) servers: u32,
+    tasks: u32,
+    tasks_since: Time,
     second: Time,
     busy_in_second: u128,
 }
@@ -122,7 +144,15 @@ impl Queueing {
     /// The books up to an instant.
     pub(super) fn at(&mut self, now: Time) -> ServiceRecord {
         self.tick(now);
+        self.tasks_change(now, 0);
         self.total
+    }
+
+    /// The number of tasks changes.
+    pub(super) fn tasks_change(&mut self, now: Time, by: i32) {
+        self.total.area_tasks += u128::from(self.tasks) * u128::from(now.since(self.tasks_since).as_nanos());
+        self.tasks_since = now;
+        self.tasks = self.tasks.saturating_add_signed(by);
     }
 
     /// The number of servers changes.
@@ -134,6 +164,11 @@ impl Queueing {
     /// Processor time of a sidecar.
     pub(super) fn sidecar(&mut self, cpu: Span) {
         self.total.sidecar_cpu += cpu;
+    }
+
+    /// Something waited in a sidecar.
+    pub(super) fn sidecar_waited(&mut self, wait: Span) {
+        self.total.sidecar_wait += wait;
     }
 }
 
@@ -150,11 +185,15 @@ impl World<'_> {
         edge: Option<u32>,
     ) {
         let now = self.engine.now();
+        let struck = std::mem::replace(&mut self.faulting.marked, NOBODY);
         let state = &mut self.tasks[task as usize];
         let service = state.service;
         self.recorder.recording.tasks[task as usize].requests += 1;
         let spec = self.scenario.service(ServiceId(service));
         let edge = edge.unwrap_or(NOBODY);
+        if state.trouble.sick && state.trouble.leak.is_some() {
+            self.leak(task);
+        }
         if let Some(status) = self.struck(task, edge, key) {
             self.recorder.recording.tasks[task as usize].errors += 1;
             self.respond(parent, task, segment, now, key, status);
@@ -187,6 +226,8 @@ impl World<'_> {
             status: 200,
             counted: true,
             in_service: !full,
+            struck,
+            stood: Span::ZERO,
         });
         state.jobs += 1;
         if full {
@@ -213,6 +254,9 @@ impl World<'_> {
 
     /// Runs a job until it has to wait.
     pub(super) fn run(&mut self, at: Ref<Job>) {
+        if self.faulting.pauses && self.parks(at, Parked::Run(at, Span::ZERO)) {
+            return;
+        }
         loop {
             let Some(job) = self.jobs.get_mut(at) else { return };
             let op = self.program.ops[job.pc as usize];
@@ -229,7 +273,13 @@ impl World<'_> {
                     if job.edge != NOBODY && self.edge_trouble[job.edge as usize].slows {
                         work = self.edge_trouble[job.edge as usize].slowed(work, &self.program.samplers, &mut draw);
                     }
+                    if job.struck != NOBODY {
+                        work = self.slowed_by_number(at, work, &mut draw);
+                    }
                     if !work.is_zero() {
+                        if self.faulting.pauses {
+                            self.begin_work(at);
+                        }
                         self.engine.after(work, Ev::WorkDone(at));
                         return;
                     }
@@ -237,7 +287,7 @@ impl World<'_> {
                 Op::Call(site) => {
                     let probability = self.program.sites[site as usize].probability;
                     let key = job.key;
-                    if probability == crate::units::Ratio::ONE
+                    if probability == Ratio::ONE
                         || probability.covers(key.draw(Purpose::Probability, u64::from(pc)).word())
                     {
                         self.begin_call(at, site, pc);
@@ -260,6 +310,7 @@ impl World<'_> {
         let Some(job) = self.jobs.get_mut(at) else { return };
         job.branches = count;
         let (key, task, edge, segment, endpoint) = (job.key, job.task, job.edge, job.segment, job.endpoint);
+        let struck = job.struck;
         let now = self.engine.now();
         for branch in first..first + count {
             let pc = self.program.branches[branch as usize];
@@ -277,6 +328,8 @@ impl World<'_> {
                 status: 200,
                 counted: false,
                 in_service: true,
+                struck,
+                stood: Span::ZERO,
             });
             self.run(child);
         }
@@ -287,6 +340,9 @@ impl World<'_> {
 
     #[inline]
     pub(super) fn on_work_done(&mut self, job: Ref<Job>) {
+        if self.faulting.pauses && self.still_works(job) {
+            return;
+        }
         self.run(job);
     }
 
@@ -297,14 +353,34 @@ impl World<'_> {
             // ASSUMPTION(app.dependency_status): a task whose dependency failed answers the same
             // status, 503 where there was none.
             job.status = if status == 0 { 503 } else { status };
-            self.end(at);
+            if !self.faulting.pauses || !self.parks(at, Parked::End(at)) {
+                self.end(at);
+            }
         } else {
             self.run(at);
         }
     }
 
+    /// What a fault that strikes this request by its number makes of a piece of its work.
+    #[inline(never)]
+    fn slowed_by_number(&self, at: Ref<Job>, work: Span, draw: &mut Draw) -> Span {
+        match self.jobs.get(at).and_then(|job| self.marked_slow(job.struck)) {
+            Some((factor, added)) => slowed(work, factor, added, &self.program.samplers, draw),
+            None => work,
+        }
+    }
+
+    /// A piece of work begins: pauses of its task count from now on.
+    fn begin_work(&mut self, at: Ref<Job>) {
+        let Some(task) = self.jobs.get(at).map(|job| job.task) else { return };
+        let stood = self.stood(task);
+        if let Some(job) = self.jobs.get_mut(at) {
+            job.stood = stood;
+        }
+    }
+
     /// A job's last step is over.
-    fn end(&mut self, at: Ref<Job>) {
+    pub(super) fn end(&mut self, at: Ref<Job>) {
         let Some(job) = self.jobs.remove(at) else { return };
         if let Parent::Fork(parent) = job.parent {
             let Some(whole) = self.jobs.get_mut(parent) else { return };
@@ -325,6 +401,11 @@ impl World<'_> {
             self.recorder.recording.tasks[job.task as usize].errors += 1;
         }
         self.depart(&job, true);
+        if status < 500
+            && let Some(sent) = self.cut_short(&job)
+        {
+            return self.respond_cut(&job, sent);
+        }
         self.respond(job.parent, job.task, job.segment, job.entered, job.key, status);
     }
 
@@ -335,6 +416,11 @@ impl World<'_> {
         let errors = self.program.entry(task.version, u32::from(job.endpoint)).errors;
         if errors.as_ppm() > 0 && errors.covers(job.key.draw(Purpose::Errors, 0).word()) {
             return Some(500);
+        }
+        if job.struck != NOBODY
+            && let Some(status) = self.marked_error(job)
+        {
+            return Some(status);
         }
         let mut troubles = [task.trouble.errors, None];
         if job.edge != NOBODY {
@@ -424,15 +510,31 @@ impl World<'_> {
 
     /// Sends an answer to whoever waits for it.
     #[inline]
-    pub(super) fn respond(&mut self, parent: Parent, _task: u32, segment: u16, since: Time, key: Key, status: u16) {
+    pub(super) fn respond(&mut self, parent: Parent, task: u32, segment: u16, since: Time, key: Key, status: u16) {
         match parent {
             Parent::User { load, user } => self.user_answered(load, user, segment, since, key.0, status),
             Parent::Call { call, attempt } => {
-                if let Some(waiting) = self.calls.get(call) {
-                    self.engine.after(waiting.hop_of(attempt).delay, Ev::Answer { call, attempt, status });
+                if let Some(mut delay) = self.answer_time(call, attempt, Ratio::ONE) {
+                    if self.calls.get(call).is_some_and(|waiting| self.fronted(waiting.router)) {
+                        delay += self.pass(task);
+                    }
+                    self.engine.after(delay, Ev::Answer { call, attempt, status });
                 }
             }
             Parent::Fork(_) => unreachable!("a branch answers nobody"),
+        }
+    }
+
+    /// Sends the headers of an answer and a part of its body.
+    fn respond_cut(&mut self, job: &Job, sent: Ratio) {
+        self.recorder.recording.tasks[job.task as usize].errors += 1;
+        match job.parent {
+            Parent::Call { call, attempt } => {
+                if let Some(delay) = self.answer_time(call, attempt, sent) {
+                    self.engine.after(delay, Ev::Cut { call, attempt });
+                }
+            }
+            parent => self.respond(parent, job.task, job.segment, job.entered, job.key, 0),
         }
     }
 }

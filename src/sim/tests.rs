@@ -1,7 +1,16 @@
 //! The world under scenarios built in code: books, queueing theory, each mechanism's first principles.
 
+mod discovery;
+mod faults;
+mod life;
+mod proxies;
+mod scaling;
+
 use super::Limits;
 use super::run;
+use super::slab::Ref;
+use super::world::Ev;
+use super::world::World;
 use crate::measure::Recording;
 use crate::policy::PolicyConfig;
 use crate::policy::config::LbPolicy;
@@ -31,6 +40,9 @@ fn service(name: &str, tasks: u32, latency: Option<Distribution>) -> Service {
         handles_sigterm: true,
         health_check: None,
         external: false,
+        keep_alive: None,
+        service_connect: Enrolment::ClientServer,
+        life: TaskLife::default(),
     }
 }
 
@@ -74,11 +86,16 @@ fn sidecar() -> Plane {
             ready_when: ReadyWhen::Healthy,
             overhead: Distribution::Constant(Span::from_micros(300)),
             cpu_per_request: Span::from_micros(100),
+            start: Distribution::Constant(Span::ZERO),
             drain: Span::from_secs(20),
             inbound: true,
             drains_inbound_first: true,
             cpu: crate::units::Cpu::from_millis(250),
             memory: crate::units::Bytes::new(64 << 20),
+            memory_base: crate::units::Bytes::new(40 << 20),
+            memory_growth: crate::units::Bytes::new(0),
+            restart: Span::from_secs(1),
+            restarts: 3,
         }),
         edge_policies: vec![PolicyConfig::service_connect()],
         ..direct(PolicyConfig::direct())
@@ -97,6 +114,8 @@ fn dns() -> Plane {
             health_lag: Span::from_secs(30),
             deregister_before_stop: None,
             lookup: Distribution::Constant(Span::from_millis(1)),
+            custom_health: true,
+            client: None,
         }),
         edge_policies: vec![PolicyConfig::dns_client()],
         ..direct(PolicyConfig::direct())
@@ -155,11 +174,51 @@ fn scenario(services: Vec<Service>, edges: Vec<Edge>, rate: Rate, seconds: u64, 
         planes: vec![plane],
         faults: vec![],
         scales: vec![],
+        scalings: vec![],
         deploys: vec![],
         expects: vec![],
+        sweep: None,
+        claim: None,
         assumptions: vec![],
         unmodelled: vec![],
     }
+}
+
+/// Runs a world up to an instant, which is then its time.
+fn advance(world: &mut World<'_>, to: Time) {
+    // Nobody's call: it only brings the clock there.
+    world.engine.at(to, Ev::Step(Ref::from_word(u64::MAX)));
+    while let Some(event) = world.engine.pop(to, |_| false) {
+        world.dispatch(event);
+        while let Some(call) = world.woken.pop_front() {
+            world.drive(call);
+        }
+    }
+    assert_eq!(world.engine.now(), to);
+}
+
+/// Runs a world to its end.
+fn finish(world: World<'_>) -> Recording {
+    let stop = AtomicBool::new(false);
+    let (recording, _) = world.run_to_end(Limits { stop: &stop, events_max: u64::MAX }).unwrap();
+    assert_eq!(recording.books.problems, Vec::<String>::new());
+    recording
+}
+
+fn at_ms(ms: u64) -> Time {
+    Time::ZERO + Span::from_millis(ms)
+}
+
+/// web -> api, requests at these instants (ms), every one of them counted, each taking `work` in api.
+fn pair(web: u32, api: u32, work: Span, arrivals: impl IntoIterator<Item = u64>, plane: Plane) -> Scenario {
+    let mut caller = service("web", web, None);
+    caller.endpoints[0].steps = vec![call(0)];
+    let callee = service("api", api, Some(Distribution::Constant(work)));
+    let edges = vec![Edge { from: ServiceId(0), to: ServiceId(1) }];
+    let mut s = scenario(vec![caller, callee], edges, Rate::per_sec(1), 100, plane);
+    s.run.warmup = Span::ZERO;
+    s.loads[0].arrivals = Arrivals::Trace(arrivals.into_iter().map(at_ms).collect());
+    s
 }
 
 fn run_once(scenario: &Scenario) -> Recording {
@@ -187,6 +246,7 @@ fn wedged(plane: Plane) -> Scenario {
         kind: FaultKind::Wedge { status: 503 },
         target: Target::Task(ServiceId(1), 1),
         when: When::Once { at: Time::ZERO + Span::from_secs(10), lasts: None },
+        how: How::default(),
     });
     s
 }

@@ -14,6 +14,7 @@ use super::deploy::Deployment;
 use super::engine::Engine;
 use super::engine::Lane;
 use super::fault::ActiveFault;
+use super::fault::Faulting;
 use super::fault::Trouble as TaskTrouble;
 use super::hop::Feed;
 use super::hop::Node;
@@ -23,6 +24,8 @@ use super::network::Delays;
 use super::program::Program;
 use super::random::Seed;
 use super::record::Recorder;
+use super::scaling::Tracker;
+use super::sidecar::Proxies;
 use super::slab::Ref;
 use super::slab::Slab;
 use super::task::Job;
@@ -42,6 +45,7 @@ use crate::scenario::Mechanism;
 use crate::scenario::Plane;
 use crate::scenario::Scenario;
 use crate::scenario::Window;
+use crate::units::Span;
 use crate::units::Time;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -94,10 +98,30 @@ pub(super) enum Ev {
     FaultOn { fault: u32 },
     /// A fault ends.
     FaultOff { fault: u32 },
+    /// A fault that grows gets stronger.
+    FaultGrows { fault: u32, times: u32 },
+    /// A fault strikes a task.
+    Strike { fault: u32, task: u32, times: u32 },
+    /// A task that stood still may move again.
+    Resume { task: u32 },
+    /// A task has lost its memory.
+    OutOfMemory { task: u32 },
+    /// The headers of an answer arrive, and its body breaks off.
+    Cut { call: Ref<Call>, attempt: u8 },
+    /// A registration that was throttled goes through.
+    Registered { task: u32 },
     /// A `[[scale]]`.
     Scale { scale: u32 },
     /// A `[[deploy]]`.
     Deploy { deploy: u32 },
+    /// A task is RUNNING.
+    Running { task: u32 },
+    /// A task's app exits by itself.
+    AppExits { task: u32 },
+    /// A task's app, told to stop, takes no more requests.
+    Deaf { task: u32 },
+    /// The capacity under a task is taken back.
+    Reclaimed { task: u32 },
     /// A task serves from now on.
     TaskReady { task: u32 },
     /// A task's container check.
@@ -116,10 +140,20 @@ pub(super) enum Ev {
     Noticed { task: u32 },
     /// ECS starts a task in place of a lost one, if it still wants one.
     Reconcile { service: u32 },
+    /// A minute of a scaled service's metric is over.
+    Datapoint { scaling: u32 },
     /// A window between two instants opens or closes.
     WindowEdge { window: u32, open: bool },
     /// DNS shows that a task is healthy.
     HealthShown { task: u32 },
+    /// A request has waited its turn in the callee's proxy.
+    Through { call: Ref<Call>, attempt: u8 },
+    /// An answer has waited its turn in the caller's proxy.
+    AnswerThrough { call: Ref<Call>, attempt: u8, status: u16 },
+    /// A proxy runs out of memory.
+    ProxyDies { task: u32 },
+    /// A proxy runs again.
+    ProxyBack { task: u32 },
 }
 
 /// Facts with their router and time, in order.
@@ -139,6 +173,8 @@ pub(super) struct ServiceState {
     pub(super) next_spread: u64,
     pub(super) version: super::program::Version,
     pub(super) startup: super::random::Sampler,
+    /// Its tasks die this long after RUNNING; read when a task becomes RUNNING.
+    pub(super) crash_loop: Option<Span>,
     pub(super) deployment: Option<Deployment>,
     /// Routers that choose among its tasks.
     pub(super) routers_in: Vec<u32>,
@@ -189,6 +225,10 @@ pub(super) struct World<'a> {
     pub(super) faults_to_come: u32,
     pub(super) live_deploys: u32,
     pub(super) outage: Outage,
+    pub(super) proxies: Proxies,
+    /// One per `[scaling.*]`.
+    pub(super) trackers: Vec<Tracker>,
+    pub(super) faulting: Faulting,
 }
 
 impl<'a> World<'a> {
@@ -237,6 +277,9 @@ impl<'a> World<'a> {
             faults_to_come: 0,
             live_deploys: 0,
             outage: Outage::default(),
+            proxies: Proxies::new(scenario, plane),
+            trackers: Vec::new(),
+            faulting: Faulting::new(),
         };
         world.set_up();
         world
@@ -246,6 +289,7 @@ impl<'a> World<'a> {
         self.set_up_services();
         self.set_up_loads();
         self.set_up_faults();
+        self.set_up_scaling();
         let run = &self.scenario.run;
         self.engine.at(Time::ZERO + run.warmup, Ev::WarmupOver);
         self.engine.at(Time::ZERO + run.duration, Ev::MeasureOver);
@@ -284,6 +328,9 @@ impl<'a> World<'a> {
             while let Some(call) = self.woken.pop_front() {
                 self.drive(call);
             }
+            if !self.recorder.heard.is_empty() {
+                self.on_heard();
+            }
             if self.engine.fired().is_multiple_of(0x1000) {
                 if limits.stop.load(Ordering::Relaxed) {
                     stopped = true;
@@ -308,10 +355,22 @@ impl<'a> World<'a> {
             self.give_up_on_the_rest(now);
         }
         self.close_services(now);
+        self.note_busiest_proxies();
         self.recorder.recording.engine_events = self.engine.fired();
         self.recorder.recording.partial = stopped;
         let facts = self.facts.take();
         Ok((self.recorder.finish(now, self.in_flight), facts))
+    }
+
+    /// Handles everything up to an instant, for tests that meddle with a run.
+    #[cfg(test)]
+    pub(super) fn run_until(&mut self, until: Time) {
+        while let Some(event) = self.engine.pop(until, |_| false) {
+            self.dispatch(event);
+            while let Some(call) = self.woken.pop_front() {
+                self.drive(call);
+            }
+        }
     }
 
     /// Requests without an answer when the drain is over are failures.
@@ -326,14 +385,16 @@ impl<'a> World<'a> {
         }
     }
 
-    fn dispatch(&mut self, event: Ev) {
+    pub(super) fn dispatch(&mut self, event: Ev) {
         match event {
             Ev::Arrive { load } => self.on_arrive(load),
             Ev::UserAsks { load, user } => self.on_user_asks(load, user),
             Ev::WorkDone(job) => self.on_work_done(job),
             Ev::QueueTimeout(job) => self.on_queue_timeout(job),
-            Ev::Reach { call, attempt } => self.on_reach(call, attempt),
-            Ev::Answer { call, attempt, status } => self.on_answer(call, attempt, status),
+            Ev::Reach { call, attempt } => self.on_reach(call, attempt, false),
+            Ev::Through { call, attempt } => self.on_reach(call, attempt, true),
+            Ev::Answer { call, attempt, status } => self.on_answer(call, attempt, status, false),
+            Ev::AnswerThrough { call, attempt, status } => self.on_answer(call, attempt, status, true),
             Ev::Broken { call, attempt } => self.on_trouble(call, attempt, Trouble::Reset { sent: true }),
             Ev::Deadline(call) => self.on_deadline(call),
             Ev::PerTry { call, attempt } => self.on_per_try(call, attempt),
@@ -345,13 +406,23 @@ impl<'a> World<'a> {
             Ev::Probed { router, endpoint, healthy } => self.on_probed(router, endpoint, healthy),
             Ev::Push { router, version } => self.on_push(router, version),
             Ev::Neighbours { router, version } => self.on_neighbours(router, version),
-            Ev::DnsShows { service, version } => self.services[service as usize].registry.show(version),
+            Ev::DnsShows { service, version } => self.on_dns_shows(service, version),
             Ev::WarmupOver => self.on_warmup_over(),
             Ev::MeasureOver => self.on_measure_over(),
             Ev::FaultOn { fault } => self.on_fault_on(fault),
             Ev::FaultOff { fault } => self.on_fault_off(fault),
+            Ev::FaultGrows { fault, times } => self.on_fault_grows(fault, times),
+            Ev::Strike { fault, task, times } => self.on_strike(fault, task, times),
+            Ev::Resume { task } => self.on_resume(task),
+            Ev::OutOfMemory { task } => self.on_out_of_memory(task),
+            Ev::Cut { call, attempt } => self.on_cut(call, attempt),
+            Ev::Registered { task } => self.on_registered(task),
             Ev::Scale { scale } => self.on_scale(scale),
             Ev::Deploy { deploy } => self.on_deploy(deploy),
+            Ev::Running { task } => self.on_running(task),
+            Ev::AppExits { task } => self.on_app_exits(task),
+            Ev::Deaf { task } => self.on_deaf(task),
+            Ev::Reclaimed { task } => self.on_reclaimed(task),
             Ev::TaskReady { task } => self.on_task_ready(task),
             Ev::Check { task } => self.on_check(task),
             Ev::Settled { task } => self.on_settled(task),
@@ -361,11 +432,14 @@ impl<'a> World<'a> {
             Ev::TaskGone { task } => self.on_task_gone(task),
             Ev::Noticed { task } => self.on_noticed(task),
             Ev::Reconcile { service } => self.reconcile(service),
+            Ev::Datapoint { scaling } => self.on_datapoint(scaling),
             Ev::WindowEdge { window, open } => {
                 let window = self.scenario.windows()[window as usize];
                 self.recorder.set_windows(self.engine.now(), open, |w| w == window);
             }
             Ev::HealthShown { task } => self.on_health_shown(task),
+            Ev::ProxyDies { task } => self.crash_sidecar(task),
+            Ev::ProxyBack { task } => self.on_proxy_back(task),
         }
     }
 

@@ -86,6 +86,10 @@ pub const PAGES: &[Page] = &[
     metric("queue_max", "Longest queue in front of one task."),
     metric("cpu_max", "Highest share of a service's capacity in use over one bucket of the timeline."),
     metric("tasks_max", "Most tasks running at once, all services that are not external."),
+    metric(
+        "tasks_mean",
+        "Mean number of tasks over the measured part, from the order to start to the last container, all services that\nare not external or the one in scope: what is paid for.",
+    ),
     metric("cost_per_month", "Dollars per month. Not measured by a run."),
     metric("in_flight_mean", "Mean number of requests in a service, waiting and in work (Little's L)."),
     metric("queue_mean", "Mean number of requests that wait for a server."),
@@ -129,6 +133,52 @@ pub const PAGES: &[Page] = &[
     field(
         "service.calls",
         "What a service calls: [\"a\", [\"b\", \"c\"]] means a, then b and c at once. Each name needs its [service.NAME].",
+    ),
+    field(
+        "service.startup",
+        "From RUNNING to serving, a duration or a distribution. Default 30 s. While provisioning and image_pull are not\nwritten it stands for the whole way from the order to start.",
+    ),
+    field(
+        "service.provisioning",
+        "From the order to start a task to its place and network interface, a duration or a distribution. Default 0 s.",
+    ),
+    field("service.image_pull", "The time a task's image takes to arrive, a duration or a distribution. Default 0 s."),
+    field(
+        "service.health_check_grace_period",
+        "For this long after RUNNING no check makes ECS replace a task: neither the target group's nor the container's.\nECS's default is 0 s. Where a scenario gives none, it is taken to cover the start-up.",
+    ),
+    field(
+        "service.replacement",
+        "first (default): an unhealthy task is stopped when its replacement is healthy. after: it is stopped at once, as with\nmaximumPercent = 100.",
+    ),
+    field("service.stop_timeout", "From SIGTERM to SIGKILL. Default 30 s; Fargate allows 2 to 120 s."),
+    field(
+        "service.stop_delay",
+        "The app goes on serving for this long after SIGTERM, for callers that still hold its address. Default 0 s; SIGKILL\ndoes not wait for it.",
+    ),
+    field(
+        "service.handles_sigterm",
+        "true (default): on SIGTERM the app takes no more requests and finishes those it has. false: it dies at once.",
+    ),
+    field(
+        "plane.sidecar.start",
+        "From a sidecar's start until it is HEALTHY and the app's container may run. service-connect: 5 to 15 s; else 0 s.",
+    ),
+    field(
+        "scaling.target_cpu",
+        "Target tracking on the busy share of a service's `concurrency`, which stands for its CPU.\nOut after three one-minute datapoints above the target, to running x metric / target rounded up; in after fifteen\nbelow 90 % of it. Never in while a deployment is under way.",
+    ),
+    field("scaling.target_rps", "Target tracking on requests per second and task."),
+    field("scaling.target_concurrency", "Target tracking on requests in a task at once, waiting ones included."),
+    field("scaling.min", "Fewest tasks, default 1. Target tracking cannot come back from 0: no task, no metric."),
+    field("scaling.max", "Most tasks."),
+    field(
+        "scaling.scale_out_cooldown",
+        "After a scale-out, another one only if the load on the tasks of before asks for more. Default 300 s.",
+    ),
+    field(
+        "scaling.scale_in_cooldown",
+        "From one scale-in to the next. Default 300 s. A scale-out does not wait for it.",
     ),
     field(
         "outlier_detection.consecutive_5xx",
@@ -274,6 +324,54 @@ pub const PAGES: &[Page] = &[
     field(
         "outlier_detection.detect_degraded_hosts",
         "An answer below 500 with x-envoy-degraded makes its endpoint second choice for a while. Default false.",
+    ),
+    metric(
+        "sidecar_cpu_max",
+        "Highest share of its processor share that one sidecar was given in a second. 100 % is a saturated sidecar: requests\nand answers wait in it. Does not exist on planes without sidecars.",
+    ),
+    metric(
+        "connections_opened",
+        "Connections that were made, between services and through ALB nodes, whole run: as many TCP handshakes, and with\n[network] tls as many of TLS. Over requests: handshakes per request.",
+    ),
+    metric(
+        "keep_alive_races",
+        "Requests sent on a connection that the app was just closing (service.keep_alive), whole run. Through an ALB each is\na 502; an application's own client sees a reset, which client_retries repeats.",
+    ),
+    field(
+        "service.keep_alive",
+        "How long the app keeps an idle connection before it closes it. Default: it never does. Shorter than the 60 s of an\nALB it makes sporadic 502: a request that is sent within a round trip of the end arrives too late. Sidecars keep\nconnections themselves: no effect behind one.",
+    ),
+    field(
+        "service.service_connect",
+        "client-server (default), client (calls and has no endpoint) or none (not enrolled: calls of and to it fail at once, because\nno name resolves). Planes with sidecars only. A server that is not a client does not exist.",
+    ),
+    field(
+        "plane.sidecar",
+        "cpu (0.25 vCPU), cpu_per_request (100us), memory (64MiB), memory_base (40MiB), memory_growth (0 B per gRPC request),\nrestart (1s), restarts (3), overhead, drain. Past its share of a processor requests and answers wait in it. At `memory` it is\nkilled; the agent starts it again, and after `restarts` times ECS replaces the task.",
+    ),
+    field(
+        "plane.client",
+        "cloud-map-dns: the habits of a platform: jvm, jvm-security-manager, go, node, python, dotnet, nginx, envoy-strict-dns or\ngrpc. Sets resolver_cache, negative_ttl, pick and keep_alive; what is written beside it wins. DNS is asked for a new\nconnection only, whatever the client. That some try the next address at once when one refuses is client_retries' part.",
+    ),
+    field(
+        "plane.resolver_cache",
+        "cloud-map-dns: ttl (default), forever, jvm (30 s), none, or a duration that holds whatever the TTL. Each client has a cache\nof its own; the VPC resolver's, which hands out what is left of a TTL, is not modelled.",
+    ),
+    field(
+        "plane.routing",
+        "cloud-map-dns: multivalue (default: up to max_answers = 8 records in random order) or weighted (one record).\nWhere none is healthy, all that are registered are answered with.",
+    ),
+    field(
+        "plane.custom_health",
+        "cloud-map-dns: ECS tells Cloud Map which tasks are healthy. Default true; with false a task is answered with from the moment\nit is registered, ready or not.",
+    ),
+    field(
+        "plane.cross_zone",
+        "internal-alb: nodes send to targets of other zones. Default true. With false a node whose zone has no target answers 503;\nthat DNS then leaves the node out is not modelled.",
+    ),
+    field(
+        "plane.minimum_healthy_targets",
+        "internal-alb: with fewer healthy targets than this count, or share (\"50%\"), requests go to all targets. Default 1.",
     ),
     field(
         "strict_envoy",

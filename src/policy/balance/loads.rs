@@ -88,6 +88,7 @@ fn below(panic: Panic, counts: &Counts) -> bool {
     match panic {
         Panic::Never => false,
         Panic::NoneHealthy => well == 0,
+        Panic::FewerThan(least) => well < u64::from(least),
         Panic::Below(share) => well * 1_000_000 < u64::from(share.as_ppm()) * counts.counted.max(1),
     }
 }
@@ -159,6 +160,8 @@ mod tests {
         assert!(panic(0, 3, Panic::NoneHealthy));
         assert!(!panic(1, 3, Panic::NoneHealthy));
         assert!(!panic(0, 3, Panic::Never));
+        assert!(panic(1, 3, Panic::FewerThan(2)));
+        assert!(!panic(2, 3, Panic::FewerThan(2)));
     }
 
     #[test]

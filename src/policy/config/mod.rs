@@ -173,6 +173,8 @@ pub enum Panic {
     Below(Ratio),
     /// Nobody is healthy: the ALB's fail-open.
     NoneHealthy,
+    /// Fewer than so many are healthy: the ALB's `minimum_healthy_targets.count`.
+    FewerThan(u32),
 }
 
 /// The status a caller sees when the endpoint gave none; 0 stands for "no HTTP answer at all".

@@ -156,6 +156,14 @@ impl Pool {
         self.conns.get(key.0 as u32).slot
     }
 
+    /// How long a connection carried nothing, up to now or up to the only request on it.
+    #[inline]
+    pub(super) fn idle_for(&self, now: Time, key: ConnKey) -> Span {
+        let Some(conn) = self.conns.index(key) else { return Span::ZERO };
+        let state = self.conns.get(conn);
+        if state.streams > 1 { Span::ZERO } else { now.since(state.idle_since) }
+    }
+
     /// Requests that a connection carries at a time, as far as this end is concerned.
     fn own_limit(&self) -> u32 {
         match self.config.protocol {

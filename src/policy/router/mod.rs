@@ -175,6 +175,10 @@ impl Router {
     pub fn active_on(&self, member: MemberKey) -> u32 {
         self.members.of(member).map(|slot| self.members.active(slot)).sum()
     }
+    /// Connections to that member, open and being opened, also if it has left the list.
+    pub fn connections_to(&self, member: MemberKey) -> u32 {
+        self.members.of(member).map(|slot| self.members.conns(slot)).sum()
+    }
     /// Endpoints out now.
     pub fn ejected(&self) -> u32 {
         self.outlier.as_ref().map_or(0, Outlier::active)
@@ -206,6 +210,12 @@ impl Router {
     /// False once the connection was closed, or its making given up, by the router.
     pub fn knows(&self, conn: ConnKey) -> bool {
         self.pool.slot_of(conn).is_some()
+    }
+    /// How long a connection carried nothing before the one request that it carries now, or carries
+    /// nothing until now; zero for one that carries several.
+    #[inline]
+    pub fn idle_for(&self, now: Time, conn: ConnKey) -> Span {
+        self.pool.idle_for(now, conn)
     }
     /// What happened to its connections so far.
     pub fn pool_stats(&self) -> PoolStats {

@@ -15,6 +15,7 @@ use super::Stale;
 use super::Time;
 use super::Trouble;
 use super::Upkeep;
+use crate::policy::config::HealthCheck;
 
 impl Router {
     /// A new list is in force, in place of the old one; `valid_for` says for how long when it was
@@ -114,7 +115,7 @@ impl Router {
         if let Some(healthy) = changed {
             cx.emit(Fact::Probed { endpoint, healthy });
             if healthy {
-                self.members.slots[slot as usize].available_since = Some(cx.now);
+                self.members.slots[slot as usize].available_since = Some(self.slow_since(cx.now, slot, probing));
             } else {
                 self.pool.drain_endpoint(slot, &mut self.members, &mut self.upkeep);
             }
@@ -126,6 +127,18 @@ impl Router {
             outlier.on_probe_passed(cx, &mut self.members, slot);
         }
         self.balancer.refresh(cx, &self.members);
+    }
+
+    /// From when on an endpoint that passes its probes counts as available. An ALB's target starts slowly
+    /// only beside one that does not: in a group that was empty it has its full share (aws.md 3.2).
+    fn slow_since(&self, now: Time, slot: u32, probing: HealthCheck) -> Time {
+        let Some(slow) = self.config.slow_start.filter(|_| probing.first_pass_suffices) else { return now };
+        let settled = |since: Time| since == Time::ZERO || now.since(since) >= slow.window;
+        let beside = self.members.listed.iter().filter(|&&other| other != slot).any(|&other| {
+            let state = &self.members.slots[other as usize];
+            state.probe.health == ProbeHealth::Passing && state.available_since.is_some_and(settled)
+        });
+        if beside { now } else { Time::ZERO }
     }
 
     /// Where the caller is and how many healthy ones of its kind there are in each zone, by zone:
@@ -153,6 +166,14 @@ impl Router {
     /// The peer takes no new requests on a connection (GOAWAY): those under way may finish.
     pub fn on_goaway(&mut self, _cx: &mut Cx<'_>, conn: ConnKey) {
         self.pool.on_goaway(conn, &mut self.members, &mut self.upkeep);
+    }
+
+    /// The peer of that name takes no new requests on any of its connections.
+    pub fn on_goaway_from(&mut self, _cx: &mut Cx<'_>, member: MemberKey) {
+        let slots: Vec<u32> = self.members.of(member).collect();
+        for slot in slots {
+            self.pool.drain_endpoint(slot, &mut self.members, &mut self.upkeep);
+        }
     }
 
     /// The peer closed a connection. Attempts on it are reported one by one, as ever.

@@ -20,7 +20,7 @@ pub enum Unit {
 }
 
 /// Every metric but the percentiles, with its names; the first is the usual one.
-pub const METRICS: [(&[&str], Metric, Unit); 27] = [
+pub const METRICS: [(&[&str], Metric, Unit); 31] = [
     (&["requests"], Metric::Requests, Unit::Number),
     (&["error_rate"], Metric::ErrorRate, Unit::Share),
     (&["failed_requests"], Metric::FailedRequests, Unit::Number),
@@ -41,12 +41,16 @@ pub const METRICS: [(&[&str], Metric, Unit); 27] = [
     (&["queue_max"], Metric::QueueMax, Unit::Number),
     (&["cpu_max"], Metric::CpuMax, Unit::Share),
     (&["tasks_max"], Metric::TasksMax, Unit::Number),
+    (&["tasks_mean"], Metric::TasksMean, Unit::Number),
     (&["cost_per_month"], Metric::CostPerMonth, Unit::Number),
     (&["in_flight_mean"], Metric::InFlightMean, Unit::Number),
     (&["queue_mean"], Metric::QueueMean, Unit::Number),
     (&["wait_share"], Metric::WaitShare, Unit::Share),
     (&["wait_mean", "wait_mean_ms"], Metric::WaitMean, Unit::Millis),
     (&["utilization"], Metric::Utilization, Unit::Share),
+    (&["sidecar_cpu_max"], Metric::SidecarCpuMax, Unit::Share),
+    (&["connections_opened"], Metric::ConnectionsOpened, Unit::Number),
+    (&["keep_alive_races"], Metric::KeepAliveRaces, Unit::Number),
     // `p50` to `p99.99` are parsed; this row only serves suggestions.
     (&["p99"], Metric::Percentile(0.99), Unit::Millis),
 ];

@@ -1,47 +1,37 @@
 //! `[[fault]]`: what goes wrong, for whom, when.
 //!
-//! *Knows* every kind of fault and every form of target. *Does not know* deployments, nor how a
-//! fault acts.
+//! *Knows* which kind can hit which target, and what a fault needs of the rest of the file. *Does
+//! not know* deployments, nor how a fault acts. A room for each part: `words` the vocabulary,
+//! `kind` its parameters, `target` whom, `timing` when.
 
+mod kind;
 mod target;
+mod timing;
+mod words;
 
 use std::collections::BTreeSet;
 
 use crate::scenario::Fault;
 use crate::scenario::FaultKind;
+use crate::scenario::How;
+use crate::scenario::Mechanism;
+use crate::scenario::Plane;
 use crate::scenario::Target;
 use crate::scenario::When;
 use crate::scenario::faults::target::Aim;
+use crate::scenario::faults::words::Aims;
 use crate::scenario::happenings::Happenings;
-use crate::scenario::happenings::instant;
 use crate::scenario::happenings::items;
 use crate::scenario::services::Topology;
+use crate::scenario::services::steps::call_sites;
 use crate::scenario::table::Problems;
 use crate::scenario::table::Reader;
-use crate::scenario::tree::Node;
+use crate::scenario::tree::Place;
 use crate::scenario::tree::Table;
-use crate::scenario::value;
 use crate::units::Span;
-use crate::units::Time;
 
 /// Words of `during` that no fault may be called.
 const RESERVED: [&str; 5] = ["all", "warm", "fault", "after", "deploy"];
-
-/// Kinds that are understood and have no model yet.
-const LATER: [&str; 10] = [
-    "packet-loss",
-    "partition",
-    "az-outage",
-    "cpu",
-    "spot-reclaim",
-    "dns-freeze",
-    "dns-fail",
-    "push-freeze",
-    "sidecar-crash",
-    "sidecar-slow",
-];
-/// Kinds that are simulated.
-const NOW: [&str; 9] = ["crash", "stop", "wedge", "hang", "errors", "slow", "refuse", "reset", "grey"];
 
 /// Reads all faults.
 pub fn read(
@@ -67,171 +57,153 @@ pub fn read(
             let message = format!("two faults are called `{name}`");
             problems.error("scenario::duplicate-name", &name_place, message, "give each its own name");
         }
-        let when = when(&mut reader, duration, problems);
-        let target = reader.need("target", problems).and_then(|node| target::read(node, topology, problems));
-        let kind = kind(&mut reader, problems);
+        if let Some((fault, place)) = fault(&mut reader, name, topology, duration, problems) {
+            happenings.faults.push(fault);
+            happenings.fault_places.push(place);
+        }
         reader.finish(problems);
-        let (Some(when), Some(target), Some(kind)) = (when, target, kind) else { continue };
-        let target_place = reader_place(node, "target");
-        match (kind, target) {
-            (Kind::Now(kind), Aim::Tasks(target)) => {
-                let needs_tasks = matches!(kind, FaultKind::Crash | FaultKind::Stop);
-                if needs_tasks && matches!(target, Target::Edge(_)) {
-                    problems.error(
-                        "scenario::target",
-                        &target_place,
-                        "an edge has no process that could end",
-                        "name tasks: \"payments#1\", \"payments#any\", \"payments[50%]\" or \"payments\"",
-                    );
-                    continue;
-                }
-                happenings.faults.push(Fault { name, kind, target, when });
-            }
-            (Kind::Now(_), Aim::Other(what)) => {
-                let label = "use a task, a service, an edge or a zone";
-                problems.error(
-                    "scenario::target",
-                    &target_place,
-                    format!("this kind of fault cannot hit {what}"),
-                    label,
-                );
-            }
-            (Kind::Later(what), _) => {
-                problems.unmodelled(&reader_place(node, "kind"), format!("fault {what}"));
-                happenings.later.insert(name, when);
-            }
-        }
     }
 }
 
-fn reader_place(node: &Node, key: &str) -> crate::scenario::tree::Place {
-    match &node.value {
-        crate::scenario::tree::Value::Table(table) => {
-            table.get(key).map_or_else(|| node.place.clone(), |node| node.place.clone())
-        }
-        _ => node.place.clone(),
-    }
-}
-
-fn when(reader: &mut Reader<'_>, duration: Span, problems: &mut Problems<'_>) -> Option<When> {
-    let lasts = reader.span("for", problems);
-    let at = reader.get("at");
-    let every = reader.get("every");
-    if lasts == Some(Span::ZERO) {
-        problems.error("scenario::range", reader.key_place("for"), "this fault lasts no time", "longer than zero");
-    }
-    match (at, every) {
-        (Some(at), None) => {
-            let at = instant(at, duration, "this fault", problems)?;
-            Some(When::Once { at, lasts })
-        }
-        (None, Some(every)) => {
-            let period = value::span(every, problems)?;
-            if period.is_zero() {
-                problems.error("scenario::range", &every.place, "`every` is zero", "longer than zero");
-                return None;
-            }
-            if period >= duration {
-                let label = format!("the first comes at {period}, but [run] duration is {duration}");
-                problems.warn("scenario::after-end", &every.place, "this fault never comes", label);
-            }
-            Some(When::Every { period, lasts })
-        }
-        (None, None) => {
-            let label = "add at = \"60s\" or every = \"90s\"";
-            problems.error("scenario::missing-key", reader.place(), "a fault needs a time", label);
-            None
-        }
-        (Some(_), Some(every)) => {
-            let label = "`at` is once, `every` is again and again; use one";
-            problems.error("scenario::at-and-every", &every.place, "both `at` and `every`", label);
-            None
-        }
-    }
-}
-
-enum Kind {
-    Now(FaultKind),
-    Later(String),
-}
-
-fn kind(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> Option<Kind> {
-    let node = reader.need("kind", problems);
-    let status = reader.count("status", 100..=599, problems).map(|status| status as u16);
-    let rate = reader.ratio("rate", problems);
-    let latency = reader.distribution("latency", problems);
-    let factor = reader.get("factor").map(|node| value::number(node, 0.001..=1e6, problems));
-    let node = node?;
-    let name = value::text(node, problems)?;
-    if LATER.contains(&name) {
-        return Some(Kind::Later(name.to_owned()));
-    }
-    let uses: &[&str] = match name {
-        "wedge" => &["status"],
-        "grey" | "errors" => &["status", "rate"],
-        "slow" => &["factor", "latency"],
-        _ if NOW.contains(&name) => &[],
-        _ => {
-            let label = match crate::diagnostic::nearest(name, NOW.into_iter().chain(LATER)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("one of: {}", NOW.join(", ")),
-            };
-            problems.error("scenario::fault-kind", &node.place, format!("there is no fault `{name}`"), label);
+fn fault(
+    reader: &mut Reader<'_>,
+    name: String,
+    topology: &Topology,
+    duration: Span,
+    problems: &mut Problems<'_>,
+) -> Option<(Fault, Place)> {
+    let when = timing::when(reader, topology, duration, problems);
+    let stop_when = reader.get("stop_when").map(|node| timing::awaited(node, topology, false, problems));
+    let target_node = reader.get("target");
+    let aim = target_node.map(|node| target::read(node, topology, problems));
+    let kind = kind::read(reader, problems);
+    let word = kind.as_ref().map(|(_, word)| *word);
+    let (kind_name, counts, ramps) = word.map_or(("", true, true), |word| (word.name, word.counts, word.ramps));
+    let hits = timing::hits(reader, kind_name, counts, problems);
+    // Whoever asks for a ramp of a fault without a time hears of the time only.
+    let spread = When::Once { at: crate::units::Time::ZERO, lasts: None };
+    let ramp = timing::ramp(reader, kind_name, when.unwrap_or(spread), ramps, problems);
+    let aim = match (aim, word.map(|word| word.aims)) {
+        (Some(aim), _) => aim?,
+        (None, Some(Aims::Resolver)) => Aim::At(Target::Resolver),
+        (None, Some(Aims::ControlPlane)) => Aim::At(Target::ControlPlane),
+        (None, _) => {
+            reader.need("target", problems);
             return None;
         }
     };
-    for key in ["status", "rate", "factor", "latency"] {
-        if reader.has(key) && !uses.contains(&key) {
-            let label =
-                if uses.is_empty() { "it has no parameter".to_owned() } else { format!("it has {}", uses.join(", ")) };
-            problems.error(
-                "scenario::fault-parameter",
-                reader.key_place(key),
-                format!("`{name}` has no `{key}`"),
-                label,
-            );
-        }
-    }
-    // 503 is what a wedged replica answers unless the file says otherwise.
-    let status = status.unwrap_or(503);
-    let mut share = || {
-        if rate.is_none() && !reader.has("rate") {
-            let label = "add rate = \"30%\"";
-            problems.error("scenario::missing-key", &node.place, format!("`{name}` needs a `rate`"), label);
-        }
-        rate
+    let (kind, word) = kind?;
+    let place = target_node.map_or_else(|| reader.place().clone(), |node| node.place.clone());
+    let target = aimed(aim, word.name, word.aims, &place, problems)?;
+    let stop_when = match stop_when {
+        Some(read) => Some(read?.0),
+        None => None,
     };
-    let kind = match name {
-        "wedge" => FaultKind::Wedge { status },
-        "grey" => FaultKind::Grey { status, rate: share()? },
-        "errors" => FaultKind::Errors { status, rate: share()? },
-        "hang" => FaultKind::Hang,
-        "slow" => {
-            if factor.is_none() && !reader.has("latency") {
-                let label = "add factor = 3 or latency = \"200ms\"";
-                problems.error("scenario::missing-key", &node.place, "`slow` does not say how slow", label);
-                return None;
-            }
-            let factor = match factor {
-                Some(factor) => factor?,
-                None => 1.0,
-            };
-            FaultKind::Slow { factor_milli: (factor * 1000.0 + 0.5) as u32, added: latency }
-        }
-        "reset" => FaultKind::Reset,
-        "refuse" => FaultKind::Refuse,
-        "crash" => FaultKind::Crash,
-        _ => FaultKind::Stop,
-    };
-    Some(Kind::Now(kind))
+    let when = lasting(when?, &kind);
+    Some((Fault { name, kind, target, when, how: How { ramp, hits: hits?, stop_when } }, place))
 }
 
-impl Happenings {
-    /// When an unmodelled fault of that name would be on.
-    pub fn later_window(&self, name: &str, duration: Span) -> Option<(Time, Time)> {
-        match self.later.get(name)? {
-            When::Once { at, lasts } => Some((*at, lasts.map_or(Time::ZERO + duration, |lasts| *at + lasts))),
-            When::Every { .. } => Some((Time::ZERO, Time::ZERO + duration)),
+/// A pause that is not repeated within the fault is the whole fault.
+fn lasting(when: When, kind: &FaultKind) -> When {
+    let FaultKind::Pause { pause, interval: None } = *kind else { return when };
+    let lasts = Some(pause);
+    match when {
+        When::Once { at, .. } => When::Once { at, lasts },
+        When::Every { period, .. } => When::Every { period, lasts },
+        When::After { event, wait, .. } => When::After { event, wait, lasts },
+    }
+}
+
+/// The target, if that kind can hit it.
+fn aimed(aim: Aim, kind: &str, aims: Aims, place: &Place, problems: &mut Problems<'_>) -> Option<Target> {
+    let (target, sidecars) = match aim {
+        Aim::At(target) => (target, false),
+        Aim::Sidecars(target) => (target, true),
+    };
+    let tasks = matches!(
+        target,
+        Target::Task(..) | Target::AnyTask(_) | Target::Count(..) | Target::Share(..) | Target::Service(_)
+    );
+    let fits = match aims {
+        _ if sidecars => aims == Aims::Sidecars,
+        Aims::Requests | Aims::Packets => tasks || matches!(target, Target::Zone(_) | Target::Edge(_)),
+        Aims::Tasks | Aims::Sidecars => tasks || matches!(target, Target::Zone(_)),
+        Aims::Groups => matches!(target, Target::Service(_) | Target::Zone(_)),
+        Aims::Zone => matches!(target, Target::Zone(_)),
+        Aims::Resolver => target == Target::Resolver,
+        Aims::ControlPlane => target == Target::ControlPlane,
+    };
+    if fits {
+        return Some(target);
+    }
+    let what = match target {
+        _ if sidecars => "a sidecar",
+        Target::Edge(_) => "an edge",
+        Target::Resolver => "the resolver",
+        Target::ControlPlane => "the control plane",
+        Target::Zone(_) => "a zone",
+        Target::Service(_) => "a whole service",
+        _ => "single tasks",
+    };
+    let label = match aims {
+        Aims::Requests => "use a task, a service, an edge or a zone",
+        Aims::Packets => "use a task, a service, a zone, or an edge \"web->payments\"",
+        Aims::Tasks => "name tasks: \"payments#1\", \"payments#any\", \"payments[50%]\" or \"payments\"",
+        Aims::Sidecars => "write \"sidecar:web\" or \"sidecar:web#2\"",
+        Aims::Groups => "use a service or a zone: it is the replacements that crash again",
+        Aims::Zone => "write \"zone:a\"",
+        Aims::Resolver => "write \"dns\", or leave `target` out",
+        Aims::ControlPlane => "write \"control-plane\", or leave `target` out",
+    };
+    let message = match target {
+        Target::Edge(_) if aims == Aims::Tasks => "an edge has no process that could end".to_owned(),
+        _ => format!("`{kind}` cannot hit {what}"),
+    };
+    problems.error("scenario::target", place, message, label);
+    None
+}
+
+/// What a fault needs of the planes and services around it; a fault that can do nothing is worth a word.
+pub fn fits(happenings: &Happenings, planes: &[Plane], topology: &Topology, problems: &mut Problems<'_>) {
+    let any = |which: fn(&Mechanism) -> bool| planes.iter().any(|plane| which(&plane.mechanism));
+    let dns = any(|mechanism| matches!(mechanism, Mechanism::Dns(_)));
+    let sidecars = any(|mechanism| matches!(mechanism, Mechanism::Sidecar(_)));
+    for (fault, place) in happenings.faults.iter().zip(&happenings.fault_places) {
+        let name = fault.kind.name();
+        let idle = match fault.kind {
+            FaultKind::DnsFreeze | FaultKind::DnsFail | FaultKind::DnsSlow { .. } if !dns => {
+                Some("no plane compared asks DNS for tasks, so nothing happens")
+            }
+            FaultKind::PushFreeze | FaultKind::PushDelay { .. } if !sidecars => {
+                Some("no plane compared pushes endpoints, so nothing happens")
+            }
+            FaultKind::SidecarCrash | FaultKind::SidecarSlow { .. } if !sidecars => {
+                Some("no plane compared has sidecars, so nothing happens")
+            }
+            FaultKind::AzOutage { .. } if topology.zones.len() < 2 => {
+                Some("there is no other zone to be cut off from; give services zones = [\"a\", \"b\", \"c\"]")
+            }
+            _ => None,
+        };
+        if let Some(label) = idle.filter(|_| !planes.is_empty()) {
+            problems.warn("scenario::idle-fault", place, format!("`{name}` finds nothing to act on"), label);
+        }
+        if matches!(fault.kind, FaultKind::CertExpiry)
+            && planes.iter().all(|plane| plane.network.tls_round_trips == 0)
+            && !planes.is_empty()
+        {
+            let label = "no handshake can fail; add [network] tls = true";
+            problems.error("scenario::no-tls", place, "`cert-expiry` needs TLS", label);
+        }
+        let endpoints = || topology.services.iter().flat_map(|service| &service.endpoints);
+        let sized = || {
+            endpoints()
+                .flat_map(|endpoint| call_sites(&endpoint.steps))
+                .any(|site| site.request.get() + site.response.get() > 0)
+        };
+        if matches!(fault.kind, FaultKind::Bandwidth { .. }) && !sized() {
+            let label = "no call has one; write steps = [{ call = \"b\", request = \"4KiB\", response = \"64KiB\" }]";
+            problems.error("scenario::no-sizes", place, "`bandwidth` needs the sizes of requests and answers", label);
         }
     }
 }

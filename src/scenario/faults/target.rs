@@ -12,18 +12,19 @@ use crate::units::Ratio;
 
 /// Whom a fault is aimed at.
 pub enum Aim {
-    /// Tasks, or an edge.
-    Tasks(Target),
-    /// A sidecar, the resolver or the control plane, which only unmodelled faults hit.
-    Other(&'static str),
+    /// What was named.
+    At(Target),
+    /// The sidecars of these tasks.
+    Sidecars(Target),
 }
 
-/// "payments#1", "payments#any", "payments[50%]", "payments", "web->payments", "zone:a".
+/// "payments#1", "payments#any", "payments[2]", "payments[50%]", "payments", "web->payments", "zone:a",
+/// "sidecar:web#2", "dns", "control-plane".
 pub fn read(node: &Node, topology: &Topology, problems: &mut Problems<'_>) -> Option<Aim> {
     let text = value::text(node, problems)?;
     match text {
-        "dns" if topology.service("dns").is_none() => return Some(Aim::Other("the resolver")),
-        "control-plane" if topology.service("control-plane").is_none() => return Some(Aim::Other("the control plane")),
+        "dns" if topology.service("dns").is_none() => return Some(Aim::At(Target::Resolver)),
+        "control-plane" if topology.service("control-plane").is_none() => return Some(Aim::At(Target::ControlPlane)),
         _ => {}
     }
     if let Some(zone) = text.strip_prefix("zone:") {
@@ -37,16 +38,28 @@ pub fn read(node: &Node, topology: &Topology, problems: &mut Problems<'_>) -> Op
                 label,
             );
         }
-        return found.map(|index| Aim::Tasks(Target::Zone(index as u8)));
+        return found.map(|index| Aim::At(Target::Zone(index as u8)));
     }
     if text.contains("->") {
-        return topology.edge(text, &node.place, problems).map(|edge| Aim::Tasks(Target::Edge(edge)));
+        return topology.edge(text, &node.place, problems).map(|edge| Aim::At(Target::Edge(edge)));
     }
     if let Some(task) = text.strip_prefix("sidecar:") {
-        task_target(task, node, topology, problems)?;
-        return Some(Aim::Other("a sidecar"));
+        return task_target(task, node, topology, problems).map(Aim::Sidecars);
     }
-    task_target(text, node, topology, problems).map(Aim::Tasks)
+    task_target(text, node, topology, problems).map(Aim::At)
+}
+
+/// "payments#1" and nothing else.
+pub fn task(node: &Node, topology: &Topology, problems: &mut Problems<'_>) -> Option<(ServiceId, u32)> {
+    let text = value::text(node, problems)?;
+    match task_target(text, node, topology, problems)? {
+        Target::Task(service, number) => Some((service, number)),
+        _ => {
+            let label = "write \"payments#1\"; for any task of a service use `service`";
+            problems.error("scenario::target", &node.place, format!("`{text}` is not one task"), label);
+            None
+        }
+    }
 }
 
 fn task_target(text: &str, node: &Node, topology: &Topology, problems: &mut Problems<'_>) -> Option<Target> {
@@ -64,21 +77,31 @@ fn task_target(text: &str, node: &Node, topology: &Topology, problems: &mut Prob
         "" => Some(Target::Service(service)),
         "#any" => Some(Target::AnyTask(service)),
         _ => {
+            let tasks = tasks_of(topology, service);
             if let Some(number) = rest.strip_prefix('#') {
-                let tasks = tasks_of(topology, service);
                 return match number.parse::<u32>() {
                     Ok(number) if (1..=tasks).contains(&number) => Some(Target::Task(service, number)),
                     Ok(_) => wrong(problems, format!("`{name}` has {tasks} tasks, {name}#1 to {name}#{tasks}")),
                     Err(_) => wrong(problems, format!("write \"{name}#1\" or \"{name}#any\"")),
                 };
             }
-            match rest.strip_prefix('[').and_then(|share| share.strip_suffix(']')) {
-                Some(share) => match value::parse_ratio(share) {
-                    Ok(share) if share > Ratio::ZERO => Some(Target::Share(service, share)),
-                    Ok(_) => wrong(problems, "no task at all".to_owned()),
-                    Err(label) => wrong(problems, label),
-                },
-                None => wrong(problems, format!("write \"{name}#1\", \"{name}#any\" or \"{name}[50%]\"")),
+            let Some(inner) = rest.strip_prefix('[').and_then(|share| share.strip_suffix(']')) else {
+                return wrong(
+                    problems,
+                    format!("write \"{name}#1\", \"{name}#any\", \"{name}[2]\" or \"{name}[50%]\""),
+                );
+            };
+            if !inner.is_empty() && inner.bytes().all(|b| b.is_ascii_digit()) {
+                return match inner.parse::<u32>() {
+                    Ok(count) if (1..=tasks).contains(&count) => Some(Target::Count(service, count)),
+                    Ok(0) => wrong(problems, "no task at all".to_owned()),
+                    _ => wrong(problems, format!("`{name}` has {tasks} tasks")),
+                };
+            }
+            match value::parse_ratio(inner) {
+                Ok(share) if share > Ratio::ZERO => Some(Target::Share(service, share)),
+                Ok(_) => wrong(problems, "no task at all".to_owned()),
+                Err(label) => wrong(problems, label),
             }
         }
     }

@@ -5,18 +5,17 @@
 mod deploy;
 mod scaling;
 
-use std::collections::BTreeMap;
-
 use crate::scenario::Deploy;
 use crate::scenario::Fault;
 use crate::scenario::Scale;
-use crate::scenario::When;
+use crate::scenario::Scaling;
 use crate::scenario::faults;
 use crate::scenario::services::TASKS_MAX;
 use crate::scenario::services::Topology;
 use crate::scenario::table::Problems;
 use crate::scenario::table::Reader;
 use crate::scenario::tree::Node;
+use crate::scenario::tree::Place;
 use crate::scenario::tree::Table;
 use crate::scenario::tree::Value;
 use crate::scenario::value;
@@ -28,10 +27,12 @@ use crate::units::Time;
 pub struct Happenings {
     /// What goes wrong.
     pub faults: Vec<Fault>,
-    /// Faults without a model, by name: expectations may speak of them.
-    pub later: BTreeMap<String, When>,
+    /// Where the target of each stands.
+    pub fault_places: Vec<Place>,
     /// New desired counts.
     pub scales: Vec<Scale>,
+    /// Services whose task count follows a metric.
+    pub scalings: Vec<Scaling>,
     /// Deployments.
     pub deploys: Vec<Deploy>,
 }
@@ -54,7 +55,7 @@ pub fn read(tree: &Table, topology: &Topology, duration: Span, problems: &mut Pr
         let Some(reader) = Reader::of(node, "[[deploy]]", problems) else { continue };
         happenings.deploys.extend(deploy::read(reader, topology, duration, problems));
     }
-    scaling::read(tree, topology, problems);
+    happenings.scalings = scaling::read(tree, topology, problems);
     happenings
 }
 

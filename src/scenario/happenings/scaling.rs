@@ -2,6 +2,9 @@
 //!
 //! *Knows* what Application Auto Scaling lets one ask for. *Does not know* how it reacts.
 
+use crate::scenario::Scaling;
+use crate::scenario::ServiceId;
+use crate::scenario::Tracked;
 use crate::scenario::services::TASKS_MAX;
 use crate::scenario::services::Topology;
 use crate::scenario::table::Problems;
@@ -9,36 +12,107 @@ use crate::scenario::table::Reader;
 use crate::scenario::tree::Table;
 use crate::scenario::tree::Value;
 use crate::scenario::value;
+use crate::units::Span;
 
-/// `[scaling.NAME]` is checked; target tracking has no model yet.
-pub fn read(tree: &Table, topology: &Topology, problems: &mut Problems<'_>) {
-    let Some(node) = tree.get("scaling") else { return };
+/// Reads all of them.
+pub fn read(tree: &Table, topology: &Topology, problems: &mut Problems<'_>) -> Vec<Scaling> {
+    let mut scalings = Vec::new();
+    let Some(node) = tree.get("scaling") else { return scalings };
     let Value::Table(services) = &node.value else {
         problems.error("scenario::type", &node.place, "scaling is a table per service", "write [scaling.NAME]");
-        return;
+        return scalings;
     };
     for (name, entry) in &services.entries {
         if name.starts_with("x_") {
             continue;
         }
-        if topology.service(name).is_none() {
+        let service = topology.service(name);
+        if service.is_none() {
             topology.unknown(name, &entry.key, &format!("there is no service `{name}` to scale"), problems);
         }
         let Some(mut reader) = Reader::of(&entry.node, format!("[scaling.{name}]"), problems) else { continue };
-        let least = reader.count("min", 0..=TASKS_MAX, problems).unwrap_or(1);
-        let most = reader.need("max", problems).and_then(|node| value::count(node, 1..=TASKS_MAX, problems));
-        if most.is_some_and(|most| most < least) {
-            problems.error("scenario::range", reader.key_place("max"), "`max` is below `min`", "at least `min`");
-        }
-        let cpu = reader.ratio("target_cpu", problems).is_some();
-        let rate = reader.rate("target_rps", problems).is_some();
-        if cpu == rate && reader.has("target_cpu") == reader.has("target_rps") {
-            let label = "give one of `target_cpu` and `target_rps`";
-            problems.error("scenario::missing-key", reader.place(), "it is not clear what to track", label);
-        }
-        reader.span("scale_out_cooldown", problems);
-        reader.span("scale_in_cooldown", problems);
+        scalings.extend(one(service, &mut reader, topology, problems));
         reader.finish(problems);
-        problems.unmodelled(&entry.key, format!("target tracking of {name}"));
+    }
+    scalings
+}
+
+fn one(
+    service: Option<ServiceId>,
+    reader: &mut Reader<'_>,
+    topology: &Topology,
+    problems: &mut Problems<'_>,
+) -> Option<Scaling> {
+    let min = reader.count("min", 0..=TASKS_MAX, problems).unwrap_or(1) as u32;
+    let max = reader.need("max", problems).and_then(|node| value::count(node, 1..=TASKS_MAX, problems));
+    let max = max.map(|max| max as u32);
+    if max.is_some_and(|max| max < min) {
+        problems.error("scenario::range", reader.key_place("max"), "`max` is below `min`", "at least `min`");
+    }
+    let tracked = tracked(reader, problems);
+    // ASSUMPTION(scaling.cooldown).
+    let cooldown = Span::from_secs(300);
+    let scale_out_cooldown = reader.span("scale_out_cooldown", problems).unwrap_or(cooldown);
+    let scale_in_cooldown = reader.span("scale_in_cooldown", problems).unwrap_or(cooldown);
+    let scaling =
+        Scaling { service: service?, min, max: max?, tracked: tracked?, scale_out_cooldown, scale_in_cooldown };
+    fits(&scaling, reader, topology, problems);
+    Some(scaling)
+}
+
+/// The one target that must be given.
+fn tracked(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> Option<Tracked> {
+    const TARGETS: [&str; 3] = ["target_cpu", "target_rps", "target_concurrency"];
+    let cpu = reader.ratio("target_cpu", problems);
+    let rate = reader.rate("target_rps", problems);
+    let most = 1_000_000.0;
+    let in_task = reader.get("target_concurrency").and_then(|node| value::number(node, 0.0..=most, problems));
+    if TARGETS.iter().filter(|key| reader.has(key)).count() != 1 {
+        let label = "give one of `target_cpu`, `target_rps` and `target_concurrency`";
+        problems.error("scenario::missing-key", reader.place(), "it is not clear what to track", label);
+        return None;
+    }
+    let tracked = cpu
+        .map(Tracked::Cpu)
+        .or_else(|| rate.map(Tracked::Requests))
+        .or_else(|| in_task.map(|n| Tracked::Concurrency((n * 1e3) as u32)))?;
+    let zero = match tracked {
+        Tracked::Cpu(share) => share.as_ppm() == 0,
+        Tracked::Requests(rate) => rate.as_micros_per_sec() == 0,
+        Tracked::Concurrency(milli) => milli == 0,
+    };
+    if zero {
+        let key = TARGETS.into_iter().find(|key| reader.has(key)).unwrap_or("target_cpu");
+        problems.error("scenario::range", reader.key_place(key), "a target of zero cannot be met", "must be more");
+    }
+    Some(tracked)
+}
+
+/// What does not fit the service.
+fn fits(scaling: &Scaling, reader: &Reader<'_>, topology: &Topology, problems: &mut Problems<'_>) {
+    let service = &topology.services[scaling.service.0 as usize];
+    let name = &service.name;
+    if service.external {
+        let label = "take this table out, or `external` out of the service";
+        problems.error(
+            "scenario::scaling",
+            reader.place(),
+            format!("`{name}` is not on ECS: nothing scales it"),
+            label,
+        );
+    }
+    if matches!(scaling.tracked, Tracked::Cpu(_)) && service.concurrency.is_none() {
+        let label = format!("add `concurrency` to [service.{name}], or track target_rps or target_concurrency");
+        let message = "CPU is modelled as the busy share of `concurrency`, and this service has no limit";
+        problems.error("scenario::scaling-cpu", reader.key_place("target_cpu"), message, label);
+    }
+    if !(scaling.min..=scaling.max.max(scaling.min)).contains(&service.tasks) {
+        let label = format!("{} to {} here, {} tasks in [service.{name}]", scaling.min, scaling.max, service.tasks);
+        let message = "the service does not begin between `min` and `max`";
+        problems.warn("scenario::scaling", reader.place(), message, label);
+    }
+    if scaling.min == 0 {
+        let label = "without a task there is no metric, so it stays at zero until a [[scale]]";
+        problems.warn("scenario::scaling-zero", reader.key_place("min"), "target tracking cannot leave zero", label);
     }
 }

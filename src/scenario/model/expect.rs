@@ -29,6 +29,8 @@ pub struct Expect {
     pub over: Over,
     /// A failed warning does not fail the run.
     pub severity: Severity,
+    /// The cells of a sweep that it is about: keys and values, as shown. Empty is each cell, and the run itself.
+    pub cell: Vec<(String, String)>,
 }
 
 /// A side of a comparison.
@@ -90,6 +92,8 @@ pub enum Metric {
     CpuMax,
     /// Most tasks running at once.
     TasksMax,
+    /// Mean number of tasks.
+    TasksMean,
     /// Dollars per month; needs `scsim cost`.
     CostPerMonth,
     /// Mean number in the service (Little's L).
@@ -102,6 +106,12 @@ pub enum Metric {
     WaitMean,
     /// Busy share of servers.
     Utilization,
+    /// Highest share of its processor share that a sidecar was given in a second.
+    SidecarCpuMax,
+    /// Connections that were made.
+    ConnectionsOpened,
+    /// Requests that met a connection which the app was just closing.
+    KeepAliveRaces,
 }
 
 /// A comparison sign.

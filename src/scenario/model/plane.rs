@@ -61,16 +61,30 @@ pub struct SidecarPlane {
     pub overhead: Distribution,
     /// Processor time one request costs one proxy.
     pub cpu_per_request: Span,
-    /// How long a stopping proxy drains after the app has gone (Service Connect: 20 s).
+    /// From the proxy's start until its agent calls it HEALTHY; the app's container starts only then, and the task
+    /// is RUNNING only then (aws.md 1.5).
+    pub start: Distribution,
+    /// How long a stopping proxy drains after the app has gone (Service Connect: 20 s). The agent would wait 3 s more for
+    /// an Envoy that does not exit; one that has drained exits at once.
     pub drain: Span,
     /// A task has a proxy on its own side as well, not only its callers have one.
     pub inbound: bool,
     /// Inbound listeners close before SIGTERM reaches the app.
     pub drains_inbound_first: bool,
-    /// Processor share set aside for the proxy, for `scsim cost`.
+    /// Processor share of the proxy: what `scsim cost` prices, and what it can do. It may be ahead of
+    /// its share by the kernel's quota period; past that, requests and answers wait.
     pub cpu: Cpu,
-    /// Memory set aside for the proxy, for `scsim cost`.
+    /// Memory of the proxy (on Fargate what the containers leave of the task's): what `scsim cost`
+    /// prices, and where the kernel kills it.
     pub memory: Bytes,
+    /// Memory it needs from the start. Counts only where it grows.
+    pub memory_base: Bytes,
+    /// Memory that each gRPC request leaves behind in each proxy it passes; 0 is none.
+    pub memory_growth: Bytes,
+    /// From a crash of the proxy until its agent has started it again.
+    pub restart: Span,
+    /// How often the agent starts it again; at the next crash ECS replaces the task (aws.md 1.5: 3).
+    pub restarts: u32,
 }
 
 /// When a task's endpoint is announced.
@@ -101,6 +115,11 @@ pub struct DnsPlane {
     pub deregister_before_stop: Option<Span>,
     /// One lookup takes this long.
     pub lookup: Distribution,
+    /// The platform whose habits the client has, if the scenario names one.
+    pub client: Option<&'static str>,
+    /// ECS tells Cloud Map about health (`HealthCheckCustomConfig`). Otherwise every registered task is
+    /// answered with, healthy or not.
+    pub custom_health: bool,
 }
 
 /// How long a client keeps a DNS answer.
@@ -108,9 +127,9 @@ pub struct DnsPlane {
 pub enum ResolverCache {
     /// As long as the TTL says.
     Ttl,
-    /// For ever (a JVM with a security manager).
+    /// For ever (a JVM with a security manager, nginx without a resolver).
     Forever,
-    /// This long, whatever the TTL.
+    /// This long, whatever the TTL; zero is not at all.
     For(Span),
 }
 

@@ -42,6 +42,66 @@ pub struct Service {
     pub health_check: Option<ContainerCheck>,
     /// Not on ECS: no sidecar, no ALB, reached directly on every plane.
     pub external: bool,
+    /// The app closes a connection that was idle for so long; `None` leaves that to its peers.
+    /// Behind a sidecar the proxy keeps connections and the app's end is local: no effect there.
+    pub keep_alive: Option<Span>,
+    /// Its part in Service Connect; means something on planes with sidecars only.
+    pub service_connect: Enrolment,
+    /// How its tasks come, are replaced and go.
+    pub life: TaskLife,
+}
+
+/// The roles that Service Connect knows (aws.md 1.5). A server that is not a client does not exist.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Enrolment {
+    /// Calls others and is called by name.
+    ClientServer,
+    /// Calls others; has no endpoint, so that nobody resolves it.
+    Client,
+    /// Neither: no proxy on its side, no name resolves in it and nobody resolves it.
+    None,
+}
+
+/// What ECS does with the tasks of a service before they run, when they fail and when they stop.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TaskLife {
+    /// From the order to start a task until it has a place and a network interface. Zero unless written:
+    /// ASSUMPTION(ecs.provisioning), `startup` then stands for the whole way.
+    pub provisioning: Distribution,
+    /// From there until its image is on the host; the container starts then. Zero unless written:
+    /// ASSUMPTION(ecs.provisioning), as above.
+    pub image_pull: Distribution,
+    /// `healthCheckGracePeriodSeconds`: for this long after RUNNING no check makes ECS replace a task, neither
+    /// the target group's nor the container's (ECS API). `None` covers the start-up, however long it takes:
+    /// ASSUMPTION(ecs.grace_period).
+    pub health_check_grace_period: Option<Span>,
+    /// The app goes on serving for this long after SIGTERM, at most until SIGKILL: the usual remedy for callers that
+    /// still hold an address (aws.md 2). Zero stops taking requests at once.
+    pub stop_delay: Span,
+    /// What comes first when a task has become unhealthy.
+    pub replacement: Replacement,
+}
+
+impl Default for TaskLife {
+    fn default() -> TaskLife {
+        TaskLife {
+            provisioning: Distribution::Constant(Span::ZERO),
+            image_pull: Distribution::Constant(Span::ZERO),
+            health_check_grace_period: None,
+            stop_delay: Span::ZERO,
+            replacement: Replacement::First,
+        }
+    }
+}
+
+/// What comes first when a task has become unhealthy (ECS Developer Guide, service scheduler).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Replacement {
+    /// Its replacement: the task is stopped when that one is healthy. What ECS does while `maximumPercent`
+    /// leaves room, which its default of 200 always does.
+    First,
+    /// Its stop; the replacement starts at the same moment. What ECS does at a `maximumPercent` of 100.
+    After,
 }
 
 /// `appProtocol` of a service.

@@ -8,6 +8,7 @@ use crate::policy::config::HealthCheck;
 use crate::policy::config::LbPolicy;
 use crate::policy::config::LeastRequest;
 use crate::policy::config::LocalityRouting;
+use crate::policy::config::Panic;
 use crate::policy::config::RetryOn;
 use crate::policy::config::RetryPolicy;
 use crate::policy::config::SlowStart;
@@ -21,6 +22,7 @@ use crate::scenario::ResolverCache;
 use crate::scenario::SidecarPlane;
 use crate::scenario::distribution::log_normal;
 use crate::scenario::planes::Base;
+use crate::scenario::planes::client::CLIENTS;
 use crate::scenario::policy;
 use crate::scenario::policy::Patch;
 use crate::scenario::presets;
@@ -28,7 +30,6 @@ use crate::scenario::presets::Preset;
 use crate::scenario::services::Topology;
 use crate::scenario::table::Problems;
 use crate::scenario::table::Reader;
-use crate::scenario::tree::Node;
 use crate::scenario::tree::Value;
 use crate::scenario::value;
 use crate::units::Bytes;
@@ -115,23 +116,47 @@ fn sidecar(
         overhead: log_normal(Span::from_micros(300), Span::from_millis(1)),
         // ASSUMPTION(proxy.cpu_per_request).
         cpu_per_request: Span::from_micros(100),
+        // ASSUMPTION(sc.sidecar_start): the agent looks every 10 s whether Envoy is ready; 5 to 15 s (aws.md 1.5). Elsewhere
+        // the order of containers is the user's own.
+        start: if base == Base::ServiceConnect {
+            Distribution::Uniform { low: Span::from_secs(5), high: Span::from_secs(15) }
+        } else {
+            Distribution::Constant(Span::ZERO)
+        },
         // 20 s, fixed in the agent (aws.md 1.6).
         drain: if managed { Span::from_secs(20) } else { Span::ZERO },
         inbound: true,
         drains_inbound_first: base == Base::ServiceConnect,
         cpu: Cpu::from_millis(250),
         memory: Bytes::new(64 << 20),
+        // ASSUMPTION(proxy.memory_base): AWS asks for 64 MiB at the least (aws.md 1.7).
+        memory_base: Bytes::new(40 << 20),
+        memory_growth: Bytes::new(0),
+        // ASSUMPTION(proxy.restart): noticed within 0.1 s; Envoy's own start is the rest (aws.md 1.8).
+        restart: Span::from_secs(1),
+        // APPNET_ENVOY_RESTART_COUNT (aws.md 1.5, 1.8).
+        restarts: 3,
     };
     let Some(node) = reader.get("sidecar") else { return plane };
     let Some(mut inner) = Reader::of(node, "sidecar", problems) else { return plane };
     plane.cpu = inner.cpu("cpu", problems).unwrap_or(plane.cpu);
     plane.memory = inner.bytes("memory", problems).unwrap_or(plane.memory);
+    plane.memory_base = inner.bytes("memory_base", problems).unwrap_or(plane.memory_base);
+    plane.memory_growth = inner.bytes("memory_growth", problems).unwrap_or(plane.memory_growth);
+    plane.restart = inner.span("restart", problems).unwrap_or(plane.restart);
+    plane.restarts = inner.count("restarts", 0..=10, problems).map_or(plane.restarts, |n| n as u32);
+    if plane.memory_growth.get() > 0 && plane.memory_base >= plane.memory {
+        let message = format!("a proxy of {} needs more than its {}", plane.memory_base, plane.memory);
+        let label = "write a larger `memory`, or a smaller `memory_base`";
+        problems.error("scenario::range", inner.key_place("memory_base"), message, label);
+    }
     plane.overhead = inner.distribution("overhead", problems).unwrap_or(plane.overhead);
     plane.cpu_per_request = inner.span("cpu_per_request", problems).unwrap_or(plane.cpu_per_request);
     // Service Connect and App Mesh always have both.
     if !managed {
         plane.inbound = inner.truth("inbound", problems).unwrap_or(plane.inbound);
     }
+    plane.start = inner.distribution("start", problems).unwrap_or(plane.start);
     plane.drain = inner.span("drain", problems).unwrap_or(plane.drain);
     plane.drains_inbound_first = inner.truth("drains_inbound_first", problems).unwrap_or(plane.drains_inbound_first);
     inner.finish(problems);
@@ -139,6 +164,11 @@ fn sidecar(
 }
 
 fn dns(reader: &mut Reader<'_>, fields: &mut Patch, problems: &mut Problems<'_>) -> DnsPlane {
+    let clients = CLIENTS.map(|client| (client.name, client));
+    let client = reader.word("client", &clients, problems);
+    if let Some(client) = client {
+        fields.push(move |config| client.apply(config));
+    }
     let picks = [("first", LbPolicy::FirstListed), ("random", LbPolicy::Random), ("round-robin", LbPolicy::RoundRobin)];
     if let Some(pick) = reader.word("pick", &picks, problems) {
         fields.push(move |config| config.lb_policy = pick);
@@ -157,19 +187,31 @@ fn dns(reader: &mut Reader<'_>, fields: &mut Patch, problems: &mut Problems<'_>)
     }
     // Both kinds of record lead to the same addresses.
     reader.word("record", &[("A", ()), ("SRV", ())], problems);
-    let resolver_cache = match reader.get("resolver_cache") {
-        Some(Node { value: Value::Text(text), .. }) if text == "ttl" => ResolverCache::Ttl,
-        Some(Node { value: Value::Text(text), .. }) if text == "forever" => ResolverCache::Forever,
-        Some(node) => value::span(node, problems).map_or(ResolverCache::Ttl, ResolverCache::For),
-        None => ResolverCache::Ttl,
+    let word = |text: &str| match text {
+        "ttl" => Some(ResolverCache::Ttl),
+        "forever" => Some(ResolverCache::Forever),
+        "none" => Some(ResolverCache::For(Span::ZERO)),
+        // 30 s, where no security manager is installed (aws.md 2.1).
+        "jvm" => Some(ResolverCache::For(Span::from_secs(30))),
+        _ => None,
     };
+    let resolver_cache = match reader.get("resolver_cache") {
+        Some(node) => match &node.value {
+            Value::Text(text) if let Some(cache) = word(text) => cache,
+            _ => value::span(node, problems).map_or(ResolverCache::Ttl, ResolverCache::For),
+        },
+        None => client.map_or(ResolverCache::Ttl, |client| client.cache),
+    };
+    let negative = client.and_then(|client| client.negative).unwrap_or(Span::from_secs(60));
+    // WEIGHTED answers with one record (aws.md 2); ECS gives all the same weight.
+    let answers = reader.word("routing", &[("multivalue", 8), ("weighted", 1)], problems).unwrap_or(8);
     DnsPlane {
         // ASSUMPTION(dns.ttl): no default at AWS; 60 s is what most files seen have (aws.md 2).
         ttl: reader.span("ttl", problems).unwrap_or(Span::from_secs(60)),
         resolver_cache,
         // ASSUMPTION(dns.negative_ttl): the zone's SOA, 15 to 900 s (aws.md 2).
-        negative_ttl: reader.span("negative_ttl", problems).unwrap_or(Span::from_secs(60)),
-        max_answers: reader.count("max_answers", 1..=1_000, problems).unwrap_or(8) as u32,
+        negative_ttl: reader.span("negative_ttl", problems).unwrap_or(negative),
+        max_answers: reader.count("max_answers", 1..=1_000, problems).unwrap_or(answers) as u32,
         // ASSUMPTION(dns.record_lag).
         record_lag: reader
             .distribution("record_lag", problems)
@@ -179,6 +221,8 @@ fn dns(reader: &mut Reader<'_>, fields: &mut Patch, problems: &mut Problems<'_>)
         deregister_before_stop: reader.span("deregister_before_stop", problems),
         // ASSUMPTION(dns.lookup).
         lookup: reader.distribution("lookup", problems).unwrap_or(Distribution::Constant(Span::from_millis(1))),
+        custom_health: reader.truth("custom_health", problems).unwrap_or(true),
+        client: client.map(|client| client.name),
     }
 }
 
@@ -221,6 +265,7 @@ fn alb(topology: &Topology, reader: &mut Reader<'_>, problems: &mut Problems<'_>
         node_policy.timeouts.connect = connect;
     }
     slow_start(&mut node_policy, reader, problems);
+    fail_open(&mut node_policy, reader, problems);
     let mut zones: Vec<u8> = topology.services.iter().flat_map(|service| service.zones.iter().copied()).collect();
     zones.sort_unstable();
     zones.dedup();
@@ -261,6 +306,21 @@ fn algorithm(node_policy: &mut PolicyConfig, reader: &mut Reader<'_>, problems: 
             "set algorithm = \"weighted_random\", or take this out",
         ),
         _ => {}
+    }
+}
+
+/// `minimum_healthy_targets`, a count or a share: with fewer than that healthy, requests go to all targets
+/// (`target_group_health.unhealthy_state_routing`; the default is one, aws.md 3.1).
+fn fail_open(node_policy: &mut PolicyConfig, reader: &mut Reader<'_>, problems: &mut Problems<'_>) {
+    let Some(node) = reader.get("minimum_healthy_targets") else { return };
+    let panic = match &node.value {
+        Value::Text(_) => value::ratio(node, problems).map(Panic::Below),
+        _ => value::count(node, 1..=1_000_000, problems).map(|n| Panic::FewerThan(n as u32)),
+    };
+    if let Some(panic) = panic.filter(|panic| *panic != Panic::FewerThan(1)) {
+        node_policy.panic = panic;
+        // An ALB counts targets as they are.
+        node_policy.overprovisioning_factor = 100;
     }
 }
 

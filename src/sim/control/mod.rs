@@ -5,6 +5,7 @@
 //! Every change of a service's list makes a version. A proxy that has a newer version ignores an
 //! older one that was longer on its way.
 
+mod balancer;
 mod dns;
 mod outage;
 
@@ -22,6 +23,7 @@ use crate::sim::record::NOBODY;
 use crate::sim::world::Ev;
 use crate::sim::world::World;
 use crate::units::Span;
+use crate::units::Time;
 use std::sync::Arc;
 
 /// A list of one service's tasks, and how many of them each zone has.
@@ -39,13 +41,13 @@ pub(in crate::sim) struct Registry {
     pub(in crate::sim) versions: Vec<Listing>,
     /// The version DNS shows.
     pub(in crate::sim) shown: u32,
+    /// The version it would show if its answers were not frozen.
+    pub(in crate::sim) due: u32,
+    /// Tasks that are registered and not known to be healthy, each with the instant from which DNS knows it.
+    pub(in crate::sim) unproven: Vec<(u32, Time)>,
 }
 
 impl Registry {
-    /// DNS shows that version from now on, unless it shows a newer one.
-    pub(in crate::sim) fn show(&mut self, version: u32) {
-        self.shown = self.shown.max(version);
-    }
     pub(in crate::sim) fn contains(&self, task: u32) -> bool {
         self.tasks.contains(&task)
     }
@@ -75,8 +77,17 @@ impl World<'_> {
 
     /// A task's endpoint becomes known to its mechanism.
     pub(in crate::sim) fn announce(&mut self, task: u32) {
+        if !self.outage.registration_delay.is_zero() {
+            return self.engine.after(self.outage.registration_delay, Ev::Registered { task });
+        }
+        self.register(task);
+    }
+
+    /// The registration takes effect.
+    pub(in crate::sim) fn register(&mut self, task: u32) {
         let service = self.tasks[task as usize].service;
         let registry = &mut self.services[service as usize].registry;
+        registry.unproven.retain(|&(other, _)| other != task);
         if !registry.contains(task) {
             registry.tasks.push(task);
             self.publish(service);
@@ -87,6 +98,7 @@ impl World<'_> {
     pub(in crate::sim) fn withdraw(&mut self, task: u32) {
         let service = self.tasks[task as usize].service;
         let registry = &mut self.services[service as usize].registry;
+        registry.unproven.retain(|&(other, _)| other != task);
         if registry.contains(task) {
             registry.tasks.retain(|&other| other != task);
             let alb = matches!(self.plane.mechanism, Mechanism::Alb(_));
@@ -107,6 +119,8 @@ impl World<'_> {
             }
             match self.routers[router as usize].feed {
                 Feed::Now => self.on_push(router, version),
+                // What is held back comes when the control plane is there again.
+                Feed::Pushed if self.outage.holds_pushes() => {}
                 Feed::Pushed => {
                     let delay = self.push_delay(router, version);
                     self.engine.after(delay, Ev::Push { router, version });
@@ -126,18 +140,24 @@ impl World<'_> {
     pub(in crate::sim) fn push_delay(&self, router: u32, version: u32) -> Span {
         let Some(sidecar) = self.sidecar() else { return Span::ZERO };
         let mut draw = self.seed.key(Purpose::Push, u64::from(router)).draw(Purpose::Push, u64::from(version));
-        Sampler::new(&sidecar.endpoint_push).sample(&mut draw)
+        Sampler::new(&sidecar.endpoint_push).sample(&mut draw) + self.outage.push_delay
     }
 
     /// A list arrives at a router.
     pub(in crate::sim) fn on_push(&mut self, router: u32, version: u32) {
+        if self.holds_back(router) || (self.faulting.impaired && self.misses_push(router)) {
+            return;
+        }
         let host = &mut self.routers[router as usize];
         if host.dead || host.version.is_some_and(|has| has >= version) {
             return;
         }
         host.version = Some(version);
-        let service = host.service;
-        let list = self.services[service as usize].registry.versions[version as usize].members.clone();
+        let (service, node, zone) = (host.service, host.node, host.zone);
+        let mut list = self.services[service as usize].registry.versions[version as usize].members.clone();
+        if node != NOBODY && !self.crosses_zones() {
+            list = list.iter().copied().filter(|member| member.zone == zone).collect();
+        }
         self.tell_router(router, |router, cx| router.on_members(cx, &list, None));
         self.forget_missing(router);
     }
@@ -150,6 +170,9 @@ impl World<'_> {
             for edge in 0..self.scenario.edges.len() {
                 let router = self.tasks[task as usize].routers[edge];
                 if router == NOBODY || self.routers[router as usize].dead || !self.heeds_zones(router) {
+                    continue;
+                }
+                if self.holds_back(router) {
                     continue;
                 }
                 if self.routers[router as usize].feed == Feed::Pushed {
@@ -172,6 +195,9 @@ impl World<'_> {
 
     /// A router hears how the tasks of its own service spread over the zones.
     pub(in crate::sim) fn on_neighbours(&mut self, router: u32, version: u32) {
+        if self.holds_back(router) {
+            return;
+        }
         let host = &mut self.routers[router as usize];
         if host.dead || host.neighbours.is_some_and(|has| has >= version) {
             return;

@@ -19,6 +19,9 @@ pub(in crate::sim) struct Deployment {
 }
 
 impl World<'_> {
+    /// A task failed its checks for good, or its app exited, without anybody having stopped it.
+    pub(in crate::sim) fn on_start_failed(&mut self, _task: u32) {}
+
     pub(in crate::sim) fn on_deploy(&mut self, deploy: u32) {
         let now = self.engine.now();
         let spec = &self.scenario.deploys[deploy as usize];

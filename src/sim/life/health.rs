@@ -3,7 +3,9 @@
 //! *Knows* container checks, the 40 s without one, and what a target group tells ECS.
 
 use crate::measure::HappeningKind;
+use crate::policy::EndpointId;
 use crate::scenario::Mechanism;
+use crate::scenario::ReadyWhen;
 use crate::scenario::ServiceId;
 use crate::sim::life::Phase;
 use crate::sim::random::Draw;
@@ -35,14 +37,16 @@ impl World<'_> {
         if state.phase != Phase::Serving || trouble.refuse || trouble.reset {
             return (false, Span::ZERO);
         }
+        // A process that stands still answers when it moves again.
+        let stands = state.strain.left(self.engine.now());
         let deep = self.scenario.service(ServiceId(state.service)).health_check.is_some_and(|check| check.deep);
         if !deep {
-            return (true, Span::ZERO);
+            return (true, stands);
         }
-        let mut took = Span::ZERO;
+        let mut took = stands;
         if let Some(sampler) = self.program.entry(state.version, 0).first_work {
-            took = self.program.samplers[sampler as usize].sample(draw);
-            took = trouble.slowed(took, &self.program.samplers, draw);
+            let work = self.program.samplers[sampler as usize].sample(draw);
+            took += trouble.slowed(work, &self.program.samplers, draw);
         }
         (!trouble.fails_deep_check(draw), took)
     }
@@ -63,6 +67,7 @@ impl World<'_> {
         let state = &mut self.tasks[task as usize];
         if passed && took <= check.timeout && !state.trouble.hang {
             state.check_failures = 0;
+            state.condemned = false;
             if !state.container_healthy {
                 state.container_healthy = true;
                 self.log(HappeningKind::Healthy, NOBODY, task);
@@ -71,22 +76,36 @@ impl World<'_> {
             return;
         }
         // ASSUMPTION(ecs.start_period): failures while the app starts do not count, as if
-        // `startPeriod` covered the start-up; with an explicit one, failures after it do.
+        // `startPeriod` covered the start-up; with an explicit one, failures after it do. A check that passed has
+        // ended it (aws.md 4).
         let covered = if check.start_period.is_zero() {
             state.phase == Phase::Starting
         } else {
-            now.since(state.started) < check.start_period
+            !state.container_healthy && state.check_failures == 0 && now.since(state.started) < check.start_period
         };
         if covered {
             return;
         }
         state.check_failures += 1;
-        if state.check_failures >= check.retries {
+        if state.check_failures < check.retries {
+            return;
+        }
+        if state.check_failures == check.retries {
+            state.container_healthy = false;
             self.log(HappeningKind::Unhealthy, NOBODY, task);
-            self.tasks[task as usize].container_healthy = false;
-            // ECS replaces an unhealthy task: stop it, start another.
-            self.stop_task(task);
-            self.reconcile(service);
+            self.on_container_unhealthy(task);
+        }
+        self.condemn(task);
+        self.reconcile(service);
+    }
+
+    /// A failing container check takes a task out of discovery (aws.md 2).
+    fn on_container_unhealthy(&mut self, task: u32) {
+        match &self.plane.mechanism {
+            // ASSUMPTION(sc.unhealthy): who is announced when healthy is withdrawn when unhealthy.
+            Mechanism::Sidecar(sidecar) if sidecar.ready_when == ReadyWhen::Healthy => self.withdraw(task),
+            Mechanism::Direct | Mechanism::Alb(_) | Mechanism::Sidecar(_) => {}
+            Mechanism::Dns(dns) => self.engine.after(dns.health_lag, Ev::HealthShown { task }),
         }
     }
 
@@ -100,12 +119,21 @@ impl World<'_> {
     }
 
     pub(in crate::sim) fn on_health_shown(&mut self, task: u32) {
-        if !self.tasks[task as usize].leaving {
+        let state = &self.tasks[task as usize];
+        if state.leaving {
+            return;
+        }
+        if state.container_healthy {
             self.announce(task);
+        } else {
+            self.withdraw(task);
         }
     }
 
     pub(in crate::sim) fn on_settled(&mut self, task: u32) {
+        if self.proxy_waits(task) {
+            return self.engine.after(crate::scenario::ecs::HEALTHY_WITHOUT_CHECK, Ev::Settled { task });
+        }
         let state = &mut self.tasks[task as usize];
         if !state.leaving {
             state.container_healthy = true;
@@ -119,6 +147,7 @@ impl World<'_> {
         let state = &mut self.tasks[task as usize];
         if healthy {
             state.nodes_healthy += 1;
+            state.condemned = false;
         } else {
             state.nodes_healthy = state.nodes_healthy.saturating_sub(1);
         }
@@ -128,9 +157,32 @@ impl World<'_> {
             let (service, leaving) = (state.service, state.leaving);
             if !healthy && !leaving && state.nodes_healthy == 0 && state.phase == Phase::Serving {
                 // The target group calls it unhealthy: ECS replaces the task.
-                self.stop_task(task);
+                self.condemn(task);
             }
             // Not at once: a router is in the middle of a call.
+            self.engine.after(Span::ZERO, Ev::Reconcile { service });
+        }
+    }
+
+    /// An ALB node's probe of a task came back. ASSUMPTION(ecs.grace_period): only where the scenario gives a
+    /// grace period can the probes of a task that never passed one, or that failed during it, make ECS replace it.
+    pub(in crate::sim) fn count_probe(&mut self, router: u32, endpoint: EndpointId, passed: bool) {
+        let host = &self.routers[router as usize];
+        let Some(task) = host.router.member_of(endpoint).and_then(Self::member_task) else { return };
+        let state = &mut self.tasks[task as usize];
+        state.probes_failed = if passed { 0 } else { state.probes_failed + 1 };
+        let service = state.service;
+        if passed || self.scenario.service(ServiceId(service)).life.health_check_grace_period.is_none() {
+            return;
+        }
+        let threshold = host.router.config().health_check.map_or(u32::MAX, |check| check.unhealthy_threshold);
+        let all = threshold.saturating_mul(self.services[service as usize].nodes.len() as u32);
+        let there = matches!(state.phase, Phase::Starting | Phase::Serving) && !state.leaving;
+        if there && !state.condemned && state.nodes_healthy == 0 && state.probes_failed >= all {
+            if state.phase == Phase::Starting && state.probes_failed == all {
+                self.log(HappeningKind::Unhealthy, NOBODY, task);
+            }
+            self.condemn(task);
             self.engine.after(Span::ZERO, Ev::Reconcile { service });
         }
     }
@@ -141,7 +193,7 @@ impl World<'_> {
         if state.leaving || !state.container_healthy {
             return false;
         }
-        let nodes = self.services[state.service as usize].nodes.len() as u32;
+        let nodes = self.nodes_before(task);
         matches!(state.phase, Phase::Starting | Phase::Serving) && state.nodes_healthy >= nodes
     }
 }

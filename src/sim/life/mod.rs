@@ -3,7 +3,9 @@
 //! *Knows* the order of ECS's steps per mechanism (aws.md 1.6, 4). *Does not know* how routers
 //! learn of them (`control`) nor how requests fare (`task`, `hop`).
 
+mod fail;
 mod health;
+mod replace;
 mod setup;
 mod start;
 mod stop;
@@ -15,6 +17,8 @@ use crate::sim::world::World;
 /// Where a task is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::sim) enum Phase {
+    /// Ordered, but not RUNNING: PROVISIONING, its image pulled, its sidecar not HEALTHY.
+    Pending,
     /// RUNNING, but the app does not serve yet.
     Starting,
     /// The app serves.
@@ -41,15 +45,17 @@ impl World<'_> {
         if self.services[service as usize].deployment.is_some() {
             return self.roll(service);
         }
-        let mut staying: Vec<u32> = self.staying(service);
+        self.replace_unhealthy(service);
+        let mut sound: Vec<u32> = self.staying(service);
+        sound.retain(|&task| !self.tasks[task as usize].condemned);
         let desired = self.services[service as usize].desired as usize;
-        while staying.len() > desired {
+        while sound.len() > desired {
             // The youngest goes first, which keeps the zones balanced.
-            if let Some(task) = staying.pop() {
+            if let Some(task) = sound.pop() {
                 self.stop_task(task);
             }
         }
-        for _ in staying.len()..desired {
+        for _ in sound.len()..desired {
             self.start_task(service);
         }
         self.count_servers(service);
@@ -58,6 +64,14 @@ impl World<'_> {
     pub(in crate::sim) fn staying(&self, service: u32) -> Vec<u32> {
         let tasks = &self.services[service as usize].tasks;
         tasks.iter().copied().filter(|&task| !self.tasks[task as usize].leaving).collect()
+    }
+
+    /// Tells the books of a task more or less.
+    pub(in crate::sim) fn tasks_change(&mut self, service: u32, by: i32) {
+        let now = self.engine.now();
+        self.running = self.running.saturating_add_signed(by);
+        self.recorder.tasks_are(now, self.running);
+        self.services[service as usize].queueing.tasks_change(now, by);
     }
 
     /// Tells the books how many servers there are.

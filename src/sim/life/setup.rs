@@ -16,6 +16,7 @@ use crate::sim::random::Sampler;
 use crate::sim::task::Queueing;
 use crate::sim::world::ServiceState;
 use crate::sim::world::World;
+use crate::units::Span;
 use std::sync::Arc;
 
 impl World<'_> {
@@ -33,6 +34,7 @@ impl World<'_> {
                 next_spread: 0,
                 version: Program::first_version(i as u32),
                 startup: Sampler::new(&service.startup),
+                crash_loop: None,
                 deployment: None,
                 routers_in: Vec::new(),
                 nodes: Vec::new(),
@@ -67,13 +69,18 @@ impl World<'_> {
         if !called || self.scenario.service(ServiceId(service)).external {
             return;
         }
-        let policy = Arc::new(alb.node_policy.clone());
+        let app_idle = self.scenario.service(ServiceId(service)).keep_alive.unwrap_or(Span::MAX);
+        let mut policy = alb.node_policy.clone();
+        // Whoever closes first, the node knows it then and makes another connection.
+        policy.timeouts.idle = policy.timeouts.idle.min(app_idle);
+        let policy = Arc::new(policy);
         let zones = self.scenario.zones.len().max(1) as u32;
         for i in 0..alb.nodes {
             let node = self.nodes.len() as u32;
             let zone = (i % zones) as u8;
             let router = self.add_router(RouterHost {
                 node,
+                app_idle,
                 ..RouterHost::new(Router::new(policy.clone()), zone, service, Feed::Now)
             });
             self.nodes.push(Node { zone, router });
@@ -103,15 +110,33 @@ impl World<'_> {
             }
             let policy = self.edge_policy(EdgeId(i as u32));
             let host = RouterHost::new(Router::new(policy), zone, edge.to.0, self.feed_of(edge.to));
-            let router = self.add_router(RouterHost { task, edge: i as u32, ..host });
+            let app_idle = self.app_idle(edge.to);
+            let router = self.add_router(RouterHost { task, edge: i as u32, app_idle, ..host });
             self.tasks[task as usize].routers[i] = router;
             self.introduce(router);
         }
     }
 
     pub(in crate::sim) fn edge_policy(&mut self, edge: EdgeId) -> Arc<crate::policy::PolicyConfig> {
-        let cached = self.policies[edge.0 as usize]
-            .get_or_insert_with(|| Arc::new(self.plane.edge_policies[edge.0 as usize].clone()));
+        let app_idle = self.app_idle(self.scenario.edge(edge).to);
+        let cached = self.policies[edge.0 as usize].get_or_insert_with(|| {
+            let mut policy = self.plane.edge_policies[edge.0 as usize].clone();
+            policy.timeouts.idle = policy.timeouts.idle.min(app_idle);
+            Arc::new(policy)
+        });
         cached.clone()
+    }
+
+    /// After how long an app closes an idle connection that a caller has to it; [`Span::MAX`] where a
+    /// proxy or a node stands in between, and on the ideal.
+    fn app_idle(&self, callee: ServiceId) -> Span {
+        let service = self.scenario.service(callee);
+        let faces_app = match &self.plane.mechanism {
+            Mechanism::Direct => false,
+            Mechanism::Dns(_) => true,
+            Mechanism::Sidecar(sidecar) => service.external || !sidecar.inbound,
+            Mechanism::Alb(_) => service.external,
+        };
+        service.keep_alive.filter(|_| faces_app).unwrap_or(Span::MAX)
     }
 }

@@ -1,6 +1,7 @@
-//! How a task ends: on purpose, each mechanism in its own order (aws.md 1.6, 4), or without notice.
+//! How a task ends on purpose, each mechanism in its own order (aws.md 1.6, 4).
 //!
-//! *Knows* every step from the order to stop to the last container. *Does not know* why it is stopped.
+//! *Knows* every step from the order to stop to the last container. *Does not know* why it is stopped,
+//! nor how a task dies by itself; that is `fail`.
 
 use crate::measure::HappeningKind;
 use crate::scenario::Mechanism;
@@ -24,6 +25,12 @@ impl World<'_> {
         let service = state.service;
         self.services[service as usize].serving.retain(|&other| other != task);
         self.withdraw(task);
+        if self.tasks[task as usize].phase == Phase::Pending {
+            // No container runs yet that could be told.
+            self.tasks[task as usize].phase = Phase::AppStopped;
+            self.engine.after(Span::ZERO, Ev::TaskGone { task });
+            return;
+        }
         match &self.plane.mechanism {
             Mechanism::Direct => self.on_sigterm(task),
             Mechanism::Sidecar(sidecar) => {
@@ -55,6 +62,9 @@ impl World<'_> {
             .map(|&node| self.routers[self.nodes[node as usize].router as usize].router.active_on(member))
             .sum();
         if under_way == 0 || now >= until {
+            if under_way > 0 {
+                self.cut_off(task);
+            }
             self.on_sigterm(task);
         } else {
             self.engine.at((now + Span::from_secs(1)).min(until), Ev::Draining { task, until });
@@ -70,6 +80,27 @@ impl World<'_> {
     }
 
     pub(in crate::sim) fn on_sigterm(&mut self, task: u32) {
+        let state = &mut self.tasks[task as usize];
+        if state.termed || !matches!(state.phase, Phase::Starting | Phase::Serving) {
+            return;
+        }
+        state.termed = true;
+        let serving = state.phase == Phase::Serving;
+        let spec = self.scenario.service(ServiceId(state.service));
+        self.log(HappeningKind::Sigterm, NOBODY, task);
+        let linger = spec.life.stop_delay.min(spec.stop_timeout);
+        if spec.handles_sigterm && serving && !linger.is_zero() {
+            self.engine.after(linger, Ev::Deaf { task });
+        } else {
+            self.on_deaf(task);
+        }
+        if !matches!(self.tasks[task as usize].phase, Phase::AppStopped | Phase::Gone) {
+            self.engine.after(spec.stop_timeout, Ev::Sigkill { task });
+        }
+    }
+
+    /// The app was told to stop and takes no more requests from now on.
+    pub(in crate::sim) fn on_deaf(&mut self, task: u32) {
         let now = self.engine.now();
         let state = &mut self.tasks[task as usize];
         if !matches!(state.phase, Phase::Starting | Phase::Serving) {
@@ -78,19 +109,15 @@ impl World<'_> {
         state.phase = Phase::Draining;
         state.deaf_since = Some(now);
         let (service, idle) = (state.service, state.jobs == 0);
-        let spec = self.scenario.service(ServiceId(service));
-        self.log(HappeningKind::Sigterm, NOBODY, task);
         self.count_servers(service);
         self.hang_up(task, false);
-        if !spec.handles_sigterm {
+        if !self.scenario.service(ServiceId(service)).handles_sigterm {
             // The app dies of SIGTERM at once; behind a living sidecar its callers see a 503.
             let seen = self.front().map(|_| 503);
             self.kill_jobs(task, seen);
             self.on_app_stopped(task);
         } else if idle {
             self.on_app_stopped(task);
-        } else {
-            self.engine.after(spec.stop_timeout, Ev::Sigkill { task });
         }
     }
 
@@ -119,9 +146,14 @@ impl World<'_> {
             return;
         }
         state.phase = Phase::Gone;
+        let (service, exited) = (state.service, state.exited);
         self.bury(task);
-        let service = self.tasks[task as usize].service;
-        self.reconcile(service);
+        if exited {
+            // ECS learns of it in its own time.
+            self.engine.after(ecs::REPLACE_AFTER, Ev::Reconcile { service });
+        } else {
+            self.reconcile(service);
+        }
     }
 
     /// The last things about a task that has gone.
@@ -131,7 +163,7 @@ impl World<'_> {
         self.log(HappeningKind::TaskStopped, NOBODY, task);
         self.recorder.recording.tasks[task as usize].stopped = Some(now);
         if !self.scenario.service(ServiceId(service)).external {
-            self.running -= 1;
+            self.tasks_change(service, -1);
         }
         self.services[service as usize].tasks.retain(|&other| other != task);
         self.hang_up(task, true);
@@ -156,41 +188,5 @@ impl World<'_> {
                 self.tell_router(router, |router, cx| router.on_peer_gone(cx, member));
             }
         }
-    }
-
-    /// The process is gone without notice.
-    pub(in crate::sim) fn crash(&mut self, task: u32) {
-        let now = self.engine.now();
-        let state = &mut self.tasks[task as usize];
-        if state.phase == Phase::Gone {
-            return;
-        }
-        state.phase = Phase::Gone;
-        state.leaving = true;
-        state.inbound_open = false;
-        state.deaf_since = state.deaf_since.or(Some(now));
-        let service = state.service;
-        self.services[service as usize].serving.retain(|&other| other != task);
-        self.kill_jobs(task, None);
-        self.bury(task);
-        self.engine.after(ecs::NOTICE, Ev::Noticed { task });
-    }
-
-    /// ECS learns that a task died.
-    pub(in crate::sim) fn on_noticed(&mut self, task: u32) {
-        self.withdraw(task);
-        let service = self.tasks[task as usize].service;
-        self.engine.after(ecs::REPLACE_AFTER, Ev::Reconcile { service });
-    }
-
-    /// The kernel kills a container that went over its memory limit, and ECS replaces the task.
-    pub(in crate::sim) fn kill_for_memory(&mut self, task: u32) {
-        self.crash(task);
-    }
-
-    /// AWS takes the capacity back: the stop begins at once, and after `notice` what is left is killed.
-    pub(in crate::sim) fn reclaim(&mut self, task: u32, notice: crate::units::Span) {
-        let _ = notice;
-        self.stop_task(task);
     }
 }

@@ -1,0 +1,156 @@
+//! The ledger: claims that practitioners make, what scenarios show of them, one page.
+//!
+//! *Knows* when a verdict stands and how the page is laid out. *Does not know* how anything is
+//! simulated, nor where files are. Invariant: a verdict stands only if every expectation of its
+//! scenario held, in every cell; the page has no date and no wall time, so equal runs give equal
+//! bytes. Start reading at [`Entry`].
+
+mod diff;
+mod page;
+
+pub use diff::difference;
+pub use page::page;
+
+use crate::report::expect::Judgement;
+use crate::report::expect::Verdict;
+use crate::report::figure;
+use crate::report::figure::Place;
+use crate::report::figure::Sheet;
+use crate::report::format;
+use crate::scenario::Claim;
+use crate::scenario::Scenario;
+use crate::scenario::Severity;
+use crate::scenario::Sweep;
+use crate::sweep::cell::figure_of;
+use crate::sweep::table;
+
+/// One scenario that decides a claim, and what came out.
+pub struct Entry {
+    /// The claim as the file makes it.
+    pub claim: Claim,
+    /// The file, from where the ledger was made.
+    pub file: String,
+    /// The scenario's title.
+    pub title: String,
+    /// Names of its planes.
+    pub planes: Vec<String>,
+    /// Fields that are varied; empty without a sweep.
+    pub keys: Vec<String>,
+    /// First seed.
+    pub seed: u64,
+    /// Runs per plane and cell.
+    pub replications: u32,
+    /// Simulated time of a run, as written.
+    pub duration: String,
+    /// One per cell of the sweep, in order; one without a sweep.
+    pub cells: Vec<Shown>,
+}
+
+/// What one cell shows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Shown {
+    /// The values of the fields; "as in the file" where none is set.
+    pub values: Vec<String>,
+    /// By figure of the claim, by plane of the scenario; `None` where the claim does not ask.
+    pub figures: Vec<Vec<Option<String>>>,
+    /// The expectations of this cell.
+    pub expectations: Vec<Kept>,
+}
+
+/// An expectation and what became of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Kept {
+    /// As written.
+    pub that: String,
+    /// On which plane; empty if both sides name theirs.
+    pub plane: String,
+    /// The window's name; empty for the whole run.
+    pub during: String,
+    /// What was seen.
+    pub observed: String,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// A warning does not bring a verdict down.
+    pub counts: bool,
+}
+
+impl Entry {
+    /// An entry without its cells.
+    pub fn new(scenario: &Scenario, claim: Claim, replications: u32) -> Entry {
+        Entry {
+            claim,
+            file: scenario.file.clone(),
+            title: scenario.title.clone(),
+            planes: scenario.planes.iter().map(|plane| plane.name.clone()).collect(),
+            keys: scenario.sweep.iter().flat_map(|sweep| &sweep.axes).map(|axis| axis.key.clone()).collect(),
+            seed: scenario.run.seed,
+            replications,
+            duration: scenario.run.duration.to_string(),
+            cells: Vec::new(),
+        }
+    }
+
+    /// Every expectation held, and there was one.
+    pub fn stands(&self) -> bool {
+        let mut all = self.cells.iter().flat_map(|cell| &cell.expectations).filter(|kept| kept.counts).peekable();
+        all.peek().is_some() && all.all(|kept| kept.verdict == Verdict::Holds)
+    }
+}
+
+impl Shown {
+    /// Reads the claim's figures off the study of one cell.
+    pub fn of(sheet: &Sheet<'_>, judgements: &[Judgement], claim: &Claim, sweep: Option<&Sweep>, cell: u64) -> Shown {
+        let values = sweep.map_or_else(Vec::new, |sweep| {
+            let picked = sweep.cell(cell);
+            let shown = |(axis, at): (&crate::scenario::Axis, Option<usize>)| {
+                at.map_or_else(|| "as in the file".to_owned(), |at| axis.values[at].shown.clone())
+            };
+            sweep.axes.iter().zip(picked).map(shown).collect()
+        });
+        let of_plane = |figure: &crate::scenario::ClaimFigure, plane: usize| {
+            let place = Place { plane, window: figure.during, scope: figure.scope };
+            figure.planes.contains(&plane).then(|| table::shown(figure_of(sheet, figure.metric, place).as_ref()))
+        };
+        let planes = sheet.scenario.planes.len();
+        let figures = claim.figures.iter().map(|f| (0..planes).map(|plane| of_plane(f, plane)).collect()).collect();
+        let kept = |j: &Judgement| Kept {
+            that: j.that.clone(),
+            plane: j.plane.map_or_else(String::new, |plane| sheet.scenario.planes[plane].name.clone()),
+            during: if j.during == "all" { String::new() } else { j.during.clone() },
+            observed: observed(j),
+            verdict: j.verdict,
+            counts: j.severity == Severity::Error,
+        };
+        Shown { values, figures, expectations: judgements.iter().map(kept).collect() }
+    }
+}
+
+fn observed(judgement: &Judgement) -> String {
+    let (Some(estimate), Some(metric)) = (judgement.observed, judgement.metric) else {
+        return judgement.note.clone().unwrap_or_default();
+    };
+    let shown = format::estimate(&estimate, figure::unit(metric));
+    let difference = if judgement.paired { "difference " } else { "" };
+    let spread = if shown.spread.is_empty() { String::new() } else { format!(" {}", shown.spread) };
+    format!("{difference}{}{spread}", shown.value)
+}
+
+/// What contradicts itself: files that share a claim must agree on what it says and what becomes of it.
+pub fn contradiction(entries: &[Entry]) -> Option<String> {
+    for (i, entry) in entries.iter().enumerate() {
+        let Some(other) = entries[..i].iter().find(|other| other.claim.id == entry.claim.id) else { continue };
+        let (a, b) = (&other.claim, &entry.claim);
+        let what = [
+            ("says", a.says != b.says),
+            ("verdict", a.verdict != b.verdict),
+            ("condition", a.condition != b.condition),
+        ];
+        if let Some((what, _)) = what.iter().find(|(_, differs)| *differs) {
+            return Some(format!(
+                "{}:{}: `{what}` of claim {} is not what {}:{} says; files that share a claim agree on it",
+                entry.file, b.line, b.id, other.file, a.line
+            ));
+        }
+    }
+    None
+}
