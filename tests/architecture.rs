@@ -56,6 +56,12 @@ const TABLE: &[Row] = &[
         crates: &["saphyr_parser", "serde_json"],
     },
     Row {
+        module: "sweep",
+        may_import: &["units", "diagnostic", "measure", "scenario", "report"],
+        crates: &["serde", "serde_json", "sha2", "plotters"],
+    },
+    Row { module: "ledger", may_import: &["units", "measure", "scenario", "report", "sweep"], crates: &[] },
+    Row {
         module: "cli",
         may_import: ALL,
         crates: &["anyhow", "clap", "ctrlc", "serde_json", "rayon", "terminal_size"],
@@ -65,8 +71,21 @@ const TABLE: &[Row] = &[
 ];
 
 /// Every module.
-const ALL: &[&str] =
-    &["units", "diagnostic", "policy", "measure", "scenario", "sim", "live", "report", "validate", "replay", "cli"];
+const ALL: &[&str] = &[
+    "units",
+    "diagnostic",
+    "policy",
+    "measure",
+    "scenario",
+    "sim",
+    "live",
+    "report",
+    "validate",
+    "replay",
+    "sweep",
+    "ledger",
+    "cli",
+];
 
 /// Files that only tests compile; they may make their material with the simulator.
 const TESTS_ONLY: &[&str] = &["src/report/fixture.rs"];

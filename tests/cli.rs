@@ -72,11 +72,13 @@ fn no_argument_prints_six_lines() {
 fn wrong_use_ends_with_two() {
     let desk = Desk::new("usage");
     desk.file("bad.toml", "[service.a]\nclals = [\"b\"]\n[load]\nrate = \"1/s\"\n").file("tiny.toml", TINY);
+    desk.file("code-deploy.toml", "[service.a]\ncontroller = \"CODE_DEPLOY\"\n[load]\nrate = \"1/s\"\n");
     for arguments in [
         &["fly"][..],
         &["run"],
         &["run", "missing.toml"],
         &["run", "bad.toml"],
+        &["run", "code-deploy.toml"],
         &["check", "bad.toml"],
         &["run", "tiny.toml", "--fast", "-n", "5"],
         &["run", "tiny.toml", "--precision", "5"],
@@ -237,4 +239,27 @@ fn an_overload_is_no_success_because_its_requests_never_end() {
     assert!((mean("error_rate") - 0.5).abs() < 0.02, "{}", mean("error_rate"));
     assert!((mean("goodput_rps") - 100.0).abs() < 0.5, "{}", mean("goodput_rps"));
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_fis_template_becomes_faults() {
+    let desk = Desk::new("fis");
+    let template = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/fis-az-impairment.json");
+    let template = template.to_str().unwrap();
+    let output = desk.run(&["import", "fis", template, "--at", "10s"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    assert_eq!(out(&output).matches("[[fault]]").count(), 4);
+    assert!(err(&output).contains("not read: fill-disk (aws:ecs:task-io-stress)"), "{}", err(&output));
+    assert!(err(&output).contains("5 of 6 actions read, 4 faults"), "{}", err(&output));
+    let output = desk.run(&["import", "fis", template, "-o", "faults.toml"]);
+    assert_eq!((code(&output), out(&output)), (0, String::new()));
+    assert!(std::fs::read_to_string(desk.0.join("faults.toml")).unwrap().contains("kind   = \"az-outage\""));
+    desk.file("nothing.json", "{\"actions\": {\"x\": {\"actionId\": \"aws:eks:pod-delete\"}}}");
+    assert_eq!(code(&desk.run(&["import", "fis", "nothing.json"])), 4);
+    desk.file("broken.json", "{\n  \"actions\": {\n");
+    let output = desk.run(&["import", "fis", "broken.json"]);
+    assert_eq!(code(&output), 2);
+    assert!(err(&output).contains("broken.json:3:"), "{}", err(&output));
+    assert_eq!(code(&desk.run(&["import", "fis", "missing.json"])), 2);
+    assert_eq!(code(&desk.run(&["import", "fis", template, "--at", "10"])), 2);
 }

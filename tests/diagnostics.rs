@@ -55,6 +55,96 @@ fn shop(more: &str) -> String {
     )
 }
 
+/// Every key of a deployment once.
+const DEPLOYS: &str = r#"
+[[deploy]]
+at = "10s"
+service = "payments"
+minimum_healthy_percent = 50
+maximum_percent = 150
+early_success = { healthy_percent = 80, cleanup = "blocking" }
+bake_time = "1m30s"
+circuit_breaker = { threshold = { unbounded_percent = 30 }, rollback = false, reset_on_healthy_task = false }
+alarm = { error_rate = "2.5%", over = "30s", of = "service", rollback = false }
+change = { latency = "5ms", errors = "3%", status = 503, startup = { p50 = "10s", p99 = "20s" }, crash_loop = true }
+[[deploy]]
+at = "40s"
+service = "payments"
+strategy = "canary"
+canary_percent = "0.1%"
+canary_bake_time = "0s"
+test_time = "20s"
+test_error_rate = "1%"
+settle = "0s"
+rollback_at = "55s"
+[[deploy]]
+at = "60s"
+service = "payments"
+strategy = "linear"
+step_percent = "12.5%"
+step_bake_time = "1m"
+circuit_breaker = false
+change = { crash_loop = "20s" }
+[[deploy]]
+at = "70s"
+service = "checkout"
+strategy = "blue-green"
+bake_time = "0s"
+"#;
+
+#[test]
+fn deployments() {
+    check(
+        "deploy-rules",
+        &shop(
+            "[[deploy]]\nat = \"10s\"\nservice = \"payments\"\nstrategy = \"blue-green\"\nmaximum_percent = 150\n\
+             canary_percent = \"5%\"\ncircuit_breaker = { threshold = { percent = 50, count = 2 } }\n\
+             [[deploy]]\nat = \"20s\"\nservice = \"payments\"\nstrategy = \"linear\"\nstep_percent = \"2%\"\n\
+             step_bake_time = \"25h\"\nrollback_at = \"15s\"\n\
+             [[deploy]]\nat = \"30s\"\nservice = \"payments\"\ntest_time = \"5s\"\nminimum_healthy_percent = 90\n\
+             early_success = { healthy_percent = 80 }\nalarm = { error_rate = \"5%\", over = \"1s\" }\n\
+             change = { status = 503 }\n\
+             [[deploy]]\nat = \"40s\"\nservice = \"payments\"\nstrategy = \"canary\"\ncircuit_breaker = true\n\
+             alarm = { error_rate = \"5%\", rollback = false }\n",
+        ),
+    );
+    let one = |more: &str| findings(&shop(more), &LoadOptions::default());
+    let deploy = "[[deploy]]\nat = \"10s\"\nservice = \"bank\"\n[service.bank]\nexternal = true\n";
+    let found = one(deploy);
+    assert!(found.iter().any(|found| found.message.contains("ECS does not deploy it")), "{found:#?}");
+    let found = findings(&shop("").replace("[load]", "[load]\ntest = true"), &LoadOptions::default());
+    assert_eq!(found.iter().map(|found| found.code).collect::<Vec<_>>(), ["scenario::test-load"]);
+    check(
+        "deploy-before-creation",
+        &shop("[[deploy]]\nat = \"10s\"\nservice = \"payments\"\n[[scale]]\nat = \"20s\"\nservice = \"payments\"\ntasks = 3\n")
+            .replace("tasks = 6", "tasks = 6\ncreated = \"1m\""),
+    );
+}
+
+#[test]
+fn service_connect_takes_no_other_controller_than_ecs() {
+    let code_deploy = |more: &str| shop(more).replace("tasks = 6", "tasks = 6\ncontroller = \"CODE_DEPLOY\"");
+    check("code-deploy", &code_deploy("[[deploy]]\nat = \"10s\"\nservice = \"payments\"\n"));
+    let variant = "[plane.sc2]\nextends = \"service-connect\"\n";
+    let found = findings(&format!("compare = [\"sc2\"]\n{}", code_deploy(variant)), &LoadOptions::default());
+    assert_eq!(found[0].code, "scenario::controller", "{found:#?}");
+    for plane in ["internal-alb", "cloud-map-dns", "envoy"] {
+        let options = LoadOptions { planes: vec![plane.to_owned()], ..LoadOptions::default() };
+        let blue_green =
+            "[[deploy]]\nat = \"10s\"\nservice = \"payments\"\nstrategy = \"blue-green\"\nbake_time = \"1m\"\n";
+        let loaded = parse("s", &code_deploy(blue_green), Path::new("."), &options).unwrap();
+        let reason = &loaded.scenario.planes[0].not_applicable;
+        assert_eq!(reason.is_some(), plane == "cloud-map-dns", "{reason:?}");
+    }
+    let external = shop("[[deploy]]\nat = \"10s\"\nservice = \"payments\"\n")
+        .replace("tasks = 6", "tasks = 6\ncontroller = \"EXTERNAL\"");
+    check_with(
+        "external-controller",
+        &external,
+        &LoadOptions { planes: vec!["internal-alb".to_owned()], ..LoadOptions::default() },
+    );
+}
+
 #[test]
 fn unknown_service() {
     check("unknown-service", &WEDGED.replace("calls = [\"payments\"]", "calls = [\"paymnets\"]"));
@@ -67,6 +157,28 @@ fn units() {
         &WEDGED.replace("latency = { p50 = \"12ms\", p99 = \"80ms\" }", "latency = \"8ms\"\nstartup      = 66"),
     );
     check("units", &shop("[run]\nduration = 90\nwarmup = \"5\"\nconfidence = 0.95\n[plane.cloud-map-dns]\nttl = 10\n"));
+}
+
+#[test]
+fn task_life_and_scaling() {
+    check(
+        "task-life",
+        &shop(
+            "[service.slow]\nstartup = 30\nprovisioning = 5\nimage_pull = \"fast\"\nhealth_check_grace_period = 60\n\
+             replacement = \"before\"\nstop_delay = \"10s\"\nhandles_sigterm = false\n\
+             [service.late]\nstop_delay = \"60s\"\nstop_tmeout = \"90s\"\n",
+        ),
+    );
+    check(
+        "scaling",
+        &shop(
+            "[service.db]\nexternal = true\n\
+             [scaling.payments]\nmin = 0\nmax = 4\ntarget_cpu = \"60%\"\n\
+             [scaling.checkout]\nmin = 4\nmax = 3\ntarget_rps = \"10/s\"\ntarget_cpu = \"60%\"\n\
+             [scaling.db]\nmax = 9\ntarget_concurrency = 0\nscale_in_coldown = \"60s\"\n\
+             [scaling.paymnets]\ntarget_rps = 10\n",
+        ),
+    );
 }
 
 #[test]
@@ -235,6 +347,95 @@ fn faults_and_names() {
     );
 }
 
+/// Each line is the middle of a `[[fault]]`.
+fn with_faults(lines: &[&str]) -> String {
+    let faults: Vec<String> = lines.iter().map(|line| format!("[[fault]]\n{}\n", line.replace("; ", "\n"))).collect();
+    shop(&faults.concat())
+}
+
+#[test]
+fn faults_that_say_too_little_too_much_or_the_wrong_thing() {
+    check(
+        "fault-parameters",
+        &with_faults(&[
+            "at = \"1s\"; target = \"payments\"; kind = \"latency\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"latency\"; latency = \"1s\"; correlation = \"25%\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"cpu\"; rate = \"100%\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"gc-pause\"; pause = \"2s\"; interval = \"1s\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"memory-leak\"; rate = \"1MiB\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"bandwidth\"; rate = \"1MiB/s\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"cert-expiry\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"duplicate\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"blackhole\"; port = 80",
+            "at = \"1s\"; target = \"payments\"; kind = \"reset\"; after = \"5s\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"connection-limit\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"hang\"; rate = \"5%\"",
+        ]),
+    );
+    check(
+        "fault-targets",
+        &with_faults(&[
+            "at = \"1s\"; target = \"payments[9]\"; kind = \"hang\"",
+            "at = \"1s\"; target = \"payments[0]\"; kind = \"hang\"",
+            "at = \"1s\"; target = \"payments#1\"; kind = \"az-outage\"",
+            "at = \"1s\"; target = \"payments#1\"; kind = \"crash-loop\"; delay = \"5s\"",
+            "at = \"1s\"; target = \"sidecar:payments\"; kind = \"crash\"",
+            "at = \"1s\"; target = \"dns\"; kind = \"push-freeze\"",
+            "at = \"1s\"; kind = \"hang\"",
+        ]),
+    );
+    check(
+        "fault-timing",
+        &with_faults(&[
+            "at = \"1s\"; after = { event = \"ejected\" }; target = \"payments\"; kind = \"hang\"",
+            "after = { event = \"ejectd\" }; target = \"payments\"; kind = \"hang\"",
+            "after = { event = \"ejected\", task = \"payments\" }; target = \"payments\"; kind = \"hang\"",
+            "at = \"1s\"; stop_when = { count = 3 }; target = \"payments\"; kind = \"hang\"",
+            "at = \"1s\"; nth = 3; every_nth = 4; target = \"payments\"; kind = \"hang\"",
+            "at = \"1s\"; nth = 0; target = \"payments\"; kind = \"hang\"",
+            "at = \"1s\"; nth = 3; target = \"payments\"; kind = \"crash\"",
+            "at = \"1s\"; nth = 3; rate = \"5%\"; target = \"payments\"; kind = \"errors\"",
+            "at = \"1s\"; ramp = \"5s\"; target = \"payments\"; kind = \"wedge\"",
+            "at = \"1s\"; for = \"2s\"; ramp = \"5s\"; target = \"payments\"; kind = \"cpu\"; rate = \"50%\"",
+        ]),
+    );
+    let idle = format!(
+        "compare = [\"direct\"]\n{}",
+        with_faults(&["at = \"1s\"; kind = \"dns-fail\"", "at = \"1s\"; kind = \"push-delay\"; latency = \"1s\""])
+    );
+    check("fault-idle", &idle);
+}
+
+#[test]
+fn every_kind_and_form_of_fault_is_read_and_written_back() {
+    let text = format!(
+        "[network]\ntls = true\n{}",
+        with_faults(&[
+            "at = \"1s\"; target = \"payments[2]\"; kind = \"latency\"; latency = { p50 = \"10ms\", p99 = \"90ms\" }; jitter = \"5ms\"; ramp = \"10s\"",
+            "at = \"1s\"; target = \"checkout->payments\"; kind = \"loss\"; rate = \"4%\"; direction = \"ingress\"",
+            "every = \"20s\"; for = \"2s\"; target = \"zone:a\"; kind = \"az-outage\"; power = true",
+            "after = { event = \"ejected\", count = 3, by = \"checkout\", task = \"payments#1\", wait = \"2s\" }; kind = \"dns-stale\"",
+            "at = \"1s\"; target = \"sidecar:payments#2\"; kind = \"sidecar-slow\"; factor = 3",
+            "at = \"1s\"; target = \"payments\"; kind = \"errors\"; nth = [9, 3, 9]; stop_when = { event = \"unhealthy\" }",
+            "at = \"1s\"; target = \"payments\"; kind = \"memory-leak\"; rate = \"10KiB/request\"",
+            "at = \"1s\"; target = \"payments\"; kind = \"cert-expiry\"",
+        ])
+    );
+    let loaded = parse("s", &text, Path::new("."), &LoadOptions::default()).unwrap();
+    assert_eq!(loaded.warnings, []);
+    let faults = &loaded.scenario.faults;
+    assert_eq!(faults[5].how.hits, scsim::scenario::Hits::Nth(vec![3, 9]));
+    let again = filled(&loaded);
+    for line in [
+        "fault 2: packet-loss, rate = 4%, direction = ingress",
+        "fault 5: sidecar-slow, factor = 3",
+        "fault 7: memory-leak, rate = 10 KiB/request, used = 50%",
+    ] {
+        let squeezed = again.replace(' ', "");
+        assert!(squeezed.contains(&line.replace(' ', "")), "{line} in\n{again}");
+    }
+}
+
 #[test]
 fn frequent_slips() {
     check("swallowed", &format!("{}\n[run]\nduration = \"1m\"\ncompare = [\"direct\"]\n", shop("")));
@@ -312,12 +513,15 @@ fn what_is_filled_in_loads_again() {
         include_str!("examples/rolling-deploy.toml"),
         include_str!("examples/scale-in-dns-ttl.toml"),
         REFERENCE,
+        &shop(DEPLOYS),
     ] {
         let loaded = parse("s", text, &root().join("data"), &LoadOptions::default()).unwrap();
         let again = filled(&loaded);
         let found = parse("again", &again, &root().join("data"), &LoadOptions::default());
         let found = found.map_err(|found| render_all(&found, Form::Full(Charset::Unicode)));
-        assert_eq!(found.unwrap().scenario.services, loaded.scenario.services);
+        let found = found.unwrap().scenario;
+        assert_eq!(found.services, loaded.scenario.services);
+        assert_eq!(found.deploys, loaded.scenario.deploys);
         assert!(again.contains("# default"));
         assert!(!loaded.scenario.assumptions.is_empty());
     }

@@ -473,6 +473,7 @@ fn service(name: &str, tasks: u32, errors: Ratio, steps: Vec<scsim::scenario::St
         keep_alive: None,
         service_connect: Enrolment::ClientServer,
         life: TaskLife::default(),
+        created: Time::ZERO,
     }
 }
 
@@ -540,6 +541,7 @@ fn scenario(script: &Script) -> Scenario {
             from: Time::ZERO,
             until: Time::NEVER,
             spread: Spread::RoundRobin,
+            test: false,
         }],
         network: network.clone(),
         planes: vec![Plane {
@@ -565,8 +567,6 @@ fn scenario(script: &Script) -> Scenario {
         scalings: vec![],
         deploys: vec![],
         expects: vec![],
-        sweep: None,
-        claim: None,
         sweep: None,
         claim: None,
         unmodelled: Vec::new(),

@@ -146,7 +146,7 @@ fn a_suite_prints_short_lines_in_the_order_of_paths_whatever_the_jobs() {
         lines,
         "  ERR   broken\n        s/broken.toml:2:1: error[scenario::unknown-key] [service.a] has no key `clals`: did you \
          mean `calls`?\n  PASS  pass      1/1    Ts\n  FAIL  sub/fail  1/2    Ts\n        ✗ p50 < 5ms   direct   10.0 ms \
-         [10.0, 10.0]\n          s/sub/fail.toml:11\n          rerun: scsim run s/sub/fail.toml --plane direct --seed 1 \
+         [10.0, 10.0]\n          s/sub/fail.toml:12\n          rerun: scsim run s/sub/fail.toml --plane direct --seed 1 \
          --replication 0\n3 scenarios: 1 passed, 1 failed, 1 broken   (exit 2)\n"
     );
     assert_eq!(desk.ends(2, &["test", "s", "--jobs", "3"]), lines);
@@ -244,7 +244,7 @@ fn github_gets_annotations_and_a_summary_that_is_appended() {
         let annotation = out.lines().find(|line| line.starts_with("::")).unwrap();
         assert_eq!(
             annotation,
-            "::error file=s/fail.toml,line=9,title=fail::failed: p50 < 5ms on direct: observed 10.0 ms [10.0, 10.0]%0A\
+            "::error file=s/fail.toml,line=10,title=fail::failed: p50 < 5ms on direct: observed 10.0 ms [10.0, 10.0]%0A\
              rerun: scsim run s/fail.toml --plane direct --seed 1 --replication 0"
         );
     }
@@ -277,6 +277,11 @@ fn a_baseline_fails_what_got_worse_although_every_expectation_holds() {
     desk.ends(1, &[&["test", "s", "--junit", "out.xml"], &slower[..]].concat());
     let xml = desk.read("out.xml");
     assert_eq!(well_formed(&xml).iter().filter(|n| *n == "failure").count(), 2, "p50 and p99: {xml}");
+    // What the baseline has no figures for, and what it has for nothing, is said.
+    desk.file("s/sub/more.toml", &scenario(HOLDS));
+    let told = |arguments: &[&str]| String::from_utf8(desk.run(arguments).stderr).unwrap();
+    assert_eq!(told(&["test", "s", "--baseline", "base.json"]), "scsim: the baseline has no sub/more\n");
+    assert!(told(&["test", "s/sub", "--baseline", "base.json"]).contains("the baseline has pass, which was not run"));
     // A suite that is not whole leaves the baseline as it was.
     let before = desk.read("base.json");
     assert!(before.len() < 12_000, "a baseline is kept in a repository: {} bytes", before.len());

@@ -74,6 +74,7 @@ pub fn hop(seconds: u64) -> Scenario {
             overhead: Distribution::Exponential { mean: Span::from_micros(300) },
             cpu: Cpu::from_millis(250),
             memory: Bytes::new(64 << 20),
+            snapshot_names: true,
             cpu_per_request: Span::from_micros(100),
             start: Distribution::Constant(Span::ZERO),
             drain: Span::from_secs(20),
@@ -135,6 +136,7 @@ fn service(name: &str, tasks: u32, steps: Vec<Step>) -> Service {
         keep_alive: None,
         service_connect: Enrolment::ClientServer,
         life: TaskLife::default(),
+        created: Time::ZERO,
     }
 }
 
@@ -167,6 +169,7 @@ fn scenario(services: Vec<Service>, edges: Vec<Edge>, rate: Rate, seconds: u64, 
             from: Time::ZERO,
             until: Time::NEVER,
             spread: Spread::Random,
+            test: false,
         }],
         network: no_delay(),
         planes: vec![plane],
@@ -176,6 +179,8 @@ fn scenario(services: Vec<Service>, edges: Vec<Edge>, rate: Rate, seconds: u64, 
         deploys: vec![],
         expects: vec![],
         unmodelled: Vec::new(),
+        sweep: None,
+        claim: None,
         assumptions: vec![],
     }
 }

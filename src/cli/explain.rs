@@ -3,6 +3,7 @@
 //! One entry per metric, fault and field. A test holds the list of metrics against
 //! the expectation language; the texts are in `pages`, and presets speak for themselves.
 
+mod faults;
 mod pages;
 
 use std::fmt::Write as _;
@@ -36,9 +37,9 @@ pub fn explain(console: &Console, args: &ExplainArgs) -> Exit {
         "presets" => return console::print(&presets()),
         _ => {}
     }
-    let found: Vec<&Page> = PAGES.iter().filter(|page| matches(page, &wanted)).collect();
+    let found: Vec<&Page> = every_page().filter(|page| matches(page, &wanted)).collect();
     if found.is_empty() {
-        let words = PAGES.iter().map(|page| page.word).chain(Preset::all().map(Preset::name));
+        let words = every_page().map(|page| page.word).chain(Preset::all().map(Preset::name));
         let hint = super::loading::did_you_mean(word, words);
         complain(&format!("error: nothing is known about `{word}`{hint}"));
         console.say("all words: scsim explain");
@@ -46,6 +47,11 @@ pub fn explain(console: &Console, args: &ExplainArgs) -> Exit {
     }
     let pages: Vec<String> = found.iter().map(|page| full(page)).collect();
     console::print(&pages.join("\n"))
+}
+
+/// All pages: metrics and fields, then faults.
+fn every_page() -> impl Iterator<Item = &'static Page> {
+    PAGES.iter().chain(faults::FAULTS)
 }
 
 /// A word names a page in full, by its result-file key, or by the last part of a field.
@@ -60,7 +66,11 @@ fn matches(page: &Page, wanted: &str) -> bool {
             (page.word == "p99" && is_percentile)
                 || ["_ms", "_s", "_rps"].iter().any(|unit| wanted.strip_suffix(unit) == Some(page.word))
         }
-        Kind::Fault => false,
+        // Faults are spelt with a hyphen; what is asked for has none left.
+        Kind::Fault => {
+            let same = |word: &str| word.replace('-', "_").eq_ignore_ascii_case(wanted);
+            same(page.word) || faults::aliases(page.word).iter().any(|alias| same(alias))
+        }
         Kind::Field => page.word.rsplit('.').next() == Some(wanted) || wanted.ends_with(&format!(".{}", page.word)),
     }
 }
@@ -104,7 +114,7 @@ fn index(kinds: &[Kind]) -> String {
             Kind::Field => "fields",
         };
         let _ = writeln!(out, "{title}");
-        for page in PAGES.iter().filter(|page| page.kind == kind) {
+        for page in every_page().filter(|page| page.kind == kind) {
             let line = page.text.lines().next().unwrap_or_default();
             let _ = writeln!(out, "  {:<24} {line}", page.word);
         }
@@ -143,6 +153,11 @@ mod tests {
             Metric::CpuMax,
             Metric::TasksMax,
             Metric::TasksMean,
+            Metric::DeployTime,
+            Metric::Rollbacks,
+            Metric::TestRequests,
+            Metric::TestErrorRate,
+            Metric::UnresolvedCalls,
             Metric::CostPerMonth,
             Metric::InFlightMean,
             Metric::QueueMean,
@@ -151,8 +166,28 @@ mod tests {
             Metric::Utilization,
         ] {
             let name = figure::name(metric);
-            assert!(PAGES.iter().any(|page| page.kind == Kind::Metric && matches(page, &name)), "{name}");
+            assert!(every_page().any(|page| page.kind == Kind::Metric && matches(page, &name)), "{name}");
         }
+    }
+
+    #[test]
+    fn every_kind_of_fault_has_a_page() {
+        let toml = |kind: &str| {
+            format!(
+                "[service.a]\nlatency = \"1ms\"\n[load]\nrate = \"1/s\"\n[[fault]]\nat = \"1s\"\nkind = \"{kind}\"\n"
+            )
+        };
+        // The reader's own list of kinds, as its diagnostic gives it.
+        let path = std::path::Path::new(".");
+        let found = crate::scenario::parse("t", &toml("xxxxxxxxxxxx"), path, &crate::scenario::LoadOptions::default());
+        let label = found.unwrap_err().iter().find(|d| d.code == "scenario::fault-kind").unwrap().label.clone();
+        let kinds: Vec<&str> = label.trim_start_matches("one of: ").split(", ").collect();
+        assert!(kinds.len() > 30, "{label}");
+        for kind in kinds {
+            let wanted = kind.replace('-', "_");
+            assert!(every_page().any(|page| page.kind == Kind::Fault && matches(page, &wanted)), "{kind}");
+        }
+        assert!(every_page().any(|page| page.word == "partition" && matches(page, "blackhole")));
     }
 
     #[test]
@@ -160,9 +195,9 @@ mod tests {
         for (wanted, word) in
             [("p99.9", "p99"), ("time_to_eject_s", "time_to_eject"), ("interval", "outlier_detection.interval")]
         {
-            assert!(PAGES.iter().any(|page| page.word == word && matches(page, wanted)), "{wanted}");
+            assert!(every_page().any(|page| page.word == word && matches(page, wanted)), "{wanted}");
         }
-        assert!(!PAGES.iter().any(|page| matches(page, "nonsense")));
+        assert!(!every_page().any(|page| matches(page, "nonsense")));
     }
 
     #[test]
@@ -204,7 +239,7 @@ mod tests {
             "detect_degraded_hosts",
             "strict_envoy",
         ] {
-            assert!(PAGES.iter().any(|page| page.kind == Kind::Field && matches(page, word)), "{word}");
+            assert!(every_page().any(|page| page.kind == Kind::Field && matches(page, word)), "{word}");
         }
     }
 

@@ -79,6 +79,19 @@ impl<'a> Gate<'a> {
         outcome.against(compared.pairs.remove(0), self.args.noise);
     }
 
+    /// Says which scenarios of the baseline were not run: they guard nothing any more.
+    pub fn tell_unguarded(&self, console: &Console, outcomes: &[Outcome]) {
+        let run = |old: &Saved| {
+            outcomes.iter().any(|o| {
+                let same_name = compare::stem(&o.file) == compare::stem(&old.scenario.file);
+                same_name || !o.title.is_empty() && o.title == old.scenario.title
+            })
+        };
+        for old in self.baseline.iter().flatten().filter(|old| !run(old)) {
+            console.say(&format!("scsim: the baseline has {}, which was not run", compare::name(old)));
+        }
+    }
+
     /// Writes what was asked for. `summary` is the Markdown for the job summary; annotations go to
     /// stderr where stdout has an owner.
     pub fn finish(&self, console: &Console, outcomes: &[Outcome], summary: &str, stdout_owned: bool) -> Exit {

@@ -81,7 +81,9 @@ fn decide(console: &Console, common: &Common, args: &LedgerArgs) -> Result<Exit,
     }
     let out = common.output.as_deref().unwrap_or(Path::new("-"));
     let named = if out == Path::new("-") { Path::new("reports/claims.md") } else { out };
-    let page = ledger::page(&entries, &args.folder.display().to_string(), named);
+    let mut page = ledger::page(&entries, &args.folder.display().to_string(), named);
+    page.truncate(page.trim_end().len());
+    page.push('\n');
     let written = if args.check { check(out, &page)? } else { outputs::deliver(out, &page) };
     let count = entries.iter().filter(|entry| entry.stands()).count();
     console.say(&format!("scsim: {count} of {} verdicts stand", entries.len()));

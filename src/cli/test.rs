@@ -62,7 +62,7 @@ pub fn test(console: &Console, common: &Common, args: &TestArgs) -> Exit {
     let work = Work { common, args, gate: &gate, entries: &entries };
     let mut outcomes: Vec<Outcome> = Vec::new();
     work.all(|mut outcome| {
-        if gate.needs_results() && !outcome.result.is_empty() {
+        if gate.needs_results() && !outcome.result.is_empty() && outcome.status != Status::Interrupted {
             gate.weigh(console, &mut outcome);
         }
         printer.tell(&outcome);
@@ -72,6 +72,9 @@ pub fn test(console: &Console, common: &Common, args: &TestArgs) -> Exit {
     let empty = outcomes.iter().filter(|o| o.total == 0 && o.status == Status::Passed).count();
     if empty > 0 && args.gate.baseline.is_none() {
         console.say(&format!("scsim: {empty} without [[expect]]: those only show that they run"));
+    }
+    if args.filter.is_none() {
+        gate.tell_unguarded(console, &outcomes);
     }
     write(console, common, args, &gate, &outcomes, judged, &printer)
 }

@@ -154,6 +154,9 @@ fn observed(judgement: &Judgement) -> String {
     let (Some(estimate), Some(metric)) = (judgement.observed, judgement.metric) else {
         return judgement.note.clone().unwrap_or_default();
     };
+    if estimate.mean.is_infinite() {
+        return judgement.note.clone().unwrap_or_else(|| "never".to_owned());
+    }
     let shown = format::estimate(&estimate, figure::unit(metric));
     let difference = if judgement.paired { "difference " } else { "" };
     let spread = if shown.spread.is_empty() { String::new() } else { format!(" {}", shown.spread) };

@@ -30,7 +30,7 @@ pub fn page(entries: &[Entry], folder: &str, page: &Path) -> String {
     let count = |verdict| entries.iter().filter(|e| e.stands() && e.claim.verdict == verdict).count();
     let _ = write!(
         out,
-        "{} scenarios: {} hold, {} hold only under a condition, {} are refuted, {} are not shown.\n\n",
+        "{} scenarios. Holds: {}. Holds only if: {}. Refuted: {}. Not shown: {}.\n\n",
         entries.len(),
         count(ClaimVerdict::Holds),
         count(ClaimVerdict::HoldsOnlyIf),
@@ -56,7 +56,8 @@ pub fn page(entries: &[Entry], folder: &str, page: &Path) -> String {
     for (i, entry) in entries.iter().enumerate() {
         if i == 0 || entries[i - 1].claim.id != entry.claim.id {
             let claim = &entry.claim;
-            let _ = write!(out, "\n## {}\n\n> {}\n\n", claim.id, escaped(&claim.says));
+            let gap = if i == 0 { "\n" } else { "" };
+            let _ = write!(out, "{gap}## {}\n\n> {}\n\n", claim.id, escaped(&claim.says));
             if !claim.from.is_empty() {
                 let _ = write!(
                     out,

@@ -64,6 +64,8 @@ pub struct Recording {
     pub keep_alive_races: u64,
     /// Requests that would have failed but for a retry.
     pub saved_by_retry: u64,
+    /// What deployments came to.
+    pub rollout: Rollout,
     /// The run's own books.
     pub books: Books,
     /// Simulator events handled.
@@ -94,6 +96,25 @@ impl Recording {
     pub fn edge(&self, window: usize, edge: usize) -> Calls {
         self.window(window, |segment, sum| sum.add(&segment.edges[edge]))
     }
+}
+
+/// What the deployments of a run came to, and what was seen of them from outside.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Rollout {
+    /// Deployments that began, rollbacks not counted.
+    pub began: u32,
+    /// Deployments that came to COMPLETED.
+    pub completed: u32,
+    /// The longest from a deployment's beginning to its COMPLETED.
+    pub longest: Span,
+    /// Deployments that were taken back.
+    pub rollbacks: u32,
+    /// Requests with the test header that came to an end; no other figure of the users counts them.
+    pub tests: u64,
+    /// Of them, failed.
+    pub tests_failed: u64,
+    /// Calls to a name that the calling task could not resolve.
+    pub unresolved: u64,
 }
 
 /// Counts of the requests that arrived while the same set of windows was open.
@@ -236,6 +257,8 @@ pub struct Happening {
     pub task: u32,
     /// Until when, where that means something.
     pub until: Option<Time>,
+    /// More about it, such as the stage of a deployment; empty for nothing.
+    pub note: &'static str,
 }
 
 /// Kinds of [`Happening`], named as in `interfaces.md` §3.
@@ -281,6 +304,8 @@ pub enum HappeningKind {
     SidecarDown,
     /// Its agent has started it again.
     SidecarUp,
+    /// A task called a name that it cannot resolve, for the first time.
+    UnknownHost,
 }
 
 impl HappeningKind {
@@ -307,6 +332,7 @@ impl HappeningKind {
             HappeningKind::FaultOff => "fault_off",
             HappeningKind::SidecarDown => "sidecar_down",
             HappeningKind::SidecarUp => "sidecar_up",
+            HappeningKind::UnknownHost => "unknown_host",
         }
     }
 }

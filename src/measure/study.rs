@@ -13,6 +13,7 @@ use super::Flag;
 use super::Happening;
 use super::HappeningKind;
 use super::Recording;
+use super::Rollout;
 use super::ServiceRecord;
 use super::Timeline;
 use super::estimate::Sums;
@@ -150,6 +151,8 @@ pub struct Replica {
     pub keep_alive_races: u64,
     /// Requests saved by a retry.
     pub saved_by_retry: u64,
+    /// What deployments came to.
+    pub rollout: Rollout,
     /// Happenings by kind.
     pub happenings: [u32; HAPPENINGS],
     /// The recording's digest.
@@ -157,7 +160,7 @@ pub struct Replica {
 }
 
 /// Kinds of happenings.
-const HAPPENINGS: usize = HappeningKind::SidecarUp as usize + 1;
+const HAPPENINGS: usize = HappeningKind::UnknownHost as usize + 1;
 
 impl Replica {
     /// How often something of that kind happened.
@@ -217,6 +220,8 @@ pub struct KeptEvent {
     pub task: Option<String>,
     /// Until when.
     pub until: Option<Time>,
+    /// More about it; empty for nothing.
+    pub note: &'static str,
 }
 
 /// Replications besides the first of which events are kept, and how many of each.
@@ -310,6 +315,7 @@ impl Reduced {
                 connections_opened: recording.connections_opened,
                 keep_alive_races: recording.keep_alive_races,
                 saved_by_retry: recording.saved_by_retry,
+                rollout: recording.rollout,
                 happenings,
                 digest: recording.digest,
             },
@@ -354,6 +360,7 @@ fn named(event: &Happening, recording: &Recording) -> KeptEvent {
         by: name(event.by),
         task: name(event.task),
         until: event.until,
+        note: event.note,
     }
 }
 
@@ -507,6 +514,7 @@ mod tests {
                 by: u32::MAX,
                 task: 0,
                 until: None,
+                note: "",
             }],
             events_dropped: 0,
             time_to_eject: None,
@@ -520,6 +528,7 @@ mod tests {
             connections_opened: 0,
             keep_alive_races: 0,
             saved_by_retry: 0,
+            rollout: Rollout::default(),
             books: Books { problems: vec!["x".into()], ..Books::default() },
             engine_events: 1,
             digest: u64::from(replication),

@@ -33,7 +33,9 @@ pub(super) fn why(sheet: &Sheet<'_>, plane: usize) -> Cell {
     let broken = mean(&|r| f64::from(r.count(HappeningKind::SidecarDown)));
     let rejected = mean(&|r| r.services.iter().map(|s| s.rejected).sum::<u64>() as f64);
     let unanswered = mean(&|r| r.unanswered as f64);
-    let scripted = sheet.scenario.scales.len() + sheet.scenario.deploys.len();
+    let scenario = sheet.scenario;
+    let scripted = scenario.scales.len() + scenario.deploys.len() + scenario.scalings.len();
+    let scaled = mean(&|r| f64::from(r.count(HappeningKind::Scaled)));
     let replaced = if scripted == 0 { mean(&|r| f64::from(r.count(HappeningKind::TaskStarted))) } else { 0.0 };
     let refused = mean(&|r| users(r).hops.flags[Flag::Uo.index()] as f64);
     let panic = mean(&|r| r.panic_time.as_secs_f64());
@@ -50,6 +52,7 @@ pub(super) fn why(sheet: &Sheet<'_>, plane: usize) -> Cell {
     part(unanswered, "without an answer at the end", "without an answer at the end");
     part(unhealthy, "time found unhealthy", "times found unhealthy");
     part(replaced, "task replaced by ECS", "tasks replaced by ECS");
+    part(scaled, "change of the task count", "changes of the task count");
     part(stale, "dial to a stopped task", "dials to stopped tasks");
     part(races, "request met a closing connection", "requests met a closing connection");
     part(broken, "sidecar crash", "sidecar crashes");

@@ -5,6 +5,7 @@
 //! its interval from the replications; everything else is a mean over replications.
 
 use crate::measure::Flag;
+use crate::measure::Rollout;
 use crate::measure::ServiceRecord;
 use crate::measure::estimate::Bad;
 use crate::measure::estimate::Estimate;
@@ -96,6 +97,11 @@ pub fn name(metric: Metric) -> String {
         Metric::CpuMax => "cpu_max",
         Metric::TasksMax => "tasks_max",
         Metric::TasksMean => "tasks_mean",
+        Metric::DeployTime => "deploy_time",
+        Metric::Rollbacks => "rollbacks",
+        Metric::TestRequests => "test_requests",
+        Metric::TestErrorRate => "test_error_rate",
+        Metric::UnresolvedCalls => "unresolved_calls",
         Metric::CostPerMonth => "cost_per_month",
         Metric::InFlightMean => "in_flight_mean",
         Metric::QueueMean => "queue_mean",
@@ -122,7 +128,8 @@ pub fn unit(metric: Metric) -> Unit {
         | Metric::CpuMax
         | Metric::SidecarCpuMax
         | Metric::WaitShare
-        | Metric::Utilization => Unit::Share,
+        | Metric::Utilization
+        | Metric::TestErrorRate => Unit::Share,
         Metric::Requests
         | Metric::FailedRequests
         | Metric::Ejections
@@ -131,14 +138,18 @@ pub fn unit(metric: Metric) -> Unit {
         | Metric::QueueMax
         | Metric::ConnectionsOpened
         | Metric::KeepAliveRaces
-        | Metric::TasksMax => Unit::Count,
+        | Metric::TasksMax
+        | Metric::Rollbacks
+        | Metric::TestRequests
+        | Metric::UnresolvedCalls => Unit::Count,
         Metric::Goodput => Unit::PerSecond,
         Metric::Mean | Metric::Max | Metric::Percentile(_) | Metric::WaitMean => Unit::Millis,
         Metric::TimeToEject
         | Metric::TimeToContain
         | Metric::TimeToRecover
         | Metric::StaleWindow
-        | Metric::PanicTime => Unit::Seconds,
+        | Metric::PanicTime
+        | Metric::DeployTime => Unit::Seconds,
         Metric::AttemptsPerRequest
         | Metric::RetriesPerRequest
         | Metric::InFlightMean
@@ -151,7 +162,7 @@ pub fn unit(metric: Metric) -> Unit {
 /// Which way a metric is bad.
 pub fn bad(metric: Metric) -> Bad {
     match metric {
-        Metric::Requests | Metric::SuccessRate | Metric::Goodput => Bad::Down,
+        Metric::Requests | Metric::SuccessRate | Metric::Goodput | Metric::TestRequests => Bad::Down,
         _ => Bad::Up,
     }
 }
@@ -171,6 +182,11 @@ pub fn is_whole_run(metric: Metric) -> bool {
             | Metric::CpuMax
             | Metric::TasksMax
             | Metric::TasksMean
+            | Metric::DeployTime
+            | Metric::Rollbacks
+            | Metric::TestRequests
+            | Metric::TestErrorRate
+            | Metric::UnresolvedCalls
             | Metric::InFlightMean
             | Metric::QueueMean
             | Metric::WaitShare
@@ -288,6 +304,11 @@ impl<'a> Sheet<'a> {
             Metric::TasksMax => Some(f64::from(replica.tasks_max)),
             Metric::ConnectionsOpened => Some(replica.connections_opened as f64),
             Metric::KeepAliveRaces => Some(replica.keep_alive_races as f64),
+            Metric::DeployTime
+            | Metric::Rollbacks
+            | Metric::TestRequests
+            | Metric::TestErrorRate
+            | Metric::UnresolvedCalls => of_rollout(metric, &replica.rollout),
             _ => self.of_services(metric, place.scope, replica),
         }
     }
@@ -329,6 +350,19 @@ impl<'a> Sheet<'a> {
             Metric::Utilization => most(picked.iter().map(|s| utilization(s)).collect()),
             _ => None,
         }
+    }
+}
+
+/// Figures of deployments. One that never came to its end takes for ever.
+fn of_rollout(metric: Metric, rollout: &Rollout) -> Option<f64> {
+    match metric {
+        Metric::DeployTime if rollout.completed < rollout.began => Some(f64::INFINITY),
+        Metric::DeployTime => (rollout.began > 0).then(|| rollout.longest.as_secs_f64()),
+        Metric::Rollbacks => Some(f64::from(rollout.rollbacks)),
+        Metric::TestRequests => Some(rollout.tests as f64),
+        Metric::TestErrorRate => ratio(rollout.tests_failed as f64, rollout.tests as f64),
+        Metric::UnresolvedCalls => Some(rollout.unresolved as f64),
+        _ => None,
     }
 }
 

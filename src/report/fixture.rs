@@ -118,6 +118,7 @@ pub fn recording(scenario: &Scenario, plane: usize, replication: u32) -> Recordi
         by: u32::MAX,
         task: 0,
         until: Some(Time::from_nanos(90_000_000_000)),
+        note: "",
     };
     Recording {
         replication,
@@ -143,6 +144,7 @@ pub fn recording(scenario: &Scenario, plane: usize, replication: u32) -> Recordi
         connections_opened: 0,
         keep_alive_races: 0,
         saved_by_retry: saved,
+        rollout: crate::measure::Rollout::default(),
         books: Books { arrived: 6_000, finished: 6_000 - failures, failed: failures, ..Books::default() },
         engine_events: 60_000,
         digest: u64::from(replication) << 8 | plane as u64,

@@ -4,6 +4,8 @@
 //! Keys are only ever added. Numbers print in their shortest form that reads back the same;
 //! `null` stands where a figure does not exist on that plane, and where it is infinite.
 
+mod rollout;
+
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -15,6 +17,8 @@ use sha2::Sha256;
 use super::Report;
 use super::detail;
 use super::detail::Detail;
+use super::differences::Difference;
+use super::differences::differences;
 use super::expect::Judgement;
 use super::figure;
 use super::figure::Place;
@@ -181,6 +185,8 @@ struct EventFacts<'a> {
     task: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     until_s: Option<f64>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    note: &'static str,
 }
 
 #[derive(Serialize)]
@@ -191,16 +197,6 @@ struct BooksFacts<'a> {
     in_flight: u64,
     little_error: Option<f64>,
     problems: &'a [String],
-}
-
-#[derive(Serialize)]
-struct Difference<'a> {
-    plane: &'a str,
-    against: &'a str,
-    metric: &'static str,
-    mean: Option<f64>,
-    low: Option<f64>,
-    high: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -424,11 +420,13 @@ fn plane_facts<'a>(sheet: &'a Sheet<'_>, plane: usize) -> PlaneFacts<'a> {
     for (key, metric) in PLANE_METRICS {
         metrics.push((key.to_owned(), interval(sheet.estimate_finite(metric, place))));
     }
+    metrics.extend(rollout::metrics(sheet, place));
     let whole = |figure: fn(&Replica) -> u64| interval(sheet.estimate_of(plane, |r| Some(figure(r) as f64)));
     metrics.push(("saved_by_retry".to_owned(), whole(|r| r.saved_by_retry)));
     let asks_dns = matches!(facts.mechanism, crate::scenario::Mechanism::Dns(_));
-    metrics.push(("connections_opened".to_owned(), whole(|r| r.connections_opened)));
-    metrics.push(("keep_alive_races".to_owned(), whole(|r| r.keep_alive_races)));
+    if result.replicas.iter().any(|r| r.keep_alive_races > 0) {
+        metrics.push(("keep_alive_races".to_owned(), whole(|r| r.keep_alive_races)));
+    }
     metrics.push(("lookups".to_owned(), if asks_dns { whole(|r| r.lookups) } else { None }));
     let fault = Place { window: Window::AnyFault, ..place };
     let has_fault = sheet.study.frame.slice(fault.window, fault.scope).is_some();
@@ -453,6 +451,7 @@ fn plane_facts<'a>(sheet: &'a Sheet<'_>, plane: usize) -> PlaneFacts<'a> {
                 by: e.by.as_deref(),
                 task: e.task.as_deref(),
                 until_s: e.until.map(crate::units::Time::as_secs_f64),
+                note: e.note,
             })
             .collect(),
         events_dropped: result.events_dropped,
@@ -507,8 +506,12 @@ fn service_facts<'a>(sheet: &'a Sheet<'_>, plane: usize, service: usize) -> Serv
     metrics.push(("rejected".to_owned(), of_record(|s| s.rejected as f64)));
     metrics.push(("in_service_max".to_owned(), of_record(|s| f64::from(s.in_service_max))));
     metrics.push(("sidecar_cpu_s".to_owned(), of_record(|s| s.sidecar_cpu.as_secs_f64())));
-    metrics.push(("sidecar_cpu_max".to_owned(), of_record(|s| f64::from(s.sidecar_busy_max_ppm) / 1e6)));
-    metrics.push(("sidecar_wait_s".to_owned(), of_record(|s| s.sidecar_wait.as_secs_f64())));
+    let waited = |r: &Replica| r.services.get(service).is_some_and(|s| !s.sidecar_wait.is_zero());
+    if sheet.result(plane).replicas.iter().any(waited) {
+        // Only where a sidecar was short of processor time, as flags are only where they were set.
+        metrics.push(("sidecar_cpu_max".to_owned(), of_record(|s| f64::from(s.sidecar_busy_max_ppm) / 1e6)));
+        metrics.push(("sidecar_wait_s".to_owned(), of_record(|s| s.sidecar_wait.as_secs_f64())));
+    }
     ServiceFacts { name: &sheet.scenario.services[service].name, metrics: Named(metrics) }
 }
 
@@ -561,40 +564,6 @@ fn timeline_facts(result: &PlaneResult) -> Option<TimelineFacts> {
     })
 }
 
-fn differences<'a>(sheet: &'a Sheet<'_>) -> Vec<Difference<'a>> {
-    const COMPARED: [(&str, Metric); 9] = [
-        ("error_rate", Metric::ErrorRate),
-        ("failed_requests", Metric::FailedRequests),
-        ("goodput_rps", Metric::Goodput),
-        ("mean_ms", Metric::Mean),
-        ("p50_ms", Metric::Percentile(0.5)),
-        ("p95_ms", Metric::Percentile(0.95)),
-        ("p99_ms", Metric::Percentile(0.99)),
-        ("p999_ms", Metric::Percentile(0.999)),
-        ("retries_per_request", Metric::RetriesPerRequest),
-    ];
-    let name = |plane: usize| sheet.scenario.planes[plane].name.as_str();
-    let planes = sheet.applicable();
-    let mut all = Vec::new();
-    for (i, &plane) in planes.iter().enumerate() {
-        for &against in &planes[i + 1..] {
-            for (metric, m) in COMPARED {
-                if let Some(e) = sheet.difference(m, Place::users(plane), Place::users(against)) {
-                    all.push(Difference {
-                        plane: name(plane),
-                        against: name(against),
-                        metric,
-                        mean: plain(e.mean),
-                        low: e.low.and_then(plain),
-                        high: e.high.and_then(plain),
-                    });
-                }
-            }
-        }
-    }
-    all
-}
-
 fn expectation<'a>(sheet: &'a Sheet<'_>, judgement: &'a Judgement) -> Expectation<'a> {
     let expect = &sheet.scenario.expects[judgement.expect];
     // Sides that name their planes are told apart by the text; a lone side's plane is shown.
@@ -630,5 +599,6 @@ fn expectation<'a>(sheet: &'a Sheet<'_>, judgement: &'a Judgement) -> Expectatio
 /// True if a metric has a key of its own in result files; used to keep the manual complete.
 pub fn has_key(metric: Metric) -> bool {
     CALL_METRICS.iter().chain(&PLANE_METRICS).any(|(_, m)| *m == metric)
+        || rollout::has(metric)
         || figure::unit(metric) == figure::Unit::Dollars
 }

@@ -7,6 +7,7 @@ mod cause;
 pub mod compare;
 pub mod csv;
 mod detail;
+mod differences;
 pub mod expect;
 pub mod figure;
 pub mod file;

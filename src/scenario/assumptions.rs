@@ -3,6 +3,8 @@
 //! *Knows* the public source of each default. *Does not know* where a default is applied.
 //! A value that differs from the default is the user's, and is listed as such.
 
+mod deploys;
+
 use crate::policy::PolicyConfig;
 use crate::policy::config::LocalityRouting;
 use crate::scenario::AlbPlane;
@@ -10,6 +12,7 @@ use crate::scenario::Assumption;
 use crate::scenario::Confidence;
 use crate::scenario::Distribution;
 use crate::scenario::DnsPlane;
+use crate::scenario::FaultKind;
 use crate::scenario::Mechanism;
 use crate::scenario::Plane;
 use crate::scenario::ReadyWhen;
@@ -18,7 +21,7 @@ use crate::scenario::SidecarPlane;
 use crate::scenario::distribution::log_normal;
 use crate::scenario::distribution::written;
 use crate::scenario::ecs;
-use crate::scenario::planes::CLIENTS;
+use crate::scenario::planes::client::CLIENTS;
 use crate::scenario::presets;
 use crate::scenario::presets::Preset;
 use crate::scenario::presets::limit;
@@ -73,6 +76,8 @@ impl Rows {
 pub fn list(scenario: &Scenario, tree: &Table) -> Vec<Assumption> {
     let mut rows = Rows::default();
     services(&mut rows, scenario, tree);
+    deploys::list(&mut rows, scenario, tree);
+    faults(&mut rows, scenario);
     for plane in &scenario.planes {
         let internal = scenario.edges.iter().position(|edge| !scenario.service(edge.to).external);
         let config = internal.and_then(|index| plane.edge_policies.get(index));
@@ -192,6 +197,63 @@ fn lives(rows: &mut Rows, scenario: &Scenario) {
             let source = "Application Auto Scaling API Reference, for ECS services";
             let key = "scaling.NAME.scale_out_cooldown, scaling.NAME.scale_in_cooldown";
             row("scaling.cooldown", "5m", source, Confidence::Memory, key);
+        }
+    }
+}
+
+/// What the faults of this scenario take for granted.
+fn faults(rows: &mut Rows, scenario: &Scenario) {
+    let any = |which: fn(&FaultKind) -> bool| scenario.faults.iter().any(|fault| which(&fault.kind));
+    let tcp = "RFC 6298; Linux TCP_RTO_MIN, tcp_retries2, tcp_syn_retries";
+    let packets = |kind: &FaultKind| {
+        matches!(kind, FaultKind::PacketLoss { .. } | FaultKind::Partition { .. } | FaultKind::AzOutage { .. })
+    };
+    let zone = |kind: &FaultKind| matches!(kind, FaultKind::AzOutage { .. });
+    for (used, id, value, source, confidence, key) in [
+        (
+            any(packets),
+            "fault.retransmission",
+            "200ms doubling to 2m, SYN 1s doubling",
+            tcp,
+            Confidence::Source,
+            "none",
+        ),
+        (
+            any(zone),
+            "fault.entry_avoids_zone",
+            "users leave a zone that is cut off at once",
+            UNPUBLISHED,
+            Confidence::Guess,
+            "none",
+        ),
+        (
+            any(zone),
+            "fault.placement_avoids_zone",
+            "ECS starts no task in a zone that is cut off",
+            UNPUBLISHED,
+            Confidence::Guess,
+            "none",
+        ),
+        (
+            any(|kind| matches!(kind, FaultKind::MemoryLeak { .. })),
+            "fault.memory_used",
+            "50% unless the fault says",
+            "what a task uses before it leaks is the app's",
+            Confidence::Guess,
+            "fault.used",
+        ),
+        (
+            any(|kind| matches!(kind, FaultKind::SpotReclaim { .. })),
+            "fault.spot_notice",
+            "2m unless the fault says",
+            "ECS Developer Guide, Fargate Spot; EC2 User Guide, Spot interruption notices",
+            Confidence::Documented,
+            "fault.notice",
+        ),
+    ] {
+        if used {
+            let (value, default) = (value.to_owned(), value.to_owned());
+            rows.add(None, &Row { id, value, default, source, confidence, key });
         }
     }
 }

@@ -3,6 +3,8 @@
 //! *Knows* how to write a scenario down again. *Does not know* where defaults come from; that is
 //! `assumptions`.
 
+mod deploys;
+
 use std::fmt::Write as _;
 
 use crate::policy::config::Panic;
@@ -22,9 +24,11 @@ use crate::scenario::TaskLife;
 use crate::scenario::Tracked;
 use crate::scenario::distribution::written;
 use crate::scenario::envoy_text;
+use crate::scenario::faults;
 use crate::scenario::tree::Table;
 use crate::scenario::tree::Value;
 use crate::units::Span;
+use crate::units::Time;
 
 /// The text: TOML, each default marked by a comment, policies in force as comments.
 pub fn filled(loaded: &Loaded) -> String {
@@ -101,9 +105,21 @@ pub fn filled(loaded: &Loaded) -> String {
         page.header(&format!("[scaling.{}]", key(name)));
         page.scaling(top.table("scaling").and_then(|all| all.table(name)), scaling);
     }
-    for section in ["policy", "edge", "fault", "deploy", "scale", "expect", "cost", "sweep", "claim"] {
+    let deploys = match top.get("deploy").map(|node| &node.value) {
+        Some(Value::List(items)) => items.iter().map(|item| table_of(&item.value)).collect(),
+        _ => Vec::new(),
+    };
+    for (deploy, given) in scenario.deploys.iter().zip(deploys) {
+        page.deploy(given, deploy, &scenario.service(deploy.service).name);
+    }
+    for section in ["policy", "edge", "fault", "scale", "expect", "cost", "sweep", "claim"] {
         if top.get(section).is_some() {
             let _ = writeln!(page.text, "\n# [{section}] as written in {}", scenario.file);
+        }
+        if section == "fault" {
+            for fault in &scenario.faults {
+                let _ = writeln!(page.text, "#   {}", faults::line(fault).replace(char::is_control, " "));
+            }
         }
     }
     page.text
@@ -209,6 +225,12 @@ impl Page {
             Enrolment::None => "none",
         };
         self.line(given, "service_connect", &quoted(role));
+        if service.created > Time::ZERO {
+            self.line(given, "created", &quoted(&service.created.since(Time::ZERO).to_string()));
+        }
+        if given.is_none_or(|table| table.get("controller").is_none()) {
+            self.line(given, "controller", "\"ECS\"");
+        }
         match service.concurrency {
             Some(n) => self.line(given, "concurrency", &n.to_string()),
             None => self.text.push_str("# concurrency: no limit  # default\n"),
@@ -245,6 +267,7 @@ impl Page {
             "external",
             "keep_alive",
             "service_connect",
+            "created",
             "concurrency",
             "queue",
             "health_check",

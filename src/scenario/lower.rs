@@ -15,6 +15,7 @@ use crate::scenario::assumptions;
 use crate::scenario::claim;
 use crate::scenario::expect;
 use crate::scenario::faults;
+use crate::scenario::fit;
 use crate::scenario::happenings;
 use crate::scenario::load::LoadOptions;
 use crate::scenario::planes;
@@ -70,11 +71,13 @@ pub fn lower(source: &Arc<Source>, tree: &Table, options: &LoadOptions, problems
     }
     let loads = workload::read(tree, &topology, run.duration, problems);
     let network = planes::network(tree, problems);
-    let planes = planes::read(tree, &topology, &options.planes, &network, problems);
+    let mut planes = planes::read(tree, &topology, &options.planes, &network, problems);
     let happenings = happenings::read(tree, &topology, run.duration, problems);
     // A comparison that was narrowed has nothing to say about the planes that were left out.
     faults::fits(&happenings, if options.planes.is_empty() { &planes } else { &[] }, &topology, problems);
     let sweep = sweep::read(tree, problems);
+    fit::check(tree, &topology, &happenings.deploys, &mut planes, problems);
+    fit::check_times(tree, &topology, &happenings, &loads, problems);
     let cx = expect::Context {
         topology: &topology,
         happenings: &happenings,

@@ -3,11 +3,9 @@
 //! *Knows* which mechanism carries a call where, and to which planes `[policy]` applies.
 //! *Does not know* Envoy's fields (that is `policy`) nor how a mechanism is simulated.
 
-mod client;
+pub mod client;
 mod mechanism;
 mod preset;
-
-pub use client::CLIENTS;
 
 use indexmap::IndexMap;
 

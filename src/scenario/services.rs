@@ -34,6 +34,7 @@ use crate::scenario::value;
 use crate::units::Bytes;
 use crate::units::Cpu;
 use crate::units::Span;
+use crate::units::Time;
 
 /// Most tasks of a service; the ECS quota is 5,000.
 pub const TASKS_MAX: u64 = 100_000;
@@ -55,8 +56,32 @@ pub struct Topology {
     pub services: Vec<Service>,
     /// Arrows in order of first use.
     pub edges: Vec<Edge>,
+    /// Services that another than ECS deploys, and where the file says so.
+    pub controllers: BTreeMap<ServiceId, (Controller, Place)>,
     index: IndexMap<String, Named>,
     arrows: BTreeMap<(ServiceId, ServiceId), EdgeId>,
+}
+
+/// `deploymentController`: who carries out a service's deployments.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Controller {
+    /// ECS itself; every strategy is one of its own.
+    Ecs,
+    /// AWS CodeDeploy: blue-green behind an ALB. No Service Connect (ECS Developer Guide, service-connect-concepts-deploy).
+    CodeDeploy,
+    /// Somebody else's software, by task sets. No Service Connect either.
+    External,
+}
+
+impl Controller {
+    /// Its name in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Controller::Ecs => "ECS",
+            Controller::CodeDeploy => "CODE_DEPLOY",
+            Controller::External => "EXTERNAL",
+        }
+    }
 }
 
 struct Named {
@@ -68,6 +93,10 @@ impl Topology {
     /// The service of that name.
     pub fn service(&self, name: &str) -> Option<ServiceId> {
         self.index.get_index_of(name).map(|index| ServiceId(index as u32))
+    }
+    /// Who deploys a service.
+    pub fn controller(&self, id: ServiceId) -> Controller {
+        self.controllers.get(&id).map_or(Controller::Ecs, |(controller, _)| *controller)
     }
     /// All names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
@@ -305,8 +334,14 @@ fn service(name: &str, mut reader: Reader<'_>, topology: &mut Topology, problems
         keep_alive: keep_alive(&mut reader, problems),
         service_connect: enrolment(&mut reader, problems),
         life: task_life(&mut reader, problems),
+        created: reader.span("created", problems).map_or(Time::ZERO, |span| Time::ZERO + span),
     };
     life_fits(&service, &reader, problems);
+    controller(id, &mut reader, topology, problems);
+    if service.external && service.created > Time::ZERO {
+        let label = "take out `created`, or `external`";
+        problems.error("scenario::created", reader.key_place("created"), "ECS does not create this service", label);
+    }
     if service.queue.is_some() && service.concurrency.is_none() {
         let place = reader.key_place("queue").clone();
         let label = "without `concurrency` every request is worked on at once and none waits";
@@ -374,6 +409,15 @@ fn life_fits(service: &Service, reader: &Reader<'_>, problems: &mut Problems<'_>
     if service.life.health_check_grace_period.is_some_and(|grace| grace > most) {
         let place = reader.key_place("health_check_grace_period");
         problems.error("scenario::range", place, "ECS takes no such grace period", format!("{most} at most"));
+    }
+}
+
+/// `controller`: who deploys the service.
+fn controller(id: ServiceId, reader: &mut Reader<'_>, topology: &mut Topology, problems: &mut Problems<'_>) {
+    let words = [("ECS", Controller::Ecs), ("CODE_DEPLOY", Controller::CodeDeploy), ("EXTERNAL", Controller::External)];
+    let Some(controller) = reader.word("controller", &words, problems) else { return };
+    if controller != Controller::Ecs {
+        topology.controllers.insert(id, (controller, reader.key_place("controller").clone()));
     }
 }
 

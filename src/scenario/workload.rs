@@ -81,9 +81,10 @@ fn load(
     let spread = reader
         .word("spread", &[("random", Spread::Random), ("round-robin", Spread::RoundRobin)], problems)
         .unwrap_or(Spread::Random);
+    let test = reader.truth("test", problems).unwrap_or(false);
     let arrivals = arrivals(&mut reader, duration, problems);
     reader.finish(problems);
-    Some(Load { name, entry: entry?, endpoint, arrivals: arrivals?, from, until, spread })
+    Some(Load { name, entry: entry?, endpoint, arrivals: arrivals?, from, until, spread, test })
 }
 
 /// The one service that nobody calls.

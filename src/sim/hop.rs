@@ -9,6 +9,7 @@ use super::call::Call;
 use super::call::CallParent;
 use super::call::Dial;
 use super::call::Hop;
+use super::deploy::Shift;
 use super::random::Key;
 use super::random::Purpose;
 use super::record::NOBODY;
@@ -70,6 +71,14 @@ pub(super) struct RouterHost {
     pub(super) panic_since: Option<Time>,
     /// Its task is gone.
     pub(super) dead: bool,
+    /// The router for the other of two versions, or [`NOBODY`].
+    pub(super) twin: u32,
+    /// It is such a twin.
+    pub(super) second: bool,
+    /// How requests are shared out between the two, as far as it has heard.
+    pub(super) shift: Shift,
+    /// Its task has called a name in vain.
+    pub(super) unresolved: bool,
 }
 
 impl RouterHost {
@@ -91,6 +100,10 @@ impl RouterHost {
             scheduled: Time::NEVER,
             panic_since: None,
             dead: false,
+            twin: NOBODY,
+            second: false,
+            shift: Shift::default(),
+            unresolved: false,
         }
     }
 }
@@ -159,6 +172,10 @@ impl World<'_> {
         let key = state.key.child(Purpose::Child, u64::from(pc));
         let segment = state.segment;
         let (timeout, idempotent) = (spec.timeout, spec.idempotent);
+        if self.names_differ && !self.resolves(state.task, edge) {
+            return self.fail_unresolved(job, site, router, segment);
+        }
+        let router = self.side(router, key, segment);
         self.open_call(router, edge, site, CallParent::Job(job), key, segment, timeout, idempotent);
     }
 
@@ -304,10 +321,7 @@ impl World<'_> {
             reception = self.numbered(task, arrow, fronted);
         }
         if let Reception::BreaksAfter(delay) = reception {
-            // What has its answer by then is over, and the event finds nobody.
-            let broken =
-                if fronted { Ev::Answer { call: at, attempt, status: 503 } } else { Ev::Broken { call: at, attempt } };
-            self.engine.after(delay, broken);
+            self.break_after(at, attempt, delay, fronted);
         }
         match reception {
             Reception::Serves | Reception::BreaksAfter(_) => {
@@ -333,6 +347,7 @@ impl World<'_> {
         let (site, segment) = (call.site, call.segment);
         // The first attempt keeps the key, so that the work behind it is the same on every plane.
         let key = if attempt == 0 { call.key } else { call.key.child(Purpose::Child, u64::from(attempt)) };
+        let router = self.side(router, key, segment);
         self.open_call(router, NOBODY, site, CallParent::Relay { call: at, attempt }, key, segment, None, true);
     }
 
@@ -368,17 +383,6 @@ impl World<'_> {
         self.report(at, attempt, Outcome::Answered(Answer::of(seen).with_body(seen >= 400)));
     }
 
-    /// Headers, and then the connection breaks. Headers of 200 are an answer to every router: it has
-    /// passed them on, so it retries nothing, and charges the endpoint with a success before it sees
-    /// the break (Envoy: `downstream_response_started_`; source). The failure it then counts is left out.
-    pub(super) fn on_cut(&mut self, at: Ref<Call>, attempt: u8) {
-        let Some(call) = self.calls.get_mut(at) else { return };
-        if call.flight.is_open(AttemptNo(attempt)) {
-            call.hidden_status = CUT;
-            self.report(at, attempt, Outcome::Answered(Answer::of(200).with_body(true)));
-        }
-    }
-
     pub(super) fn on_trouble(&mut self, at: Ref<Call>, attempt: u8, trouble: Trouble) {
         let Some(call) = self.calls.get(at) else { return };
         if call.flight.is_open(AttemptNo(attempt)) {
@@ -402,7 +406,7 @@ impl World<'_> {
     }
 
     #[inline]
-    fn report(&mut self, at: Ref<Call>, attempt: u8, outcome: Outcome) {
+    pub(super) fn report(&mut self, at: Ref<Call>, attempt: u8, outcome: Outcome) {
         let Some(call) = self.calls.get_mut(at) else { return };
         let router = call.router;
         with_router!(self, router, call.key.draw(Purpose::Decide, u64::from(attempt)), |host, cx| {
@@ -548,6 +552,7 @@ impl World<'_> {
                         self.recorder.unejected(now, router, by, task);
                     }
                 }
+                Fact::Panic(on) if self.is_idle_panic(router, on) => {}
                 Fact::Panic(on) => {
                     let host = &mut self.routers[router as usize];
                     if on {

@@ -7,6 +7,7 @@ use super::hop::Reception;
 use super::random::Purpose;
 use super::random::Sampler;
 use super::record::NOBODY;
+use super::record::TESTING;
 use super::task::Parent;
 use super::world::Ev;
 use super::world::World;
@@ -29,6 +30,8 @@ pub(super) struct Source {
     endpoint: u32,
     until: Time,
     spread: Spread,
+    /// Its requests carry the test header.
+    test: bool,
     /// Requests so far.
     count: u64,
     stream: Xoshiro256PlusPlus,
@@ -73,6 +76,7 @@ impl World<'_> {
                 endpoint: load.endpoint,
                 until,
                 spread: load.spread,
+                test: load.test,
                 count: 0,
                 stream: self.seed.stream(Purpose::Arrivals, i as u64),
                 kind,
@@ -118,16 +122,19 @@ impl World<'_> {
         let key = self.seed.key(Purpose::Request, u64::from(load) << 48 | source.count);
         source.count += 1;
         let (service, endpoint) = (source.entry, source.endpoint);
+        let segment = if source.test { TESTING } else { self.recorder.segment() };
         let state = &mut self.services[service as usize];
+        let other = state.paired && state.shift.group(key, segment) != state.live;
+        let serving = if other { &state.side } else { &state.serving };
         self.recorder.recording.books.arrived += 1;
         self.in_flight += 1;
-        let task = match (source.spread, state.serving.len()) {
+        let task = match (source.spread, serving.len()) {
             (_, 0) => None,
-            (_, 1) => Some(state.serving[0]),
-            (Spread::Random, n) => Some(state.serving[key.draw(Purpose::Spread, 0).below(n)]),
+            (_, 1) => Some(serving[0]),
+            (Spread::Random, n) => Some(serving[key.draw(Purpose::Spread, 0).below(n)]),
             (Spread::RoundRobin, n) => {
                 state.next_spread += 1;
-                Some(state.serving[((state.next_spread - 1) % n as u64) as usize])
+                Some(serving[((state.next_spread - 1) % n as u64) as usize])
             }
         };
         let task = match task {
@@ -136,7 +143,6 @@ impl World<'_> {
             }
             task => task,
         };
-        let segment = self.recorder.segment();
         let parent = Parent::User { load, user };
         match task {
             Some(task) => match self.user_reception(task) {
@@ -350,6 +356,7 @@ mod tests {
             endpoint: 0,
             until: at(100),
             spread: Spread::Random,
+            test: false,
             count: 0,
             stream: Xoshiro256PlusPlus::seed_from_u64(1),
             kind: Kind::Open { stretches: stretches.to_vec(), at: 0, spacing, left_in_batch: 0, carry: 0.0 },

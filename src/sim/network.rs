@@ -148,9 +148,10 @@ impl World<'_> {
             Port::Closed => (Some(Trouble::ConnectRefused), now + one_way),
             Port::Nowhere => (Some(Trouble::ConnectTimeout), give_up_at),
         };
-        let ends = match self.faulting.impaired && ends < give_up_at {
-            true => self.handshake_time(at, trouble.is_none()).map_or(Time::NEVER, |late| ends + late),
-            false => ends,
+        let ends = if self.faulting.impaired && ends < give_up_at {
+            self.handshake_time(at, trouble.is_none()).map_or(Time::NEVER, |late| ends + late)
+        } else {
+            ends
         };
         let (trouble, ends) =
             if ends > give_up_at { (Some(Trouble::ConnectTimeout), give_up_at) } else { (trouble, ends) };

@@ -34,6 +34,8 @@ pub(super) enum Op {
 pub(super) struct Entry {
     pub(super) start: u32,
     pub(super) errors: Ratio,
+    /// The status of those failures.
+    pub(super) error_status: u16,
     /// The first work's sampler, for deep health checks.
     pub(super) first_work: Option<u32>,
 }
@@ -69,8 +71,13 @@ impl Program {
         Version(service)
     }
 
-    /// Compiles another version.
-    pub(super) fn version(&mut self, endpoints: &[Endpoint]) -> Version {
+    /// Compiles a version whose own failures are answered 500.
+    fn version(&mut self, endpoints: &[Endpoint]) -> Version {
+        self.version_failing_with(endpoints, 500)
+    }
+
+    /// Compiles another version, with the status of its own failures.
+    pub(super) fn version_failing_with(&mut self, endpoints: &[Endpoint], error_status: u16) -> Version {
         let entries = endpoints
             .iter()
             .map(|endpoint| {
@@ -79,7 +86,7 @@ impl Program {
                     Op::Work(sampler) => Some(*sampler),
                     _ => None,
                 });
-                Entry { start, errors: endpoint.errors, first_work }
+                Entry { start, errors: endpoint.errors, error_status, first_work }
             })
             .collect();
         self.versions.push(entries);

@@ -67,6 +67,8 @@ pub enum Purpose {
     SidecarStart = 32,
     /// What a message suffers on its way.
     Wire = 40,
+    /// The version of a service that takes a request while traffic shifts from one to the other.
+    Version = 50,
 }
 
 /// The root of all randomness of one replication.

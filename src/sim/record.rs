@@ -10,6 +10,7 @@ use crate::measure::Ending;
 use crate::measure::Happening;
 use crate::measure::HappeningKind;
 use crate::measure::Recording;
+use crate::measure::Rollout;
 use crate::measure::Segment;
 use crate::measure::ServiceRecord;
 use crate::measure::TaskRecord;
@@ -22,6 +23,11 @@ use crate::units::Time;
 
 /// The segment of a request that arrived during the warm-up: it is not recorded.
 pub(super) const UNRECORDED: u16 = u16::MAX;
+
+/// The segment of a request with the test header: counted apart from the users' requests, and sent to the
+/// new version while a deployment has one to test. ASSUMPTION(app.forwards_test_header): apps pass the
+/// header on, so that the calls of a test are tests.
+pub(super) const TESTING: u16 = u16::MAX - 1;
 
 /// A task nobody.
 pub(super) const NOBODY: u32 = u32::MAX;
@@ -77,6 +83,7 @@ impl Recorder {
             connections_opened: 0,
             keep_alive_races: 0,
             saved_by_retry: 0,
+            rollout: Rollout::default(),
             books: Books::default(),
             engine_events: 0,
             digest: 0xCBF2_9CE4_8422_2325,
@@ -171,7 +178,10 @@ impl Recorder {
         let word = key ^ ending.latency.as_nanos().rotate_left(20) ^ u64::from(status).rotate_left(52);
         // Order does not depend on threads: each recording is made by one.
         self.recording.digest = (self.recording.digest ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
-        if segment == UNRECORDED {
+        if segment >= TESTING {
+            let counts = u64::from(segment == TESTING);
+            self.recording.rollout.tests += counts;
+            self.recording.rollout.tests_failed += counts * u64::from(ending.failed);
             return;
         }
         let bucket = self.bucket(now);
@@ -184,7 +194,10 @@ impl Recorder {
     /// A request from outside that has no answer at the end of the run: it failed, as far as anybody
     /// can tell. The books still have it in flight.
     pub(super) fn unanswered(&mut self, segment: u16, latency: Span) {
-        if segment != UNRECORDED {
+        if segment == TESTING {
+            self.recording.rollout.tests += 1;
+            self.recording.rollout.tests_failed += 1;
+        } else if segment != UNRECORDED {
             self.recording.unanswered += 1;
             let ending = Ending { latency, failed: true, attempts: 1, flags: Flags::NONE };
             self.recording.segments[usize::from(segment)].users.record(ending);
@@ -194,7 +207,7 @@ impl Recorder {
     /// A call between services ended.
     #[inline]
     pub(super) fn call_done(&mut self, segment: u16, edge: u32, now: Time, ending: Ending) {
-        if segment == UNRECORDED {
+        if segment >= TESTING {
             return;
         }
         if ending.attempts > 1 {
@@ -209,14 +222,20 @@ impl Recorder {
 
     /// Something worth a line.
     pub(super) fn happened(&mut self, at: Time, kind: HappeningKind, by: u32, task: u32, until: Option<Time>) {
+        self.noted(Happening { at, kind, by, task, until, note: "" });
+    }
+
+    /// Something worth a line, with a word about it.
+    pub(super) fn noted(&mut self, happening: Happening) {
+        let (at, kind) = (happening.at, happening.kind);
         if kind == HappeningKind::FaultOn && self.first_fault.is_none() {
             self.first_fault = Some(at);
         }
         if self.listening {
-            self.heard.push(Happening { at, kind, by, task, until });
+            self.heard.push(happening);
         }
         if self.recording.events.len() < Recording::EVENTS_MAX {
-            self.recording.events.push(Happening { at, kind, by, task, until });
+            self.recording.events.push(happening);
         } else {
             self.recording.events_dropped += 1;
         }

@@ -305,7 +305,8 @@ impl World<'_> {
 
     /// The calls of a task lose the proxy they went through, and with it all that it knew.
     fn break_outbound(&mut self, task: u32) {
-        let routers: Vec<u32> = self.pushed_routers(task).collect();
+        let twins = |router| [router, self.routers[router as usize].twin];
+        let routers: Vec<u32> = self.pushed_routers(task).flat_map(twins).filter(|&router| router != NOBODY).collect();
         let dials: Vec<_> =
             self.dials.refs().filter(|(_, dial)| routers.contains(&dial.router)).map(|(at, _)| at).collect();
         for dial in dials {
@@ -372,5 +373,29 @@ impl World<'_> {
             let record = &mut self.recorder.recording.services[task.service as usize];
             record.sidecar_busy_max_ppm = record.sidecar_busy_max_ppm.max(proxy.busy_max_ppm);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_as_in_a_deterministic_queue_with_one_period_in_advance() {
+        // Work of 400 us every 300 us: the n-th waits n work - (n - 1) gaps - a period, from the first that
+        // is more than a period ahead on, which is the 998th.
+        let (work, gap) = (Span::from_micros(400), 300_000);
+        let mut proxy = Proxy::NEW;
+        for n in 1..=5_000_u64 {
+            let wait = proxy.take(Time::from_nanos((n - 1) * gap), work);
+            let ahead = (n * 400_000).saturating_sub((n - 1) * gap);
+            assert_eq!(wait.as_nanos(), ahead.saturating_sub(100_000_000), "{n}");
+            assert_eq!(wait.is_zero(), n <= 997, "{n}");
+        }
+        // 3,334 of them begin in the first second: 1.33 times its share, which counts as all of it.
+        assert_eq!(proxy.busy_max_ppm, 1_000_000);
+        // It was 500.3 ms ahead then, and a second later it has nothing to do.
+        let idle = Time::from_nanos(4_999 * gap) + Span::from_millis(1_000);
+        assert_eq!(proxy.take(idle, work), Span::ZERO);
     }
 }

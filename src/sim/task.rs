@@ -61,6 +61,12 @@ pub(super) struct Task {
     pub(super) queue: VecDeque<Ref<Job>>,
     /// Jobs in the task, waiting or in work.
     pub(super) jobs: u32,
+    /// Which of its service's two lists of endpoints it is in.
+    pub(super) group: u8,
+    /// When what it runs was deployed: it resolves the names that existed then.
+    pub(super) deployed: Time,
+    /// ECS has seen it healthy.
+    pub(super) proven: bool,
     /// Its router for each edge, [`NOBODY`] where it calls nobody.
     pub(super) routers: Vec<u32>,
 }
@@ -413,9 +419,9 @@ impl World<'_> {
     #[inline]
     fn own_failure(&self, job: &Job) -> Option<u16> {
         let task = &self.tasks[job.task as usize];
-        let errors = self.program.entry(task.version, u32::from(job.endpoint)).errors;
-        if errors.as_ppm() > 0 && errors.covers(job.key.draw(Purpose::Errors, 0).word()) {
-            return Some(500);
+        let entry = self.program.entry(task.version, u32::from(job.endpoint));
+        if entry.errors.as_ppm() > 0 && entry.errors.covers(job.key.draw(Purpose::Errors, 0).word()) {
+            return Some(entry.error_status);
         }
         if job.struck != NOBODY
             && let Some(status) = self.marked_error(job)

@@ -1,5 +1,6 @@
 //! The world under scenarios built in code: books, queueing theory, each mechanism's first principles.
 
+mod deploy;
 mod discovery;
 mod faults;
 mod life;
@@ -43,6 +44,7 @@ fn service(name: &str, tasks: u32, latency: Option<Distribution>) -> Service {
         keep_alive: None,
         service_connect: Enrolment::ClientServer,
         life: TaskLife::default(),
+        created: Time::ZERO,
     }
 }
 
@@ -96,6 +98,7 @@ fn sidecar() -> Plane {
             memory_growth: crate::units::Bytes::new(0),
             restart: Span::from_secs(1),
             restarts: 3,
+            snapshot_names: true,
         }),
         edge_policies: vec![PolicyConfig::service_connect()],
         ..direct(PolicyConfig::direct())
@@ -169,6 +172,7 @@ fn scenario(services: Vec<Service>, edges: Vec<Edge>, rate: Rate, seconds: u64, 
             from: Time::ZERO,
             until: Time::NEVER,
             spread: Spread::Random,
+            test: false,
         }],
         network: no_delay(),
         planes: vec![plane],

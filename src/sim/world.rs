@@ -11,6 +11,7 @@ use super::call::Dial;
 use super::control::Outage;
 use super::control::Registry;
 use super::deploy::Deployment;
+use super::deploy::Shift;
 use super::engine::Engine;
 use super::engine::Lane;
 use super::fault::ActiveFault;
@@ -154,6 +155,14 @@ pub(super) enum Ev {
     ProxyDies { task: u32 },
     /// A proxy runs again.
     ProxyBack { task: u32 },
+    /// A stage of a deployment has lasted its time.
+    DeployTimer { service: u32, serial: u32 },
+    /// A period of a deployment's alarm is over.
+    AlarmDue { service: u32, serial: u32 },
+    /// Somebody has a deployment rolled back.
+    RollBack { service: u32, serial: u32 },
+    /// A service is created.
+    Created { service: u32 },
 }
 
 /// Facts with their router and time, in order.
@@ -182,6 +191,20 @@ pub(super) struct ServiceState {
     pub(super) nodes: Vec<u32>,
     /// Sampler of the longest wait in a queue.
     pub(super) patience: Option<u32>,
+    /// Deployments and rollbacks so far.
+    pub(super) deployments: u32,
+    /// What starts now was deployed then.
+    pub(super) deployed: Time,
+    /// The list of endpoints, of two, that what starts now is in.
+    pub(super) group: u8,
+    /// The list that takes the traffic when no deployment shifts it.
+    pub(super) live: u8,
+    /// As `serving`, of the other list.
+    pub(super) side: Vec<u32>,
+    /// How requests are shared out between the two lists.
+    pub(super) shift: Shift,
+    /// Its routers have twins.
+    pub(super) paired: bool,
 }
 
 /// The state of a run.
@@ -229,6 +252,8 @@ pub(super) struct World<'a> {
     /// One per `[scaling.*]`.
     pub(super) trackers: Vec<Tracker>,
     pub(super) faulting: Faulting,
+    /// Some task may not know a name that another task does.
+    pub(super) names_differ: bool,
 }
 
 impl<'a> World<'a> {
@@ -280,6 +305,7 @@ impl<'a> World<'a> {
             proxies: Proxies::new(scenario, plane),
             trackers: Vec::new(),
             faulting: Faulting::new(),
+            names_differ: false,
         };
         world.set_up();
         world
@@ -287,6 +313,7 @@ impl<'a> World<'a> {
 
     fn set_up(&mut self) {
         self.set_up_services();
+        self.set_up_names();
         self.set_up_loads();
         self.set_up_faults();
         self.set_up_scaling();
@@ -440,6 +467,10 @@ impl<'a> World<'a> {
             Ev::HealthShown { task } => self.on_health_shown(task),
             Ev::ProxyDies { task } => self.crash_sidecar(task),
             Ev::ProxyBack { task } => self.on_proxy_back(task),
+            Ev::DeployTimer { service, serial } => self.on_deploy_timer(service, serial),
+            Ev::AlarmDue { service, serial } => self.on_alarm_due(service, serial),
+            Ev::RollBack { service, serial } => self.on_roll_back(service, serial),
+            Ev::Created { service } => self.on_created(service),
         }
     }
 

@@ -59,7 +59,7 @@ pub fn case_cluster(case: &Case, hosts: &[SocketAddr]) -> Value {
         "healthy_panic_threshold": {"value": match config.panic {
             Panic::Never => 0.0,
             Panic::Below(share) => share.as_f64() * 100.0,
-            Panic::NoneHealthy => panic!("not Envoy's"),
+            Panic::NoneHealthy | Panic::FewerThan(_) => panic!("not Envoy's"),
         }},
     });
     it["circuit_breakers"] = json!({"thresholds": [breakers(&config.circuit_breakers)]});

@@ -26,14 +26,14 @@ pub enum Kind {
 const fn metric(word: &'static str, text: &'static str) -> Page {
     Page { word, kind: Kind::Metric, text }
 }
-const fn fault(word: &'static str, text: &'static str) -> Page {
+pub(super) const fn fault(word: &'static str, text: &'static str) -> Page {
     Page { word, kind: Kind::Fault, text }
 }
 const fn field(word: &'static str, text: &'static str) -> Page {
     Page { word, kind: Kind::Field, text }
 }
 
-/// Every page.
+/// Every page but those of faults.
 pub const PAGES: &[Page] = &[
     metric("requests", "Requests from outside that came to an end, per replication.\nIn result files: requests."),
     metric(
@@ -90,27 +90,29 @@ pub const PAGES: &[Page] = &[
         "tasks_mean",
         "Mean number of tasks over the measured part, from the order to start to the last container, all services that\nare not external or the one in scope: what is paid for.",
     ),
+    metric(
+        "deploy_time",
+        "Seconds from the start of a deployment to its COMPLETED; the longest, where there are several. If one never came to\nit, failed or was rolled back, no limit is met. In result files: deploy_time_s, over the replications in which all did.",
+    ),
+    metric(
+        "rollbacks",
+        "Deployments that were taken back: by the circuit breaker, an alarm, the test hook or rollback_at.",
+    ),
+    metric(
+        "test_requests",
+        "Requests of loads with test = true that came to an end. No other metric of the users counts them.",
+    ),
+    metric("test_error_rate", "Share of the test requests that failed."),
+    metric(
+        "unresolved_calls",
+        "Calls to a name that the calling task could not resolve, because its service was last deployed before the\ncallee was created (Service Connect, App Mesh). They fail at once, without an attempt.",
+    ),
     metric("cost_per_month", "Dollars per month. Not measured by a run."),
     metric("in_flight_mean", "Mean number of requests in a service, waiting and in work (Little's L)."),
     metric("queue_mean", "Mean number of requests that wait for a server."),
     metric("wait_share", "Share of arriving requests that had to wait for a server."),
     metric("wait_mean", "Mean time in the queue over all requests served, those that did not wait included."),
     metric("utilization", "Busy share of servers. Needs `concurrency`."),
-    fault("crash", "The process is gone without notice: connections are reset, ECS replaces the task."),
-    fault("stop", "StopTask: SIGTERM, drain, SIGKILL after stop_timeout; ECS replaces the task."),
-    fault(
-        "wedge",
-        "Health checks pass, real requests are answered `status` at once (default 503).\nThe status decides the story: 503 is in Service Connect's retry set, a plain 500 is not.",
-    ),
-    fault("grey", "`wedge` for a share (`rate`) of the requests."),
-    fault(
-        "errors",
-        "A share (`rate`) of requests is answered `status` after its work. Deep health checks fail with the same probability.",
-    ),
-    fault("hang", "Accepts connections and never answers, probes included. Only time-outs end it."),
-    fault("slow", "Service time times `factor`, or plus `latency`."),
-    fault("reset", "Accepts connections and resets them."),
-    fault("refuse", "The port is closed: connections are refused at once."),
     field(
         "expect.that",
         "[plane.]metric op value, or plane.metric op plane.metric.\nHolds if the whole confidence interval satisfies it, fails if the whole interval violates it, is inconclusive\notherwise. Plane against plane is judged on the paired difference: all planes see the same arrivals,\nservice times and faults.",
@@ -122,6 +124,34 @@ pub const PAGES: &[Page] = &[
     field(
         "expect.over",
         "mean (default): judged by the interval of the mean. every-replication: each one must satisfy it.",
+    ),
+    field(
+        "expect.cell",
+        "Which cells of a sweep an expectation is about: cell = { \"fault.0.rate\" = \"10%\" }. Without it every cell is asked,\nand `scsim run`, which asks nothing that names a cell.",
+    ),
+    field(
+        "sweep.vary",
+        "Fields and their values for `scsim sweep`; keys are those of --set, in quotes:\n  [sweep]\n  vary = { \"policy.outlier_detection.consecutive_5xx\" = [2, 3, 5], \"service.payments.tasks\" = \"1..10\" }\nA value list, or a range: \"1..10\" (whole numbers), \"10ms..1s:log:7\", \"1%..50%:lin:8\". At most 100000 cells.\nTables in lists go by number or name: fault.0.rate, fault.NAME.rate. --vary on the command line replaces it.",
+    ),
+    field(
+        "sweep.mode",
+        "grid (default): each value with each; one-at-a-time: the file as it is, then one field after the other.",
+    ),
+    field(
+        "claim.id",
+        "[claim] enters a scenario into the ledger (`scsim ledger FOLDER -o reports/claims.md`): id (a letter and a number),\nsays, from, verdict, condition, because, figures. The verdict stands only if every expectation of the file holds.",
+    ),
+    field(
+        "claim.verdict",
+        "\"holds\", \"holds only if\" (needs `condition`) or \"refuted\": what the scenario shows, as its expectations state it.",
+    ),
+    field(
+        "claim.figures",
+        "What the ledger shows, the deciding one first: \"internal-alb.error_rate\", \"p99\" (every plane), or\n{ metric = \"p99\", during = \"fault\", service = \"payments\", label = \"p99 in the fault\" }.",
+    ),
+    field(
+        "claim.because",
+        "A sentence or two with figures in braces: {internal-alb.error_rate}, {service-connect.p99 in the fault}; in a sweep with\ntheir cell: {internal-alb.error_rate @ 10%}, for two fields @ 10%, 503.",
     ),
     field("expect.severity", "error (default) fails the command; warn is only shown (see --fail-on)."),
     field("run.replications", "Runs per plane. Each replication has its own random numbers, shared by all planes."),
@@ -376,5 +406,65 @@ pub const PAGES: &[Page] = &[
     field(
         "strict_envoy",
         "scsim's own: copies what look like mistakes in Envoy 1.40 (ejected twice in one sweep, URX on a hedged 200). Default false.",
+    ),
+    field(
+        "deploy.strategy",
+        "rolling (default), blue-green, canary or linear. The last three run both versions in full and shift the traffic:\nSCALE_UP, TEST_TRAFFIC_SHIFT (test_time), PRODUCTION_TRAFFIC_SHIFT, BAKE_TIME, CLEAN_UP. Sidecars hear of a shift as of\nany push, an ALB at once; with DNS there is nothing to shift, and the plane is not applicable.\nA request belongs to one version, and so do its retries.",
+    ),
+    field(
+        "deploy.minimum_healthy_percent",
+        "rolling: healthy tasks that stay, of the desired count, rounded up. Default 100. maximum_percent (200): tasks that may\nrun, rounded down.",
+    ),
+    field(
+        "deploy.early_success",
+        "rolling: { healthy_percent = 80, cleanup = \"deferred\" or \"blocking\" }: COMPLETED when so many new tasks are healthy\n(blocking: and the old ones have gone). The rest is replaced all the same. Off by default.",
+    ),
+    field(
+        "deploy.bake_time",
+        "Time after the last task is replaced, or after the last shift of traffic, in which alarms still count and the old\nversion of a blue-green deployment still runs. blue-green needs one; otherwise 0 by default.",
+    ),
+    field(
+        "deploy.circuit_breaker",
+        "true, or { enable, rollback (true), threshold, reset_on_healthy_task (true) }. Counts tasks of the new version that die\nbefore they were ever healthy, or fail their checks. threshold = { percent = 50 } (default: of the desired count, rounded\nup, 3 to 200), { unbounded_percent } or { count }. Then the deployment goes back; rollback = false only stops it.\nA task that dies after it was healthy is not counted, as a crash later than the 40 s without a check is.",
+    ),
+    field(
+        "deploy.alarm",
+        "{ error_rate = \"5%\", over = \"60s\", of = \"users\" (default) or \"service\", rollback (true) }: the deployment fails when more\nthan this share failed in one period. Periods begin at multiples of `over`; the first one counts from the deployment on.",
+    ),
+    field(
+        "deploy.rollback_at",
+        "The instant at which somebody stops the deployment with ROLLBACK, if it is still under way.",
+    ),
+    field(
+        "deploy.canary_percent",
+        "canary: share of the production traffic that shifts first, \"0.1%\" to \"100%\", default 5%. The rest follows after\ncanary_bake_time, default 10m, at most 24h.",
+    ),
+    field(
+        "deploy.step_percent",
+        "linear: share of the production traffic that shifts at each step, \"3%\" to \"100%\", default 10%. step_bake_time lies\nbetween two steps, default 6m, at most 24h.",
+    ),
+    field(
+        "deploy.test_time",
+        "blue-green, canary, linear: how long test requests alone reach the new version, as a hook on POST_TEST_TRAFFIC_SHIFT\nwould have it. Default 0. test_error_rate = \"1%\" fails the deployment if more of them failed in that time.",
+    ),
+    field(
+        "deploy.settle",
+        "blue-green, canary, linear: from the last shift, or the shift back, until tasks without traffic stop, at the least.\nDefault 30s, a guess that covers the pushes. The bake time counts towards it.",
+    ),
+    field(
+        "deploy.change",
+        "What the new version changes: latency, errors (a share) with status (500 to 599, default 500), startup,\ncrash_loop (true is \"10s\": it dies that long after RUNNING, every time).",
+    ),
+    field(
+        "load.test",
+        "true: these requests carry the test header of blue-green deployments, and so does every call they cause. From\nTEST_TRAFFIC_SHIFT on they reach the new version and nobody else does. Counted by test_requests and test_error_rate only.",
+    ),
+    field(
+        "service.created",
+        "When the ECS service is created; its tasks start then. Default: it was there before. On Service Connect and App Mesh\na task knows the names that existed at its own service's last deployment: callers need a new [[deploy]] before they can\nresolve it, and their replacement and scale-out tasks are no different. DNS and ALB names resolve for everybody.",
+    ),
+    field(
+        "service.controller",
+        "ECS (default), CODE_DEPLOY or EXTERNAL. Service Connect takes ECS only: with another one the scenario does not load\nwhile a service-connect plane is compared, as ECS would refuse the service.",
     ),
 ];

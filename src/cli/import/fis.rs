@@ -240,7 +240,8 @@ fn table(
     if let Some(lasts) = duration(action)?.filter(|_| !stroke) {
         lines.insert(0, format!("for    = \"{lasts}\""));
     }
-    lines.insert(lines.len().min(1), format!("target = {}", quoted(&aim.target)));
+    let kind_at = lines.iter().position(|line| line.starts_with("kind")).unwrap_or(0);
+    lines.insert(kind_at, format!("target = {}", quoted(&aim.target)));
     let mut notes = vec![format!("{id}{}", description(action))];
     notes.extend(aim.notes);
     Ok(Some((lines, notes)))
@@ -464,15 +465,15 @@ mod tests {
         assert_eq!((found.read, found.faults, found.unread.len()), (5, 4, 1));
         let faults = loads(&found.toml);
         let of = |name: &str| faults.iter().find(|fault| fault.name == name).unwrap();
-        let begins = |name: &str| of(name).when.begins().unwrap().as_secs_f64();
+        let begins = |name: &str| of(name).when.begins().unwrap().since(crate::units::Time::ZERO).as_millis();
         assert_eq!(of("cut-zone").kind.name(), "az-outage");
         assert_eq!(of("cut-zone").when.lasts(), Some(Span::from_secs(900)));
         assert_eq!(of("lose-packets").kind.name(), "partition");
         // One minute into the run, one minute of waiting.
-        assert_eq!((begins("cut-zone"), begins("stop-tasks")), (60.0, 120.0));
+        assert_eq!((begins("cut-zone"), begins("stop-tasks")), (60_000, 120_000));
         assert_eq!(of("slow-half").kind.name(), "latency");
         // It starts after the outage of a quarter of an hour.
-        assert_eq!(begins("slow-half"), 960.0);
+        assert_eq!(begins("slow-half"), 960_000);
         assert!(found.unread[0].0.starts_with("fill-disk"), "{:?}", found.unread);
         assert!(found.toml.contains("# Stop condition aws:cloudwatch:alarm"), "{}", found.toml);
     }
@@ -513,10 +514,10 @@ mod tests {
 
     #[test]
     fn durations_are_iso_8601() {
-        let seconds = |text: &str| iso8601(text).map(|span| span.as_secs_f64());
-        assert_eq!(seconds("PT1M"), Ok(60.0));
-        assert_eq!(seconds("PT1H30M0.5S"), Ok(5400.5));
-        assert_eq!(seconds("P1DT2H"), Ok(93_600.0));
+        let seconds = |text: &str| iso8601(text).map(Span::as_millis);
+        assert_eq!(seconds("PT1M"), Ok(60_000));
+        assert_eq!(seconds("PT1H30M0.5S"), Ok(5_400_500));
+        assert_eq!(seconds("P1DT2H"), Ok(93_600_000));
         for wrong in ["", "PT", "1M", "PT5", "PTM", "PT1D", "PT-5S", "P99999W"] {
             assert!(seconds(wrong).is_err(), "{wrong}");
         }

@@ -314,7 +314,9 @@ fn differs(old: &Saved, new: &Saved, notes: &mut Vec<String>) -> Vec<Differs> {
     let value = |map: &IndexMap<String, Value>, key: &str| map.get(key).cloned();
     let of = |key: &String| Differs { key: key.clone(), old: value(a, key), new: value(b, key) };
     let gone = a.keys().filter(|key| !b.contains_key(*key));
-    let all: Vec<Differs> = b.keys().chain(gone).map(of).filter(|d| d.old != d.new).collect();
+    // A seed that is written down, or overridden, and is the same is no difference.
+    let matters = |d: &Differs| d.old != d.new && !(d.key == "run.seed" && old.seed == new.seed);
+    let all: Vec<Differs> = b.keys().chain(gone).map(of).filter(matters).collect();
     if all.is_empty() && old.scenario.digest != new.scenario.digest {
         notes.push("the texts differ and say the same".to_owned());
     }

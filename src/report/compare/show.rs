@@ -59,7 +59,8 @@ pub fn size(change: &Change, interval: bool) -> String {
     };
     let half = d.half_width().map_or(0.0, |half| half * factor);
     let measure = if half > 0.0 { half } else { d.mean.abs() * factor / 10.0 };
-    let decimals = if measure > 0.0 { format::decimals_of(measure, most) } else { 0 };
+    let whole = half == 0.0 && (d.mean * factor).fract() == 0.0;
+    let decimals = if measure > 0.0 && !whole { format::decimals_of(measure, most) } else { 0 };
     let text = format!("{}{mark}", signed(d.mean * factor, decimals));
     match (d.low, d.high) {
         (Some(low), Some(high)) if interval => {

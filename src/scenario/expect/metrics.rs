@@ -20,7 +20,7 @@ pub enum Unit {
 }
 
 /// Every metric but the percentiles, with its names; the first is the usual one.
-pub const METRICS: [(&[&str], Metric, Unit); 31] = [
+pub const METRICS: [(&[&str], Metric, Unit); 36] = [
     (&["requests"], Metric::Requests, Unit::Number),
     (&["error_rate"], Metric::ErrorRate, Unit::Share),
     (&["failed_requests"], Metric::FailedRequests, Unit::Number),
@@ -42,6 +42,11 @@ pub const METRICS: [(&[&str], Metric, Unit); 31] = [
     (&["cpu_max"], Metric::CpuMax, Unit::Share),
     (&["tasks_max"], Metric::TasksMax, Unit::Number),
     (&["tasks_mean"], Metric::TasksMean, Unit::Number),
+    (&["deploy_time", "deploy_time_s"], Metric::DeployTime, Unit::Seconds),
+    (&["rollbacks"], Metric::Rollbacks, Unit::Number),
+    (&["test_requests"], Metric::TestRequests, Unit::Number),
+    (&["test_error_rate"], Metric::TestErrorRate, Unit::Share),
+    (&["unresolved_calls"], Metric::UnresolvedCalls, Unit::Number),
     (&["cost_per_month"], Metric::CostPerMonth, Unit::Number),
     (&["in_flight_mean"], Metric::InFlightMean, Unit::Number),
     (&["queue_mean"], Metric::QueueMean, Unit::Number),

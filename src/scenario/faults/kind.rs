@@ -81,9 +81,10 @@ fn foreign_keys(reader: &mut Reader<'_>, word: &Word, name: &str, problems: &mut
 }
 
 fn kind(reader: &mut Reader<'_>, word: &Word, node: &Node, problems: &mut Problems<'_>) -> Option<FaultKind> {
-    let status = match word.keys.contains(&"status") {
-        true => reader.count("status", 100..=599, problems).map_or(STATUS, |status| status as u16),
-        false => STATUS,
+    let status = if word.keys.contains(&"status") {
+        reader.count("status", 100..=599, problems).map_or(STATUS, |status| status as u16)
+    } else {
+        STATUS
     };
     let numbered = word.counts && (reader.has("nth") || reader.has("every_nth"));
     Some(match word.name {
@@ -95,10 +96,8 @@ fn kind(reader: &mut Reader<'_>, word: &Word, node: &Node, problems: &mut Proble
         "hang" => FaultKind::Hang,
         "slow" => slow(reader, node, problems)?,
         "cpu" => cpu(reader, node, problems)?,
-        "reset" => match reader.has("delay") {
-            true => FaultKind::ResetAfter { delay: reader.span("delay", problems)? },
-            false => FaultKind::Reset,
-        },
+        "reset" if reader.has("delay") => FaultKind::ResetAfter { delay: reader.span("delay", problems)? },
+        "reset" => FaultKind::Reset,
         "refuse" => FaultKind::Refuse,
         "cut-body" => {
             let rate = if reader.has("rate") { reader.ratio("rate", problems)? } else { Ratio::ONE };

@@ -2,12 +2,15 @@
 //!
 //! *Knows* which kind can hit which target, and what a fault needs of the rest of the file. *Does
 //! not know* deployments, nor how a fault acts. A room for each part: `words` the vocabulary,
-//! `kind` its parameters, `target` whom, `timing` when.
+//! `kind` its parameters, `target` whom, `timing` when; `written` writes it down again.
 
 mod kind;
 mod target;
 mod timing;
 mod words;
+mod written;
+
+pub use written::line;
 
 use std::collections::BTreeSet;
 

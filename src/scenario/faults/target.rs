@@ -52,14 +52,12 @@ pub fn read(node: &Node, topology: &Topology, problems: &mut Problems<'_>) -> Op
 /// "payments#1" and nothing else.
 pub fn task(node: &Node, topology: &Topology, problems: &mut Problems<'_>) -> Option<(ServiceId, u32)> {
     let text = value::text(node, problems)?;
-    match task_target(text, node, topology, problems)? {
-        Target::Task(service, number) => Some((service, number)),
-        _ => {
-            let label = "write \"payments#1\"; for any task of a service use `service`";
-            problems.error("scenario::target", &node.place, format!("`{text}` is not one task"), label);
-            None
-        }
+    if let Target::Task(service, number) = task_target(text, node, topology, problems)? {
+        return Some((service, number));
     }
+    let label = "write \"payments#1\"; for any task of a service use `service`";
+    problems.error("scenario::target", &node.place, format!("`{text}` is not one task"), label);
+    None
 }
 
 fn task_target(text: &str, node: &Node, topology: &Topology, problems: &mut Problems<'_>) -> Option<Target> {

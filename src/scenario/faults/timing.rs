@@ -73,21 +73,14 @@ pub fn awaited(node: &Node, topology: &Topology, waits: bool, problems: &mut Pro
     let words: Vec<(&'static str, &'static str)> = Awaited::EVENTS.iter().map(|name| (*name, *name)).collect();
     let event = reader.need("event", problems).and_then(|node| value::word(node, "event", &words, problems));
     let count = reader.count("count", 1..=1_000_000, problems).unwrap_or(1) as u32;
-    let service = reader.get("service").map(|node| topology.named(node, problems));
-    let by = reader.get("by").map(|node| topology.named(node, problems));
-    let task = reader.get("task").map(|node| target::task(node, topology, problems));
+    let service = reader.get("service").map(|node| topology.named(node, problems).ok_or(()));
+    let by = reader.get("by").map(|node| topology.named(node, problems).ok_or(()));
+    let task = reader.get("task").map(|node| target::task(node, topology, problems).ok_or(()));
     let wait = if waits { reader.span("wait", problems).unwrap_or(Span::ZERO) } else { Span::ZERO };
     reader.finish(problems);
-    let (service, by, task) = (all_or_nothing(service)?, all_or_nothing(by)?, all_or_nothing(task)?);
+    // What was written and could not be read spoils the whole.
+    let (service, by, task) = (service.transpose().ok()?, by.transpose().ok()?, task.transpose().ok()?);
     Some((Awaited { event: event?, count, service, task, by }, wait))
-}
-
-/// What was written and could not be read spoils the whole.
-fn all_or_nothing<T>(read: Option<Option<T>>) -> Option<Option<T>> {
-    match read {
-        None => Some(None),
-        Some(value) => value.map(Some),
-    }
 }
 
 /// `nth` and `every_nth`.

@@ -116,3 +116,71 @@ fn fits(scaling: &Scaling, reader: &Reader<'_>, topology: &Topology, problems: &
         problems.warn("scenario::scaling-zero", reader.key_place("min"), "target tracking cannot leave zero", label);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::LoadOptions;
+    use crate::scenario::Replacement;
+    use crate::scenario::Scenario;
+    use crate::scenario::filled;
+    use crate::scenario::parse;
+    use std::path::Path;
+
+    const SHOP: &str = "compare = [\"service-connect\", \"direct\"]\n[load]\nrate = \"1/s\"\nentry = \"web\"\n\
+        [service.web]\ncalls = [\"api\"]\n[service.api]\nconcurrency = 4\n";
+
+    /// The scenario as read, and as read again from what `check --defaults` prints.
+    fn both(more: &str) -> [Scenario; 2] {
+        let read = |text: &str| {
+            parse("t", text, Path::new("."), &LoadOptions::default())
+                .unwrap_or_else(|found| panic!("{found:#?}\n{text}"))
+        };
+        let loaded = read(&format!("{SHOP}{more}"));
+        let again = read(&filled(&loaded));
+        [loaded.scenario, again.scenario]
+    }
+
+    #[test]
+    fn each_target_is_read_and_written_back() {
+        for (text, tracked) in [
+            ("target_cpu = \"60%\"", Tracked::Cpu(crate::units::Ratio::from_percent(60))),
+            ("target_rps = \"2.5/s\"", Tracked::Requests(crate::units::Rate::from_micros_per_sec(2_500_000))),
+            ("target_concurrency = 1.5", Tracked::Concurrency(1_500)),
+        ] {
+            for scenario in both(&format!("[scaling.api]\nmax = 9\nscale_in_cooldown = \"60s\"\n{text}\n")) {
+                let expected = Scaling {
+                    service: ServiceId(1),
+                    min: 1,
+                    max: 9,
+                    tracked,
+                    scale_out_cooldown: Span::from_secs(300),
+                    scale_in_cooldown: Span::from_secs(60),
+                };
+                assert_eq!(scenario.scalings, [expected]);
+                let ids: Vec<&str> = scenario.assumptions.iter().map(|row| row.id.as_str()).collect();
+                for id in ["scaling.alarms", "scaling.capacity", "scaling.cooldown", "ecs.provisioning"] {
+                    assert!(ids.contains(&id), "{id} in {ids:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_life_of_a_task_is_read_and_written_back() {
+        let more = "provisioning = \"5s\"\nimage_pull = { p50 = \"20s\", p99 = \"60s\" }\nhealth_check_grace_period = \"90s\"\n\
+            stop_delay = \"15s\"\nreplacement = \"after\"\n[plane.service-connect]\nsidecar = { start = \"7s\" }\n";
+        let [first, again] = both(more);
+        let life = &first.services[1].life;
+        assert_eq!(life.provisioning, crate::scenario::Distribution::Constant(Span::from_secs(5)));
+        assert_eq!(life.health_check_grace_period, Some(Span::from_secs(90)));
+        assert_eq!((life.stop_delay, life.replacement), (Span::from_secs(15), Replacement::After));
+        assert_eq!(*life, again.services[1].life);
+        for scenario in [first, again] {
+            let crate::scenario::Mechanism::Sidecar(sidecar) = &scenario.planes[0].mechanism else {
+                panic!("a sidecar")
+            };
+            assert_eq!(sidecar.start, crate::scenario::Distribution::Constant(Span::from_secs(7)));
+        }
+    }
+}

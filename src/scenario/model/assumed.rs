@@ -50,4 +50,9 @@ pub mod ecs {
     pub const REPLACE_AFTER: Span = Span::from_secs(9);
     /// ASSUMPTION(ecs.notice): from a crash to the control plane acting on it; a guess.
     pub const NOTICE: Span = Span::from_secs(5);
+    /// ASSUMPTION(ecs.shift_settle): after the last shift of production traffic ECS waits this long, the
+    /// bake time included, until tasks without traffic may stop; a guess that covers the pushes.
+    pub const SHIFT_SETTLE: Span = Span::from_secs(30);
+    /// ASSUMPTION(deploy.crash_loop): an app that crashes in a loop dies this long after RUNNING; a guess.
+    pub const CRASH_LOOP: Span = Span::from_secs(10);
 }

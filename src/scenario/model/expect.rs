@@ -94,6 +94,16 @@ pub enum Metric {
     TasksMax,
     /// Mean number of tasks.
     TasksMean,
+    /// The longest from a deployment's start to its COMPLETED, s; none if one never came to it.
+    DeployTime,
+    /// Deployments that were taken back.
+    Rollbacks,
+    /// Requests with the test header.
+    TestRequests,
+    /// Of them, the share that failed.
+    TestErrorRate,
+    /// Calls to a name that the calling task could not resolve.
+    UnresolvedCalls,
     /// Dollars per month; needs `scsim cost`.
     CostPerMonth,
     /// Mean number in the service (Little's L).

@@ -24,6 +24,9 @@ pub struct Load {
     pub until: Time,
     /// Over which tasks of the entry they spread.
     pub spread: Spread,
+    /// Its requests carry the test header of blue-green deployments, and so does every call they cause.
+    /// They are counted apart from what users see.
+    pub test: bool,
 }
 
 /// How arrivals spread over the tasks of the entry service.

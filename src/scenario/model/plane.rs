@@ -85,6 +85,9 @@ pub struct SidecarPlane {
     pub restart: Span,
     /// How often the agent starts it again; at the next crash ECS replaces the task (aws.md 1.5: 3).
     pub restarts: u32,
+    /// A task resolves the names that existed at its service's last deployment and no other: ECS writes
+    /// them into its `/etc/hosts` (Service Connect; App Mesh lists its backends).
+    pub snapshot_names: bool,
 }
 
 /// When a task's endpoint is announced.

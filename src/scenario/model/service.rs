@@ -8,6 +8,7 @@ use crate::units::Bytes;
 use crate::units::Cpu;
 use crate::units::Ratio;
 use crate::units::Span;
+use crate::units::Time;
 
 /// `[service.NAME]`.
 #[derive(Clone, PartialEq, Debug)]
@@ -49,6 +50,8 @@ pub struct Service {
     pub service_connect: Enrolment,
     /// How its tasks come, are replaced and go.
     pub life: TaskLife,
+    /// When the ECS service is created, and with it its name on planes that push names.
+    pub created: Time,
 }
 
 /// The roles that Service Connect knows (aws.md 1.5). A server that is not a client does not exist.

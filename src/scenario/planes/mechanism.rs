@@ -82,7 +82,7 @@ fn sidecar(
     problems: &mut Problems<'_>,
 ) -> SidecarPlane {
     let managed = base != Base::Envoy;
-    // Names cannot change while a scenario runs, so this is what happens anyway.
+    // What a task can call is settled when its service is deployed; there is no other way.
     reader.word("names", &[("snapshot-at-start", ())], problems);
     if let Some(reading) = policy::outlier_reading(reader, problems) {
         fields.push(move |config| {
@@ -136,6 +136,7 @@ fn sidecar(
         restart: Span::from_secs(1),
         // APPNET_ENVOY_RESTART_COUNT (aws.md 1.5, 1.8).
         restarts: 3,
+        snapshot_names: managed,
     };
     let Some(node) = reader.get("sidecar") else { return plane };
     let Some(mut inner) = Reader::of(node, "sidecar", problems) else { return plane };

@@ -177,9 +177,13 @@ fn without_a_request_timeout_service_connect_still_ends_what_is_silent_for_its_i
     assert_eq!(limits("timeout = \"0s\"\nidle_timeout = \"0s\""), [Span::MAX, Span::MAX]);
     assert_eq!(limits("timeout = \"60s\"\nidle_timeout = \"10s\""), [secs(10), secs(60)]);
     // Only that edge.
-    let planes = planes("[edge.\"web->cart\"]\ntimeout = \"0s\"\n[service.web2]\ncalls = [\"cart\"]\n");
-    let of: Vec<Span> = planes[0].edge_policies.iter().map(|policy| policy.timeouts.request).collect();
-    assert_eq!((of[0], of[3]), (secs(300), secs(15)));
+    let text = SHOP.replace("[service.cart]\n", "[service.cart]\ncalls = [\"mail\"]\n[service.mail]\n");
+    let text = format!("{text}[edge.\"web->cart\"]\ntimeout = \"0s\"\n");
+    let loaded = parse("t", &text, Path::new("."), &LoadOptions::default());
+    let planes = loaded.unwrap_or_else(|found| panic!("{found:#?}")).scenario.planes;
+    let of = planes[0].edge_policies.iter().map(|policy| policy.timeouts.request);
+    // web->cart, web->db (TCP), web->bank (not on ECS), cart->mail.
+    assert_eq!(of.collect::<Vec<_>>(), [secs(300), Span::MAX, secs(15), secs(15)]);
 }
 
 #[test]
@@ -247,7 +251,7 @@ fn limits_of_a_sidecar_and_roles_are_read_and_checked() {
     }
     for (fields, message) in [
         ("sidecar = { memory = \"32MiB\", memory_growth = \"1KiB\" }", "needs more than its"),
-        ("sidecar = { restarts = 11 }", "restarts"),
+        ("sidecar = { restarts = 11 }", "out of range"),
     ] {
         let text = format!("{SHOP}[plane.service-connect]\n{fields}\n");
         let found = parse("t", &text, Path::new("."), &LoadOptions::default()).expect_err(fields);

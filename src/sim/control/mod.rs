@@ -16,6 +16,7 @@ use crate::policy::Member;
 use crate::policy::MemberKey;
 use crate::policy::config::LocalityRouting;
 use crate::scenario::Mechanism;
+use crate::sim::deploy::Shift;
 use crate::sim::hop::Feed;
 use crate::sim::random::Purpose;
 use crate::sim::random::Sampler;
@@ -31,6 +32,8 @@ pub(in crate::sim) struct Listing {
     pub(in crate::sim) members: Arc<[Member]>,
     /// Indexed by zone.
     pub(in crate::sim) per_zone: Arc<[u32]>,
+    /// How requests are shared out between two versions.
+    pub(in crate::sim) shift: Shift,
 }
 
 /// The registrations of one service.
@@ -72,7 +75,8 @@ impl World<'_> {
             per_zone[zone(task) as usize] += 1;
         }
         let member = |&task: &u32| Member { zone: zone(task), ..Member::of(MemberKey(u64::from(task))) };
-        Listing { members: registry.tasks.iter().map(member).collect(), per_zone: per_zone.into() }
+        let shift = self.services[service as usize].shift;
+        Listing { members: registry.tasks.iter().map(member).collect(), per_zone: per_zone.into(), shift }
     }
 
     /// A task's endpoint becomes known to its mechanism.
@@ -114,7 +118,8 @@ impl World<'_> {
         let version = registry.latest();
         let routers = self.services[service as usize].routers_in.clone();
         for router in routers {
-            if self.routers[router as usize].dead {
+            // A twin hears what its router hears.
+            if self.routers[router as usize].dead || self.routers[router as usize].second {
                 continue;
             }
             match self.routers[router as usize].feed {
@@ -153,13 +158,14 @@ impl World<'_> {
             return;
         }
         host.version = Some(version);
-        let (service, node, zone) = (host.service, host.node, host.zone);
-        let mut list = self.services[service as usize].registry.versions[version as usize].members.clone();
+        let (node, zone) = (host.node, host.zone);
+        let mut list = self.list_for(router, version);
         if node != NOBODY && !self.crosses_zones() {
             list = list.iter().copied().filter(|member| member.zone == zone).collect();
         }
         self.tell_router(router, |router, cx| router.on_members(cx, &list, None));
         self.forget_missing(router);
+        self.push_to_twin(router, version);
     }
 
     /// A service's own routers hear how its tasks spread over the zones: Envoy's local cluster. They
@@ -206,6 +212,10 @@ impl World<'_> {
         let (zone, own) = (host.zone, self.tasks[host.task as usize].service);
         let per_zone = self.services[own as usize].registry.versions[version as usize].per_zone.clone();
         self.tell_router(router, |router, cx| router.on_local_cluster(cx, zone, &per_zone));
+        let twin = self.routers[router as usize].twin;
+        if twin != NOBODY {
+            self.on_neighbours(twin, version);
+        }
     }
 
     /// Gives a new router the list of the moment.

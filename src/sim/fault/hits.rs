@@ -2,15 +2,23 @@
 //!
 //! *Knows* which request is the n-th and what becomes of it. *Does not know* who sent it.
 
+use crate::policy::Answer;
+use crate::policy::AttemptNo;
+use crate::policy::Outcome;
 use crate::scenario::FaultKind;
 use crate::scenario::Hits;
 use crate::scenario::Target;
+use crate::sim::call::CUT;
+use crate::sim::call::Call;
 use crate::sim::hop::Reception;
 use crate::sim::random::Purpose;
 use crate::sim::record::NOBODY;
+use crate::sim::slab::Ref;
 use crate::sim::task::Job;
+use crate::sim::world::Ev;
 use crate::sim::world::World;
 use crate::units::Ratio;
+use crate::units::Span;
 
 impl World<'_> {
     /// Counts a request that a task received, and says how it is received if one of the faults that
@@ -76,5 +84,23 @@ impl World<'_> {
         cuts.filter_map(|trouble| trouble.cut)
             .find(|(rate, _)| rate.covers(job.key.draw(Purpose::Fault, 2).word()))
             .map(|(_, sent)| sent)
+    }
+
+    /// An attempt breaks after that time, unless it has its answer by then.
+    pub(in crate::sim) fn break_after(&mut self, call: Ref<Call>, attempt: u8, delay: Span, fronted: bool) {
+        // Behind a living sidecar a broken app is a 503 of that sidecar.
+        let broken = if fronted { Ev::Answer { call, attempt, status: 503 } } else { Ev::Broken { call, attempt } };
+        self.engine.after(delay, broken);
+    }
+
+    /// Headers, and then the connection breaks. Headers of 200 are an answer to every router: it has
+    /// passed them on, so it retries nothing, and charges the endpoint with a success before it sees
+    /// the break (Envoy: `downstream_response_started_`; source). The failure it then counts is left out.
+    pub(in crate::sim) fn on_cut(&mut self, at: Ref<Call>, attempt: u8) {
+        let Some(call) = self.calls.get_mut(at) else { return };
+        if call.flight.is_open(AttemptNo(attempt)) {
+            call.hidden_status = CUT;
+            self.report(at, attempt, Outcome::Answered(Answer::of(200).with_body(true)));
+        }
     }
 }

@@ -35,7 +35,7 @@ const SEGMENT: u64 = 1460;
 /// Longest wait for a retransmission.
 const RTO_MAX: Span = Span::from_secs(120);
 
-/// How a message is sent again.
+/// How a message is sent again. ASSUMPTION(fault.retransmission): see above.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::sim) enum Resend {
     /// Data on a connection that stands.
@@ -133,11 +133,10 @@ impl PathFault {
                 let inwards = !way.back;
                 (if inwards { self.ingress } else { self.egress }).then_some((edge, inwards))
             }
-            Who::Edge(_) => None,
             Who::Border(zone) => ((way.from.zone == zone) != (way.to.zone == zone)).then_some((NOBODY, true)),
             Who::Tasks(_) | Who::Zone(_) if self.egress && at(way.from) => Some((way.from.task, false)),
             Who::Tasks(_) | Who::Zone(_) if self.ingress && at(way.to) => Some((way.to.task, true)),
-            Who::Tasks(_) | Who::Zone(_) => None,
+            Who::Tasks(_) | Who::Zone(_) | Who::Edge(_) => None,
         }
     }
 }

@@ -92,7 +92,13 @@ impl World<'_> {
         for parked in waiting {
             match parked {
                 Parked::Run(job, Span::ZERO) => self.run(job),
-                Parked::Run(job, owed) => self.engine.after(owed, Ev::WorkDone(job)),
+                Parked::Run(at, owed) => {
+                    let stood = self.tasks[task as usize].strain.stood;
+                    if let Some(job) = self.jobs.get_mut(at) {
+                        job.stood = stood;
+                    }
+                    self.engine.after(owed, Ev::WorkDone(at));
+                }
                 Parked::End(job) => self.end(job),
             }
         }

@@ -21,7 +21,9 @@ impl World<'_> {
         let times = self.faults[fault as usize].times;
         match &scenario.faults[fault as usize].kind {
             FaultKind::Crash | FaultKind::CrashLoop { .. } | FaultKind::AzOutage { power: true } => {
-                tasks.iter().for_each(|&task| self.crash(task));
+                for &task in &tasks {
+                    self.crash(task);
+                }
             }
             FaultKind::Stop => {
                 for &task in &tasks {
@@ -30,9 +32,21 @@ impl World<'_> {
                     self.engine.after(crate::scenario::ecs::REPLACE_AFTER, Ev::Reconcile { service });
                 }
             }
-            FaultKind::SpotReclaim { notice } => tasks.iter().for_each(|&task| self.reclaim(task, *notice)),
-            FaultKind::SidecarCrash => tasks.iter().for_each(|&task| self.crash_sidecar(task)),
-            FaultKind::Goaway => tasks.iter().for_each(|&task| self.say_goaway(task)),
+            FaultKind::SpotReclaim { notice } => {
+                for &task in &tasks {
+                    self.reclaim(task, *notice);
+                }
+            }
+            FaultKind::SidecarCrash => {
+                for &task in &tasks {
+                    self.crash_sidecar(task);
+                }
+            }
+            FaultKind::Goaway => {
+                for &task in &tasks {
+                    self.say_goaway(task);
+                }
+            }
             FaultKind::Pause { interval, .. } => {
                 // Collectors of different tasks do not run in step: the beginnings are spread over the interval.
                 let spread = interval.unwrap_or(Span::ZERO).as_nanos() / (tasks.len() as u64).max(1);
@@ -42,10 +56,14 @@ impl World<'_> {
             }
             FaultKind::Freeze => {
                 let until = self.faults[fault as usize].until;
-                tasks.iter().for_each(|&task| self.pause(task, until));
+                for &task in &tasks {
+                    self.pause(task, until);
+                }
             }
             FaultKind::MemoryLeak { rate: Leak::PerSecond(_), .. } => {
-                tasks.iter().for_each(|&task| self.begin_leak(fault, task, now));
+                for &task in &tasks {
+                    self.begin_leak(fault, task, now);
+                }
             }
             _ => {}
         }
@@ -55,7 +73,10 @@ impl World<'_> {
     pub(in crate::sim) fn strike_newcomer(&mut self, fault: u32, task: u32) {
         let times = self.faults[fault as usize].times;
         match self.scenario.faults[fault as usize].kind {
-            FaultKind::CrashLoop { delay } => self.engine.after(delay, Ev::Strike { fault, task, times }),
+            // Its time counts from RUNNING.
+            FaultKind::CrashLoop { delay } if self.tasks[task as usize].phase != Phase::Pending => {
+                self.engine.after(delay, Ev::Strike { fault, task, times });
+            }
             FaultKind::Pause { interval: Some(interval), .. } => {
                 self.engine.after(interval, Ev::Strike { fault, task, times });
             }
@@ -71,12 +92,30 @@ impl World<'_> {
         }
     }
 
+    /// A task is RUNNING: from now on the time of a crash loop counts.
+    pub(in crate::sim) fn strike_running(&mut self, task: u32) {
+        for (fault, spec) in self.scenario.faults.iter().enumerate() {
+            let state = &self.faults[fault];
+            if let FaultKind::CrashLoop { delay } = spec.kind
+                && state.on
+                && state.tasks.contains(&task)
+            {
+                let (fault, times) = (fault as u32, state.times);
+                self.engine.after(delay, Ev::Strike { fault, task, times });
+            }
+        }
+    }
+
     /// A fault ends: what its tasks keep of it.
     pub(in crate::sim) fn relieve_all(&mut self, fault: u32) {
         let now = self.engine.now();
         let tasks = self.faults[fault as usize].tasks.clone();
         match self.scenario.faults[fault as usize].kind {
-            FaultKind::Freeze => tasks.iter().for_each(|&task| self.thaw(task)),
+            FaultKind::Freeze => {
+                for &task in &tasks {
+                    self.thaw(task);
+                }
+            }
             FaultKind::MemoryLeak { rate: Leak::PerSecond(rate), .. } => {
                 for &task in &tasks {
                     let strain = &mut self.tasks[task as usize].strain;
@@ -104,6 +143,9 @@ impl World<'_> {
             }
             FaultKind::CrashLoop { delay } => {
                 let due = self.tasks[task as usize].started + delay;
+                if self.tasks[task as usize].phase == Phase::Pending {
+                    return;
+                }
                 if due > now {
                     self.engine.at(due, Ev::Strike { fault, task, times });
                 } else {

@@ -13,11 +13,15 @@ use crate::units::Span;
 impl World<'_> {
     /// The whole task is gone without notice: app, sidecar and network interface.
     pub(in crate::sim) fn crash(&mut self, task: u32) {
-        if self.tasks[task as usize].phase == Phase::Gone {
+        let state = &self.tasks[task as usize];
+        if state.phase == Phase::Gone {
             return;
         }
+        let known = state.exited;
         self.vanish(task);
-        self.engine.after(ecs::NOTICE, Ev::Noticed { task });
+        if !known {
+            self.engine.after(ecs::NOTICE, Ev::Noticed { task });
+        }
     }
 
     /// Nothing of a task is left: whoever waits for an answer sees a broken connection.
@@ -28,8 +32,7 @@ impl World<'_> {
         state.leaving = true;
         state.inbound_open = false;
         state.deaf_since = state.deaf_since.or(Some(now));
-        let service = state.service;
-        self.services[service as usize].serving.retain(|&other| other != task);
+        self.unlist_serving(task);
         self.kill_jobs(task, None);
         self.bury(task);
     }
@@ -37,11 +40,9 @@ impl World<'_> {
     /// ECS learns that a task died.
     pub(in crate::sim) fn on_noticed(&mut self, task: u32) {
         self.withdraw(task);
-        let state = &self.tasks[task as usize];
-        let (service, exited) = (state.service, state.exited);
-        if !exited {
-            self.engine.after(ecs::REPLACE_AFTER, Ev::Reconcile { service });
-        }
+        self.on_start_failed(task);
+        let service = self.tasks[task as usize].service;
+        self.engine.after(ecs::REPLACE_AFTER, Ev::Reconcile { service });
     }
 
     /// The kernel kills a container that went over its memory limit, and ECS replaces the task.
@@ -67,7 +68,7 @@ impl World<'_> {
         state.deaf_since = state.deaf_since.or(Some(now));
         state.exited = !stopping;
         let service = state.service;
-        self.services[service as usize].serving.retain(|&other| other != task);
+        self.unlist_serving(task);
         self.count_servers(service);
         self.hang_up(task, false);
         let seen = self.front().map(|_| 503);
@@ -76,8 +77,6 @@ impl World<'_> {
         self.engine.after(drain, Ev::TaskGone { task });
         if !stopping {
             self.engine.after(ecs::NOTICE, Ev::Noticed { task });
-            self.engine.after(ecs::REPLACE_AFTER, Ev::Reconcile { service });
-            self.on_start_failed(task);
         }
     }
 

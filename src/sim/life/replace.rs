@@ -18,7 +18,7 @@ impl World<'_> {
         }
         state.condemned = true;
         let service = state.service;
-        self.on_start_failed(task);
+        self.on_check_failed(task);
         let spec = self.scenario.service(ServiceId(service));
         // A deployment makes room by its own rules.
         if spec.life.replacement == Replacement::After || self.services[service as usize].deployment.is_some() {

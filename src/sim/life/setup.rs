@@ -7,6 +7,7 @@ use crate::policy::Router;
 use crate::scenario::EdgeId;
 use crate::scenario::Mechanism;
 use crate::scenario::ServiceId;
+use crate::sim::deploy::Shift;
 use crate::sim::hop::Feed;
 use crate::sim::hop::Node;
 use crate::sim::hop::RouterHost;
@@ -17,6 +18,7 @@ use crate::sim::task::Queueing;
 use crate::sim::world::ServiceState;
 use crate::sim::world::World;
 use crate::units::Span;
+use crate::units::Time;
 use std::sync::Arc;
 
 impl World<'_> {
@@ -26,7 +28,8 @@ impl World<'_> {
             self.services.push(ServiceState {
                 tasks: Vec::new(),
                 serving: Vec::new(),
-                desired: service.tasks,
+                // One that is not created yet has nothing that runs.
+                desired: if service.created > Time::ZERO { 0 } else { service.tasks },
                 next_number: 1,
                 registry: crate::sim::control::Registry::default(),
                 queueing: Queueing::default(),
@@ -39,6 +42,13 @@ impl World<'_> {
                 routers_in: Vec::new(),
                 nodes: Vec::new(),
                 patience,
+                deployments: 0,
+                deployed: Time::ZERO,
+                group: 0,
+                live: 0,
+                side: Vec::new(),
+                shift: Shift::default(),
+                paired: false,
             });
         }
         let everybody: Vec<u32> = (0..self.services.len() as u32).collect();
@@ -113,6 +123,7 @@ impl World<'_> {
             let app_idle = self.app_idle(edge.to);
             let router = self.add_router(RouterHost { task, edge: i as u32, app_idle, ..host });
             self.tasks[task as usize].routers[i] = router;
+            self.pair(router);
             self.introduce(router);
         }
     }

@@ -26,17 +26,17 @@ impl World<'_> {
     pub(in crate::sim) fn new_task(&mut self, service: u32) -> u32 {
         let now = self.engine.now();
         let spec = self.scenario.service(ServiceId(service));
-        let state = &mut self.services[service as usize];
-        let number = state.next_number;
-        state.next_number += 1;
+        let number = self.services[service as usize].next_number;
+        self.services[service as usize].next_number += 1;
         let zone = self.placeable(&spec.zones, number as usize - 1);
         let task = self.recorder.task(format!("{}#{number}", spec.name), service, now);
-        self.services[service as usize].tasks.push(task);
+        let state = &mut self.services[service as usize];
+        state.tasks.push(task);
         self.tasks.push(Task {
             service,
             number,
             zone,
-            version: self.services[service as usize].version,
+            version: state.version,
             phase: Phase::Pending,
             leaving: false,
             inbound_open: true,
@@ -55,6 +55,9 @@ impl World<'_> {
             busy: 0,
             queue: VecDeque::new(),
             jobs: 0,
+            group: state.group,
+            deployed: state.deployed,
+            proven: false,
             routers: vec![NOBODY; self.scenario.edges.len()],
         });
         if !spec.external {
@@ -106,6 +109,7 @@ impl World<'_> {
         }
         self.log(HappeningKind::TaskStarted, NOBODY, task);
         self.set_up_routers(task);
+        self.strike_running(task);
         let mut draw = self.task_draw(Purpose::Startup, task);
         let startup = self.services[service as usize].startup.sample(&mut draw);
         self.engine.after(startup, Ev::TaskReady { task });
@@ -127,7 +131,7 @@ impl World<'_> {
         }
         if checked {
             self.schedule_checks(task, false);
-        } else if matches!(self.plane.mechanism, Mechanism::Alb(_)) {
+        } else if !self.services[service as usize].nodes.is_empty() {
             // With a load balancer and no container check, the target group alone decides.
             self.tasks[task as usize].container_healthy = true;
         } else {
@@ -151,7 +155,7 @@ impl World<'_> {
         let (service, leaving) = (state.service, state.leaving);
         self.log(HappeningKind::TaskReady, NOBODY, task);
         if !leaving {
-            self.services[service as usize].serving.push(task);
+            self.list_serving(task);
             if matches!(self.plane.mechanism, Mechanism::Direct) || self.scenario.service(ServiceId(service)).external {
                 self.announce(task);
             }

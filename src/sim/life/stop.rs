@@ -22,8 +22,7 @@ impl World<'_> {
             return;
         }
         state.leaving = true;
-        let service = state.service;
-        self.services[service as usize].serving.retain(|&other| other != task);
+        self.unlist_serving(task);
         self.withdraw(task);
         if self.tasks[task as usize].phase == Phase::Pending {
             // No container runs yet that could be told.
@@ -59,7 +58,7 @@ impl World<'_> {
         let under_way: u32 = self.services[service as usize]
             .nodes
             .iter()
-            .map(|&node| self.routers[self.nodes[node as usize].router as usize].router.active_on(member))
+            .map(|&node| self.active_on(self.nodes[node as usize].router, member))
             .sum();
         if under_way == 0 || now >= until {
             if under_way > 0 {
@@ -150,7 +149,7 @@ impl World<'_> {
         self.bury(task);
         if exited {
             // ECS learns of it in its own time.
-            self.engine.after(ecs::REPLACE_AFTER, Ev::Reconcile { service });
+            self.engine.after(ecs::NOTICE + ecs::REPLACE_AFTER, Ev::Reconcile { service });
         } else {
             self.reconcile(service);
         }
@@ -173,6 +172,7 @@ impl World<'_> {
                 self.routers[router as usize].dead = true;
                 let callee = self.routers[router as usize].service;
                 self.services[callee as usize].routers_in.retain(|&other| other != router);
+                self.bury_twin(router);
             }
         }
         self.count_servers(service);

@@ -230,6 +230,28 @@ fn where_nobody_is_healthy_dns_answers_with_whom_it_has() {
     }
 }
 
+#[test]
+fn without_custom_health_a_task_is_answered_with_from_its_start() {
+    let registered = |custom_health: bool| {
+        let mut s = pair(1, 1, Span::from_millis(1), [], dns());
+        let Mechanism::Dns(dns) = &mut s.planes[0].mechanism else { panic!("it asks DNS") };
+        dns.custom_health = custom_health;
+        let (interval, timeout) = (Span::from_secs(10), Span::from_secs(5));
+        s.services[1].health_check =
+            Some(ContainerCheck { interval, timeout, retries: 3, start_period: Span::ZERO, deep: false });
+        scale(&mut s, 1, 10, 2);
+        let mut world = World::new(&s, 0, 0);
+        // DNS shows a registration 3 s later; the app serves 30 s later, its check passes 40 s later at the
+        // most, and what that says takes 30 s and the 3 s.
+        [12_000, 13_000, 60_000, 83_000].map(|ms| {
+            advance(&mut world, at_ms(ms));
+            world.records(1).len()
+        })
+    };
+    assert_eq!(registered(false), [1, 2, 2, 2]);
+    assert_eq!(registered(true), [1, 1, 1, 2]);
+}
+
 /// One ALB node, everything 1 ms apart, nothing that adds to it.
 fn one_node() -> Plane {
     let mut plane = alb();

@@ -246,9 +246,9 @@ fn a_container_killed_for_its_memory_leaves_its_sidecar_behind() {
         let mut expected = vec![
             (0, Sigkill, "callee#1"),
             (5_000, Withdrawn, "callee#1"),
-            (9_000, TaskStarted, "callee#2"),
+            (14_000, TaskStarted, "callee#2"),
             (gone, TaskStopped, "callee#1"),
-            (39_000, TaskReady, "callee#2"),
+            (44_000, TaskReady, "callee#2"),
         ];
         expected.sort_by_key(|(at, _, _)| *at);
         assert_eq!(story(&recording), expected);
@@ -259,7 +259,7 @@ fn a_container_killed_for_its_memory_leaves_its_sidecar_behind() {
 fn a_version_that_crashes_in_a_loop_is_started_again_and_again() {
     let mut s = pair(1, direct(PolicyConfig::direct()));
     s.services[1].startup = Distribution::Constant(Span::from_secs(5));
-    s.run.duration = Span::from_secs(66);
+    s.run.duration = Span::from_secs(76);
     scale(&mut s, 10_000, 2);
     let recording = run_after(&s, |world| world.services[1].crash_loop = Some(Span::from_secs(20)));
     let round = |start: u64, name: &'static str| {
@@ -270,7 +270,7 @@ fn a_version_that_crashes_in_a_loop_is_started_again_and_again() {
             (start + 25_000, Withdrawn, name),
         ]
     };
-    let expected = [round(10_000, "callee#2"), round(39_000, "callee#3"), round(68_000, "callee#4")].concat();
+    let expected = [round(10_000, "callee#2"), round(44_000, "callee#3"), round(78_000, "callee#4")].concat();
     assert_eq!(story(&recording), expected);
 }
 
@@ -403,4 +403,43 @@ fn a_target_that_never_passes_is_replaced_when_its_grace_is_over() {
     assert_eq!(starts(Some(0), Replacement::First).len(), 2);
     assert_eq!(starts(Some(120), Replacement::After), [10], "it serves after 100 s");
     assert_eq!(starts(None, Replacement::After), [10], "as if the grace period covered the start-up");
+}
+
+#[test]
+fn without_a_check_a_task_counts_as_healthy_forty_seconds_after_it_runs() {
+    for (pull, running) in [(0, 10_000), (20, 30_000)] {
+        let mut s = pair(1, direct(PolicyConfig::direct()));
+        s.services[1].startup = Distribution::Constant(Span::from_secs(5));
+        s.services[1].life.image_pull = Distribution::Constant(Span::from_secs(pull));
+        s.loads[0].until = Time::ZERO;
+        s.deploys.push(Deploy::rolling(Time::ZERO + Span::from_secs(10), ServiceId(1), 100, 200));
+        let recording = run_once(&s);
+        let expected = [
+            (running, TaskStarted, "callee#2"),
+            (running + 5_000, TaskReady, "callee#2"),
+            (running + 40_000, Withdrawn, "callee#1"),
+            (running + 40_000, Sigterm, "callee#1"),
+            (running + 40_000, TaskStopped, "callee#1"),
+        ];
+        assert_eq!(story(&recording), expected);
+    }
+}
+
+#[test]
+fn an_endpoint_announced_before_its_app_serves_costs_five_answers() {
+    let errors = |ready_when: ReadyWhen| {
+        let mut s = hanging(sidecar(), Replacement::First);
+        s.faults.clear();
+        s.services[1].endpoints[0].steps = vec![Step::Work(Distribution::Constant(Span::from_millis(100)))];
+        if let Mechanism::Sidecar(sidecar) = &mut s.planes[0].mechanism {
+            sidecar.ready_when = ready_when;
+        }
+        scale(&mut s, 60_500, 3);
+        let recording = run_once(&s);
+        assert_eq!(recording.users(0).failed, 0, "retries save them all");
+        (recording.tasks[3].errors, recording.tasks[3].requests > 10)
+    };
+    // It serves 25 s after it runs; the fifth 503 in a row ejects it for the 30 s that are left of its boot and more.
+    assert_eq!(errors(ReadyWhen::TaskRunning), (5, true));
+    assert_eq!(errors(ReadyWhen::Healthy), (0, true));
 }

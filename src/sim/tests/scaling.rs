@@ -86,13 +86,7 @@ fn fifteen_minutes_below_scale_in_and_never_during_a_deployment() {
     assert_eq!(moves(&run_once(&tracked(6, rate, &[(0, 33)], 1_300))), []);
     // One after the other the new version's tasks take 70 s to count as healthy: 6 x 70 s from 600 s on.
     let mut deploying = quiet;
-    deploying.deploys.push(Deploy {
-        at: Time::ZERO + Span::from_secs(600),
-        service: ServiceId(0),
-        minimum_healthy_percent: 100,
-        maximum_percent: 117,
-        change: Change::default(),
-    });
+    deploying.deploys.push(Deploy::rolling(Time::ZERO + Span::from_secs(600), ServiceId(0), 100, 117));
     let recording = run_once(&deploying);
     let done = recording.events.iter().rfind(|event| event.kind == HappeningKind::DeployStep).unwrap().at;
     let done = done.as_nanos() / 1_000_000_000;
