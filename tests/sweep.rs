@@ -34,8 +34,10 @@ status = 503
 vary = { "fault.grey.rate" = ["1%", "10%", "100%"], "service.payments.tasks" = "5..6" }
 [[expect]]
 that  = "requests > 300"
+over  = "every-replication"
 [[expect]]
 that  = "internal-alb.error_rate > 5%"
+over  = "every-replication"
 cell  = { "fault.grey.rate" = "100%" }
 "#;
 
@@ -249,7 +251,7 @@ fn what_cannot_be_swept_ends_with_two_and_writes_nothing() {
     for (arguments, says) in [
         (&["sweep", "plain.toml"][..], "nothing is varied"),
         (&["sweep", "empty.toml"], "has no values"),
-        (&["sweep", "cell.toml"], "`fault.grey.rate` is never \"99%\""),
+        (&["sweep", "cell.toml"], "`fault.grey.rate` is never 99%"),
         (&["sweep", "tiny.toml", "--vary", "service.paymnets.tasks=1,2"], "did you mean `payments`?"),
         (&["sweep", "tiny.toml", "--vary", "fault.gray.rate=1%,2%"], "this override leads nowhere"),
         (&["sweep", "tiny.toml", "--vary", "fault.0.rte=1%,2%"], "did you mean `rate`?"),

@@ -85,7 +85,9 @@ pub fn draw(cells: &Cells, metrics: &[String]) -> Result<Vec<Chart>, ChartError>
     let mut all: Vec<Values> =
         metrics.iter().map(|metric| Values { metric: metric.clone(), unit: Unit::Plain, planes: Vec::new() }).collect();
     cells.for_each(|cell, _| {
-        all.iter_mut().for_each(|values| values.add(&cell));
+        for values in &mut all {
+            values.add(&cell);
+        }
         Ok(())
     })?;
     let mut charts = Vec::new();
