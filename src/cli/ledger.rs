@@ -24,10 +24,13 @@ use super::run::STOP;
 use super::run::listen_for_signals;
 use crate::ledger;
 use crate::ledger::Entry;
+use crate::ledger::Refused;
 use crate::ledger::Shown;
 use crate::report::expect;
 use crate::report::figure::Sheet;
 use crate::scenario;
+use crate::scenario::LoadOptions;
+use crate::scenario::Refusal;
 use crate::scenario::Scenario;
 use crate::sim;
 use crate::sim::Conduct;
@@ -117,7 +120,8 @@ fn load(console: &Console, files: &[PathBuf], fast: bool) -> Result<(Vec<Case>, 
         let scenario = &loaded.scenario;
         let Some(claim) = scenario.claim.clone() else { continue };
         broken |= loading::refuses_unmodelled(scenario, &shape);
-        entries.push(Entry::new(scenario, claim, sim::replications(scenario)));
+        let refusals = claim.refused.iter().map(|refusal| refused(file, &options, refusal)).collect();
+        entries.push(Entry { refusals, ..Entry::new(scenario, claim, sim::replications(scenario)) });
         let Some(sweep) = scenario.sweep.clone() else {
             cases.push(Case::Single(Box::new(loaded.scenario)));
             continue;
@@ -140,6 +144,13 @@ fn load(console: &Console, files: &[PathBuf], fast: bool) -> Result<(Vec<Case>, 
         }
     }
     if broken { Err(Exit::Usage) } else { Ok((cases, entries)) }
+}
+
+/// Loads a file with the change that must be refused.
+fn refused(file: &Path, options: &LoadOptions, refusal: &Refusal) -> Refused {
+    let mut changed = options.clone();
+    changed.set.push(refusal.set.clone());
+    Refused::of(refusal, &scenario::load(file, &changed).err().unwrap_or_default())
 }
 
 /// Runs everything on one pool and fills the entries' cells.

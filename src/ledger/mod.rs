@@ -11,6 +11,7 @@ mod page;
 pub use diff::difference;
 pub use page::page;
 
+use crate::diagnostic::Diagnostic;
 use crate::report::expect::Judgement;
 use crate::report::expect::Verdict;
 use crate::report::figure;
@@ -18,6 +19,7 @@ use crate::report::figure::Place;
 use crate::report::figure::Sheet;
 use crate::report::format;
 use crate::scenario::Claim;
+use crate::scenario::Refusal;
 use crate::scenario::Scenario;
 use crate::scenario::Severity;
 use crate::scenario::Sweep;
@@ -44,6 +46,25 @@ pub struct Entry {
     pub duration: String,
     /// One per cell of the sweep, in order; one without a sweep.
     pub cells: Vec<Shown>,
+    /// What must be refused, and whether it was.
+    pub refusals: Vec<Refused>,
+}
+
+/// A change of the file that must not load.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refused {
+    /// What was changed.
+    pub set: String,
+    /// The message that came of it; `None` if there was none, or not the one that is claimed.
+    pub message: Option<String>,
+}
+
+impl Refused {
+    /// What loading the changed file came to: the message that has the claimed words in it.
+    pub fn of(refusal: &Refusal, problems: &[Diagnostic]) -> Refused {
+        let said = problems.iter().map(|problem| &problem.message).find(|message| message.contains(&refusal.with));
+        Refused { set: refusal.set.clone(), message: said.cloned() }
+    }
 }
 
 /// What one cell shows.
@@ -87,11 +108,15 @@ impl Entry {
             replications,
             duration: scenario.run.duration.to_string(),
             cells: Vec::new(),
+            refusals: Vec::new(),
         }
     }
 
-    /// Every expectation held, and there was one.
+    /// Every expectation held, and there was one; what must be refused was.
     pub fn stands(&self) -> bool {
+        if self.refusals.iter().any(|refused| refused.message.is_none()) {
+            return false;
+        }
         let mut all = self.cells.iter().flat_map(|cell| &cell.expectations).filter(|kept| kept.counts).peekable();
         all.peek().is_some() && all.all(|kept| kept.verdict == Verdict::Holds)
     }
@@ -156,4 +181,47 @@ pub fn contradiction(entries: &[Entry]) -> Option<String> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::scenario::LoadOptions;
+    use crate::scenario::parse;
+
+    const CLAIM: &str = "compare = [\"internal-alb\"]\n[service.a]\ncalls = [\"b\"]\n[service.b]\n[load]\nrate = \"10/s\"\n\
+        [claim]\nid = \"A25\"\nsays = \"x\"\nverdict = \"holds\"\nbecause = \"y\"\nfigures = [\"p99\"]\n\
+        refused = [{ set = 'compare = [\"mars\"]', with = \"no plane `mars`\" }]\n";
+
+    #[test]
+    fn a_verdict_falls_with_what_was_to_be_refused_and_is_not() {
+        let scenario = parse("t", CLAIM, Path::new("."), &LoadOptions::default()).expect("it loads").scenario;
+        let claim = scenario.claim.clone().expect("there is one");
+        let changed = |set: &str| {
+            let options = LoadOptions { set: vec![set.to_owned()], ..LoadOptions::default() };
+            let problems = parse("t", CLAIM, Path::new("."), &options).err().unwrap_or_default();
+            Refused::of(&claim.refused[0], &problems)
+        };
+        let kept = Kept {
+            that: "p99 < 1s".to_owned(),
+            plane: String::new(),
+            during: String::new(),
+            observed: String::new(),
+            verdict: Verdict::Holds,
+            counts: true,
+        };
+        let mut entry = Entry::new(&scenario, claim.clone(), 1);
+        entry.cells = vec![Shown { values: Vec::new(), figures: Vec::new(), expectations: vec![kept] }];
+        for (set, stands) in [
+            // As claimed; loads after all; is refused for another reason.
+            (claim.refused[0].set.as_str(), true),
+            ("run.seed = 2", false),
+            ("run.seed = \"x\"", false),
+        ] {
+            entry.refusals = vec![changed(set)];
+            assert_eq!(entry.stands(), stands, "{set}: {:?}", entry.refusals);
+        }
+    }
 }

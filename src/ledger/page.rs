@@ -89,6 +89,7 @@ fn section(out: &mut String, entry: &Entry, page: &Path) {
     }
     figures(out, entry);
     expectations(out, entry);
+    refusals(out, entry);
     let command = if entry.keys.is_empty() { "run" } else { "sweep" };
     let cells = match entry.cells.len() {
         1 => String::new(),
@@ -245,6 +246,17 @@ fn expectations(out: &mut String, entry: &Entry) {
         }
     }
     out.push('\n');
+}
+
+/// What the file must not load with.
+fn refusals(out: &mut String, entry: &Entry) {
+    for refused in &entry.refusals {
+        let (mark, said) = match &refused.message {
+            Some(message) => ("✓", format!("refused: \"{}\"", escaped(message))),
+            None => ("✗", "not refused as claimed".to_owned()),
+        };
+        let _ = writeln!(out, "{mark} With `{}`: {said}.\n", refused.set);
+    }
 }
 
 /// The file's name without folder and extension.

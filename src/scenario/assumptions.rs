@@ -458,6 +458,16 @@ fn alb_plane(rows: &mut Rows, name: &str, alb: &AlbPlane) {
         Confidence::Guess,
         "hop",
     );
+    if let Some(slow) = alb.node_policy.slow_start {
+        row(
+            "slow_start_floor",
+            format!("{} %", slow.min_weight_percent),
+            "10 %".to_owned(),
+            "AWS names no lower bound; Envoy's default",
+            Confidence::Guess,
+            "slow_start.duration_seconds",
+        );
+    }
     row(
         "nodes",
         alb.nodes.to_string(),

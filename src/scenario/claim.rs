@@ -7,6 +7,7 @@ use crate::scenario::Claim;
 use crate::scenario::ClaimFigure;
 use crate::scenario::ClaimVerdict;
 use crate::scenario::Phrase;
+use crate::scenario::Refusal;
 use crate::scenario::Scope;
 use crate::scenario::Sweep;
 use crate::scenario::Window;
@@ -43,6 +44,7 @@ pub(super) fn read(
     let condition = reader.get("condition").and_then(|node| sentence(node, problems));
     let because = reader.need("because", problems);
     let figures = reader.need("figures", problems);
+    let refused = reader.get("refused").map_or(Some(Vec::new()), |node| refusals(node, problems));
     reader.finish(problems);
     if verdict == Some(ClaimVerdict::HoldsOnlyIf) && condition.is_none() {
         let label = "add condition = \"the replica fails every request\", or whatever it takes";
@@ -61,6 +63,7 @@ pub(super) fn read(
         condition,
         because: because?,
         figures,
+        refused: refused?,
         line: entry.key.line(),
     })
 }
@@ -91,6 +94,24 @@ fn sentence(node: &Node, problems: &mut Problems<'_>) -> Option<String> {
 
 fn articles(node: &Node, problems: &mut Problems<'_>) -> Option<Vec<String>> {
     value::list(node, problems)?.iter().map(|item| value::text(item, problems).map(str::to_owned)).collect()
+}
+
+/// `refused = [{ set = 'compare = ["service-connect"]', with = "not supported" }]`.
+fn refusals(node: &Node, problems: &mut Problems<'_>) -> Option<Vec<Refusal>> {
+    let one = |item: &Node, problems: &mut Problems<'_>| {
+        let mut reader = Reader::of(item, "a refusal", problems)?;
+        let set = reader.need("set", problems).and_then(|node| sentence(node, problems));
+        let with = reader.need("with", problems).and_then(|node| sentence(node, problems));
+        reader.finish(problems);
+        let set = set?;
+        if !set.contains('=') {
+            let label = "write set = 'compare = [\"service-connect\"]', as after --set";
+            problems.error("claim::refused", &item.place, format!("`{set}` changes nothing"), label);
+            return None;
+        }
+        Some(Refusal { set, with: with? })
+    };
+    value::list(node, problems)?.iter().map(|item| one(item, problems)).collect()
 }
 
 fn figures_of(
@@ -278,6 +299,14 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_may_name_what_must_not_load() {
+        let rest = "because = \"y\"\nfigures = [\"internal-alb.p99\"]\nrefused = [{ set = 'compare = [\"x\"]', with = \"no plane\" }]";
+        let found = load(&claim(rest)).unwrap().claim.unwrap();
+        let refusal = Refusal { set: "compare = [\"x\"]".to_owned(), with: "no plane".to_owned() };
+        assert_eq!(found.refused, [refusal]);
+    }
+
+    #[test]
     fn a_claim_that_says_too_little_is_refused() {
         for (text, code) in [
             (
@@ -294,6 +323,11 @@ mod tests {
             (&claim("because = \"{service-connect.p99\"\nfigures = [\"p99\"]"), "claim::figure"),
             (&claim("because = \"y\"\nfigures = [\"p98x\"]"), "expect::unknown-metric"),
             (&claim("figures = [\"p99\"]"), "scenario::missing-key"),
+            (
+                &claim("because = \"y\"\nfigures = [\"p99\"]\nrefused = [{ set = \"compare\", with = \"x\" }]"),
+                "claim::refused",
+            ),
+            (&claim("because = \"y\"\nfigures = [\"p99\"]\nrefused = [{ set = \"a = 1\" }]"), "scenario::missing-key"),
         ] {
             let found = load(text).unwrap_err();
             assert!(found[0].starts_with(code), "{text}: {found:?}");

@@ -80,6 +80,7 @@ pub use model::Plane;
 pub use model::Protocol;
 pub use model::RatePiece;
 pub use model::ReadyWhen;
+pub use model::Refusal;
 pub use model::Replacement;
 pub use model::ResolverCache;
 pub use model::Scale;

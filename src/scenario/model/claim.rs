@@ -23,8 +23,19 @@ pub struct Claim {
     pub because: Vec<Phrase>,
     /// The figures of the page; the first is the one that decides.
     pub figures: Vec<ClaimFigure>,
+    /// Changes with which the file must not load: what ECS refuses has no run that could show it.
+    pub refused: Vec<Refusal>,
     /// Line of the table in the file.
     pub line: u32,
+}
+
+/// A change of the file that must be refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// What to change, as `--set` takes it.
+    pub set: String,
+    /// Part of the message that must come of it.
+    pub with: String,
 }
 
 /// What becomes of a claim.

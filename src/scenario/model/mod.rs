@@ -30,6 +30,7 @@ pub use claim::Claim;
 pub use claim::ClaimFigure;
 pub use claim::ClaimVerdict;
 pub use claim::Phrase;
+pub use claim::Refusal;
 pub use expect::Comparison;
 pub use expect::Expect;
 pub use expect::Metric;

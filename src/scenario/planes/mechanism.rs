@@ -36,6 +36,9 @@ use crate::units::Bytes;
 use crate::units::Cpu;
 use crate::units::Span;
 
+/// The least share of a target under an ALB's slow start, percent of its full one; Envoy's default.
+const SLOW_START_FLOOR: u32 = 10;
+
 /// What carries a call on a plane, what the plane's own fields change in every policy, and the preset
 /// that the file asks for.
 pub fn read(
@@ -346,7 +349,9 @@ fn slow_start(node_policy: &mut PolicyConfig, reader: &mut Reader<'_>, problems:
         let message = "an ALB has slow start with round_robin only";
         problems.error("scenario::alb", &place, message, "set algorithm = \"round_robin\", or take this out");
     } else {
-        // A straight ramp from nothing; AWS names no lower bound.
-        node_policy.slow_start = Some(SlowStart { window, aggression_milli: 1000, min_weight_percent: 0 });
+        // ASSUMPTION(alb.slow_start_floor): a straight ramp, from a tenth on. AWS names no lower bound; but with
+        // none, turns by weight would reach a new target of next to no weight only after minutes.
+        node_policy.slow_start =
+            Some(SlowStart { window, aggression_milli: 1000, min_weight_percent: SLOW_START_FLOOR });
     }
 }

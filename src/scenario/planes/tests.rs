@@ -148,7 +148,8 @@ fn an_alb_has_rules_of_its_own() {
         LbPolicy::LeastRequest(LeastRequest::FullScan)
     );
     for fields in ["slow_start = \"45s\"", "slow_start.duration_seconds = 45"] {
-        assert_eq!(node(fields).slow_start.map(|slow| slow.window), Some(Span::from_secs(45)), "{fields}");
+        let slow = node(fields).slow_start.map(|slow| (slow.window, slow.min_weight_percent));
+        assert_eq!(slow, Some((Span::from_secs(45), 10)), "{fields}");
     }
     assert_eq!(node("slow_start.duration_seconds = 0").slow_start, None);
     for (fields, message) in [

@@ -44,11 +44,14 @@ impl World<'_> {
             return (true, stands);
         }
         let mut took = stands;
-        if let Some(sampler) = self.program.entry(state.version, 0).first_work {
+        let entry = self.program.entry(state.version, 0);
+        if let Some(sampler) = entry.first_work {
             let work = self.program.samplers[sampler as usize].sample(draw);
             took += trouble.slowed(work, &self.program.samplers, draw);
         }
-        (!trouble.fails_deep_check(draw), took)
+        // Real work fails as often as the version's requests do.
+        let fails = entry.errors.as_ppm() > 0 && entry.errors.covers(draw.word());
+        (!fails && !trouble.fails_deep_check(draw), took)
     }
 
     pub(in crate::sim) fn on_check(&mut self, task: u32) {

@@ -360,6 +360,22 @@ fn a_target_starts_slowly_only_beside_one_that_does_not() {
 }
 
 #[test]
+fn a_target_that_starts_slowly_is_not_forgotten() {
+    let text = "compare = [\"internal-alb\"]\n[service.a]\ntasks = 1\ncalls = [\"b\"]\n\
+        [service.b]\ntasks = 2\nlatency = \"1ms\"\nstartup = \"1s\"\n\
+        [plane.internal-alb]\nnodes = 1\nslow_start = \"30s\"\nhealth_check = { interval = \"5s\" }\n\
+        [load]\nrate = \"100/s\"\narrivals = \"constant\"\n[[scale]]\nat = \"10s\"\nservice = \"b\"\ntasks = 3\n\
+        [run]\nduration = \"60s\"\nwarmup = \"0s\"\n";
+    let loaded = parse("t", text, std::path::Path::new("."), &LoadOptions::default());
+    let recording = run_once(&loaded.unwrap_or_else(|found| panic!("{found:#?}")).scenario);
+    let new = recording.tasks.iter().position(|task| task.name == "b#3").unwrap();
+    // It passes its first probe between 11 and 16 s. u parts of 2 + u, u from 0 to 1 in 30 s, are 0.189 of 3,000
+    // requests; from then on a third of all: 1,030 to 1,210, and some more by the tenth that it begins with.
+    let found = recording.tasks[new].requests;
+    assert!((1_000..=1_270).contains(&found), "{found}");
+}
+
+#[test]
 fn handshakes_are_made_once_per_kept_connection_and_once_for_all_streams() {
     let opened = |protocol: crate::policy::config::PoolProtocol, tls: u8| {
         let mut plane = sidecar();

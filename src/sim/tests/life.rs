@@ -274,6 +274,19 @@ fn a_version_that_crashes_in_a_loop_is_started_again_and_again() {
     assert_eq!(story(&recording), expected);
 }
 
+#[test]
+fn a_deep_check_fails_as_often_as_the_version_does() {
+    for (deep, errors, healthy) in [(false, 100, true), (true, 0, true), (true, 100, false)] {
+        let mut s = hanging(sidecar(), Replacement::First);
+        s.faults.clear();
+        s.services[1].health_check.as_mut().unwrap().deep = deep;
+        s.services[1].endpoints[0].errors = Ratio::from_percent(errors);
+        scale(&mut s, 50_000, 3);
+        let found = run_once(&s).events.iter().any(|event| event.kind == Healthy);
+        assert_eq!(found, healthy, "deep {deep}, {errors} % errors");
+    }
+}
+
 /// Two callees with a check every 10 s; callee#1 hangs from 50 s on.
 fn hanging(plane: Plane, replacement: Replacement) -> Scenario {
     let mut s = pair(2, plane);
