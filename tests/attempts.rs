@@ -315,3 +315,18 @@ fn of_two_attempts_side_by_side_the_one_that_nobody_reads_costs_its_connection()
     assert_eq!(slow_says(Answer::of(503)), (false, true, true), "there is nothing to read");
     assert_eq!(slow_says(Answer::of(200).with_body(true)), (true, true, false), "the other is withdrawn");
 }
+
+#[test]
+fn an_attempt_that_is_slow_up_to_the_deadline_is_not_retried_beside() {
+    let mut config = retrying(RetryPolicy::envoy_default());
+    config.hedge_on_per_try_timeout = true;
+    config.timeouts.per_try = ms(100);
+    config.timeouts.request = ms(100);
+    let mut desk = Desk::new(config, 1);
+    let (mut flight, attempt) = first_try(&mut desk, ask());
+    desk.now = flight.deadline();
+    desk.tell(|router, cx| router.report(cx, &mut flight, attempt.attempt, Outcome::Failed(attempt.then)));
+    let Step::Done(verdict) = desk.tell(|router, cx| router.step(cx, &mut flight)) else { panic!("it goes on") };
+    assert_eq!((verdict.status, verdict.flags.to_string().as_str()), (504, "UT"));
+    assert_eq!((desk.stat("upstream_rq_retry"), desk.stat("upstream_rq_timeout")), (0, 1));
+}
