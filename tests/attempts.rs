@@ -137,6 +137,11 @@ fn an_attempt_says_its_number_and_how_long_the_endpoint_has() {
     assert_eq!((second.count(), second.expected), (2, Span::from_secs(2)), "the rest of the request's time");
     let _ = desk.answer(&mut flight, second, Answer::of(200));
     assert_eq!(desk.stat("upstream_rq_retry_success"), 1);
+    let sent = desk.facts.iter().filter_map(|(_, fact)| match fact {
+        Fact::Sent { attempt, .. } => Some(attempt.0),
+        _ => None,
+    });
+    assert_eq!(sent.collect::<Vec<u8>>(), [0, 1]);
     // A hedged endpoint may use all of it.
     config.hedge_on_per_try_timeout = true;
     let (flight, attempt) = first_try(&mut Desk::new(config, 1), ask());
@@ -266,4 +271,62 @@ fn conditions_of_a_request_come_on_top_of_the_routes_also_where_they_are_the_sam
         let Step::Done(verdict) = step else { panic!("{step:?}") };
         assert_eq!(verdict.attempts, attempts, "{asked:?} for {status}");
     }
+}
+
+#[test]
+fn a_slow_attempt_that_was_not_retried_for_want_of_a_slot_may_be_when_it_fails() {
+    let mut config = retrying(RetryPolicy { num_retries: 2, ..RetryPolicy::envoy_default() });
+    config.hedge_on_per_try_timeout = true;
+    config.timeouts.per_try = ms(100);
+    config.circuit_breakers.max_retries = 1;
+    let mut desk = Desk::new(config, 1);
+    let (mut flight, first) = first_try(&mut desk, ask());
+    desk.now = first.give_up_at;
+    let (mut other, attempt) = first_try(&mut desk, Ask::of(RequestKey(2)));
+    desk.word = Word(20);
+    assert!(matches!(desk.answer(&mut other, attempt, Answer::of(503)), Step::Wait { .. }), "it has the only slot");
+    desk.tell(|router, cx| router.report(cx, &mut flight, first.attempt, Outcome::Failed(first.then)));
+    assert!(matches!(desk.step(&mut flight), Step::Wait { .. }) && flight.is_open(first.attempt));
+    desk.tell(|router, cx| router.abandon(cx, other));
+    desk.word = Word(0);
+    // One of its retries was spent when the breaker said no; the other is left.
+    let Step::Try(second) = desk.answer(&mut flight, first, Answer::of(503)) else { panic!("it is retried now") };
+    assert_eq!((second.count(), desk.router.retries()), (2, 1));
+    let Step::Done(verdict) = desk.answer(&mut flight, second, Answer::of(200)) else { panic!("it goes on") };
+    assert_eq!((verdict.status, verdict.attempts, desk.router.retries()), (200, 2, 0));
+}
+
+#[test]
+fn of_two_attempts_side_by_side_the_one_that_nobody_reads_costs_its_connection() {
+    let slow_says = |answer: Answer| {
+        let mut config = retrying(RetryPolicy::envoy_default());
+        config.hedge_on_per_try_timeout = true;
+        config.timeouts.per_try = ms(100);
+        let mut desk = Desk::new(config, 1);
+        let (mut flight, first) = first_try(&mut desk, ask());
+        desk.now = first.give_up_at;
+        desk.tell(|router, cx| router.report(cx, &mut flight, first.attempt, Outcome::Failed(first.then)));
+        let Step::Try(second) = desk.step(&mut flight) else { panic!("no second attempt") };
+        assert_eq!(desk.router.connections(), 2);
+        let over = matches!(desk.answer(&mut flight, first, answer), Step::Done(_));
+        (over, desk.router.knows(first.conn), desk.router.knows(second.conn))
+    };
+    assert_eq!(slow_says(Answer::of(503).with_body(true)), (false, false, true), "its body is not read");
+    assert_eq!(slow_says(Answer::of(503)), (false, true, true), "there is nothing to read");
+    assert_eq!(slow_says(Answer::of(200).with_body(true)), (true, true, false), "the other is withdrawn");
+}
+
+#[test]
+fn an_attempt_that_is_slow_up_to_the_deadline_is_not_retried_beside() {
+    let mut config = retrying(RetryPolicy::envoy_default());
+    config.hedge_on_per_try_timeout = true;
+    config.timeouts.per_try = ms(100);
+    config.timeouts.request = ms(100);
+    let mut desk = Desk::new(config, 1);
+    let (mut flight, attempt) = first_try(&mut desk, ask());
+    desk.now = flight.deadline();
+    desk.tell(|router, cx| router.report(cx, &mut flight, attempt.attempt, Outcome::Failed(attempt.then)));
+    let Step::Done(verdict) = desk.tell(|router, cx| router.step(cx, &mut flight)) else { panic!("it goes on") };
+    assert_eq!((verdict.status, verdict.flags.to_string().as_str()), (504, "UT"));
+    assert_eq!((desk.stat("upstream_rq_retry"), desk.stat("upstream_rq_timeout")), (0, 1));
 }

@@ -124,7 +124,6 @@ impl Router {
     pub(super) fn part(&mut self, now: Time, endpoint: EndpointId, conn: ConnKey, outcome: &Outcome, dropped: bool) {
         let h1 = self.pool.one_request_per_connection();
         let keep = match outcome {
-            _ if self.pool.tcp() => false,
             Outcome::Answered(answer) => !(h1 && dropped && answer.body_follows),
             Outcome::Failed(_) => !h1,
         };
