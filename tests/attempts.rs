@@ -247,3 +247,23 @@ fn an_endpoint_that_was_too_slow_is_charged_once_whatever_follows() {
     assert_eq!((desk.router.active(), desk.router.retries()), (0, 0));
     assert_eq!((desk.stat("upstream_rq_timeout"), desk.stat("upstream_rq_per_try_timeout")), (1, 0));
 }
+
+#[test]
+fn conditions_of_a_request_come_on_top_of_the_routes_also_where_they_are_the_same() {
+    for (asked, status, attempts) in [
+        (RetryOn::FIVE_XX, 503, 2),
+        (RetryOn::FIVE_XX.with(RetryOn::RETRIABLE_4XX), 503, 2),
+        (RetryOn::RETRIABLE_4XX, 409, 2),
+        (RetryOn::NONE, 409, 1),
+    ] {
+        let mut desk = Desk::new(retrying(RetryPolicy::envoy_default()), 1);
+        let overrides = Some(Box::new(headers::Overrides { retry_on: asked, ..headers::Overrides::default() }));
+        let (mut flight, attempt) = first_try(&mut desk, Ask { overrides, ..ask() });
+        let mut step = desk.answer(&mut flight, attempt, Answer::of(status));
+        if let Step::Try(second) = step {
+            step = desk.answer(&mut flight, second, Answer::of(200));
+        }
+        let Step::Done(verdict) = step else { panic!("{step:?}") };
+        assert_eq!(verdict.attempts, attempts, "{asked:?} for {status}");
+    }
+}

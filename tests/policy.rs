@@ -18,6 +18,7 @@ use scsim::policy::Try;
 use scsim::policy::Upkeep;
 use scsim::policy::Verdict;
 use scsim::policy::config::OutlierDetection;
+use scsim::policy::config::OutlierReading;
 use scsim::policy::config::Panic;
 use scsim::policy::config::RetryBudget;
 use scsim::policy::config::RetryOn;
@@ -289,4 +290,72 @@ fn of_two_returns_in_one_sweep_the_second_is_seen_a_window_later() {
         pass(&mut bench, ms);
         assert_eq!(seen(&bench), expected, "at {ms} ms");
     }
+}
+
+/// The wording of AWS counts failures within a window, in a row or not; those further apart never add up.
+#[test]
+fn failures_within_the_window_eject_whatever_comes_between_and_slower_ones_never_do() {
+    let window = Span::from_secs(30);
+    let detection = OutlierDetection {
+        reading: OutlierReading::Window(window),
+        max_ejection_percent: 100,
+        ..OutlierDetection::envoy_default()
+    };
+    for (apart, ejected_at) in [(7_500, Some(5)), (7_501, None), (1_000, Some(5))] {
+        let mut bench =
+            Bench::new(PolicyConfig { outlier_detection: Some(detection), ..PolicyConfig::envoy_default() });
+        bench.list(&[7], None);
+        let mut request = 0;
+        let mut fired = None;
+        for failure in 1..=12 {
+            bench.now = bench.now + Span::from_millis(apart);
+            bench.settle();
+            for status in [500, 200] {
+                request += 1;
+                bench.ask(request, status);
+            }
+            if fired.is_none() && bench.router.ejected() == 1 {
+                fired = Some(failure);
+            }
+        }
+        assert_eq!(fired, ejected_at, "failures {apart} ms apart");
+    }
+}
+
+#[test]
+fn of_failures_within_the_window_the_latest_count_whatever_came_before_them() {
+    let detection = OutlierDetection {
+        reading: OutlierReading::Window(Span::from_secs(30)),
+        max_ejection_percent: 100,
+        ..OutlierDetection::envoy_default()
+    };
+    let mut bench = Bench::new(PolicyConfig { outlier_detection: Some(detection), ..PolicyConfig::envoy_default() });
+    bench.list(&[7], None);
+    let mut out = Vec::new();
+    // At 42 s the fifth last was at 20 s; before, it was 40 and 31 s ago.
+    for at in [0, 10, 20, 30, 40, 41, 42] {
+        bench.now = Time::ZERO + Span::from_secs(at);
+        bench.settle();
+        bench.ask(at, 500);
+        out.push(bench.router.ejected());
+    }
+    assert_eq!(out, [0, 0, 0, 0, 0, 0, 1]);
+}
+
+#[test]
+fn a_name_that_cannot_be_looked_up_fails_all_who_wait_for_it_and_is_asked_for_again() {
+    let mut bench = Bench::new(PolicyConfig::dns_client());
+    let (mut first, step) = bench.begin(1);
+    assert_eq!(step, Step::Resolve);
+    let (mut second, step) = bench.begin(2);
+    assert!(matches!(step, Step::Wait { .. }), "one lookup is enough: {step:?}");
+    bench.tell(Router::on_lookup_failed);
+    for flight in [&mut first, &mut second] {
+        let Step::Done(verdict) = bench.step(flight) else { panic!("there is no name") };
+        assert_eq!((verdict.flags.to_string().as_str(), verdict.attempts), ("DF", 0));
+    }
+    let (mut third, step) = bench.begin(3);
+    assert_eq!(step, Step::Resolve);
+    bench.list(&[7], Some(Span::from_secs(1)));
+    assert_eq!(tried(bench.step(&mut third)).member, MemberKey(7));
 }

@@ -377,12 +377,11 @@ impl Outlier {
         true
     }
 
-    /// One sweep (envoy.md 1.5, order matters): returns, buckets, rates, then decay. True if
-    /// somebody returned or was taken out; who is to be drained is in `taken_out`.
-    pub(super) fn sweep(&mut self, cx: &mut Cx<'_>, members: &mut Members) -> bool {
+    /// One sweep (envoy.md 1.5, order matters): returns, buckets, rates, then decay. Who is to be drained
+    /// is in `taken_out`.
+    pub(super) fn sweep(&mut self, cx: &mut Cx<'_>, members: &mut Members) {
         self.tick_due = cx.now + self.config.interval;
         self.taken_out.clear();
-        let mut changed = false;
         for i in 0..members.listed.len() {
             let slot = members.listed[i];
             let state = &members.slots[slot as usize];
@@ -399,7 +398,6 @@ impl Outlier {
                     self.taken_out.push(slot);
                 }
             }
-            changed |= returns || recovers;
             let counters = members.counters_mut(slot);
             let (external, local) = (std::mem::take(&mut counters.external), std::mem::take(&mut counters.local));
             let host = &mut members.slots[slot as usize].outlier;
@@ -422,7 +420,6 @@ impl Outlier {
                 host.degraded.multiplier = host.degraded.multiplier.saturating_sub(1);
             }
         }
-        changed || !self.taken_out.is_empty()
     }
 
     /// Takes out those that stand out by their rate over the last full interval (envoy.md 1.6).

@@ -125,15 +125,15 @@ pub(super) fn may_have_acted(outcome: Outcome) -> bool {
 /// The wait before retry number `retry` (0 for the first): full jitter over a range that starts at
 /// the base and doubles up to the maximum (envoy.md 2.4).
 pub(super) fn backoff(cx: &mut Cx<'_>, policy: &RetryPolicy, retry: u32) -> Span {
-    let max = policy.max_interval.as_nanos();
-    let mut range = policy.base_interval.as_nanos().min(max);
+    // Envoy counts whole milliseconds. What it cannot express is counted in nanoseconds.
+    let (base, max) = (policy.base_interval.as_nanos(), policy.max_interval.as_nanos());
+    let unit = if base.is_multiple_of(1_000_000) && max.is_multiple_of(1_000_000) { 1_000_000 } else { 1 };
+    let max = max / unit;
+    let mut range = (base / unit).min(max);
     for _ in 0..retry {
         range = if range < max / 2 { range * 2 } else { max };
     }
-    // Envoy draws whole milliseconds. A finer range, which Envoy cannot express, is drawn in nanoseconds.
-    let unit = if range.is_multiple_of(1_000_000) { 1_000_000 } else { 1 };
-    let steps = range / unit;
-    if steps == 0 { Span::ZERO } else { Span::from_nanos(cx.rng.next_u64() % steps * unit) }
+    if range == 0 { Span::ZERO } else { Span::from_nanos(cx.rng.next_u64() % range * unit) }
 }
 
 /// The wait that an answer asked for: from that long to half as long again (envoy.md 2.4).
@@ -272,6 +272,21 @@ mod tests {
                 let mut cx = Cx { now: Time::ZERO, rng: &mut rng, facts: &mut NoFacts };
                 assert_eq!(backoff(&mut cx, &policy, retry), Span::from_millis(word % range_ms));
             }
+        }
+    }
+
+    #[test]
+    fn half_of_an_odd_maximum_is_rounded_down_to_whole_milliseconds() {
+        let policy = RetryPolicy {
+            base_interval: Span::from_millis(10),
+            max_interval: Span::from_millis(21),
+            ..RetryPolicy::envoy_default()
+        };
+        // Not 20 in between: 10 is not below 21 / 2, which is 10 in Envoy's integers.
+        for (retry, range_ms) in [(0, 10), (1, 21), (2, 21)] {
+            let mut rng = Word(20);
+            let mut cx = Cx { now: Time::ZERO, rng: &mut rng, facts: &mut NoFacts };
+            assert_eq!(backoff(&mut cx, &policy, retry), Span::from_millis(20 % range_ms));
         }
     }
 }

@@ -32,7 +32,6 @@ use crate::measure::study::Replica;
 use crate::scenario::Confidence;
 use crate::scenario::EdgeId;
 use crate::scenario::Metric;
-use crate::scenario::Operand;
 use crate::scenario::Scope;
 use crate::scenario::ServiceId;
 use crate::scenario::Severity;
@@ -567,15 +566,9 @@ fn timeline_facts(result: &PlaneResult) -> Option<TimelineFacts> {
 fn expectation<'a>(sheet: &'a Sheet<'_>, judgement: &'a Judgement) -> Expectation<'a> {
     let expect = &sheet.scenario.expects[judgement.expect];
     // Sides that name their planes are told apart by the text; a lone side's plane is shown.
-    let named = || match (&expect.left, &expect.right) {
-        (Operand::Metric { plane, .. }, Operand::Number(_)) | (Operand::Number(_), Operand::Metric { plane, .. }) => {
-            *plane
-        }
-        _ => None,
-    };
     Expectation {
         that: &judgement.that,
-        plane: judgement.plane.or_else(named).map(|p| sheet.scenario.planes[p].name.as_str()),
+        plane: judgement.plane.or_else(|| expect.lone_plane()).map(|p| sheet.scenario.planes[p].name.as_str()),
         during: &judgement.during,
         scope: match expect.scope {
             Scope::Users => None,

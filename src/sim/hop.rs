@@ -7,9 +7,9 @@
 use super::call::CUT;
 use super::call::Call;
 use super::call::CallParent;
-use super::call::Dial;
 use super::call::Hop;
 use super::deploy::Shift;
+use super::network::Reception;
 use super::random::Key;
 use super::random::Purpose;
 use super::record::NOBODY;
@@ -37,9 +37,7 @@ use crate::policy::Trouble;
 use crate::policy::Try;
 use crate::policy::Upkeep;
 use crate::policy::Verdict;
-use crate::scenario::Mechanism;
 use crate::scenario::Protocol;
-use crate::scenario::ServiceId;
 use crate::units::Ratio;
 use crate::units::Span;
 use crate::units::Time;
@@ -590,42 +588,4 @@ impl World<'_> {
         with_router!(self, router, key.draw(Purpose::Choose, now.as_nanos()), |host, cx| what(host, cx));
         self.after_router(router);
     }
-
-    /// A connection that was being made stands, or failed.
-    pub(super) fn on_dialled(&mut self, at: Ref<Dial>) {
-        let Some(dial) = self.dials.remove(at) else { return };
-        self.recorder.recording.connections_opened += u64::from(dial.trouble.is_none());
-        self.tell_router(dial.router, |router, cx| match dial.trouble {
-            None => router.on_connected(cx, dial.conn),
-            Some(trouble) => router.on_connect_failed(cx, dial.conn, trouble),
-        });
-    }
-
-    /// True if calls on that edge pass through sidecars.
-    pub(super) fn feed_of(&self, callee: ServiceId) -> Feed {
-        if self.scenario.service(callee).external {
-            return Feed::Now;
-        }
-        match &self.plane.mechanism {
-            Mechanism::Direct => Feed::Now,
-            Mechanism::Sidecar(_) => Feed::Pushed,
-            Mechanism::Dns(_) => Feed::Dns,
-            Mechanism::Alb(_) => Feed::Nodes,
-        }
-    }
-}
-
-/// How a task's address receives a request.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reception {
-    /// The app takes it.
-    Serves,
-    /// Somebody in front of the app answers.
-    Answers(u16),
-    /// The connection breaks.
-    Breaks,
-    /// The app takes it, and the connection breaks after this time.
-    BreaksAfter(Span),
-    /// Nothing ever comes back.
-    Silent,
 }

@@ -3,7 +3,7 @@
 //! Arrivals depend on the seed and the load alone, so every plane sees the same ones.
 
 use super::fault::Place;
-use super::hop::Reception;
+use super::network::Reception;
 use super::random::Purpose;
 use super::random::Sampler;
 use super::record::NOBODY;

@@ -5,7 +5,6 @@
 use super::call::Call;
 use super::call::Dial;
 use super::fault::Resend;
-use super::hop::Reception;
 use super::life::Phase;
 use super::random::Draw;
 use super::random::Purpose;
@@ -272,6 +271,16 @@ impl World<'_> {
         self.engine.after(one_way.times(2), Ev::Broken { call, attempt });
     }
 
+    /// A connection that was being made stands, or failed.
+    pub(super) fn on_dialled(&mut self, at: Ref<Dial>) {
+        let Some(dial) = self.dials.remove(at) else { return };
+        self.recorder.recording.connections_opened += u64::from(dial.trouble.is_none());
+        self.tell_router(dial.router, |router, cx| match dial.trouble {
+            None => router.on_connected(cx, dial.conn),
+            Some(trouble) => router.on_connect_failed(cx, dial.conn, trouble),
+        });
+    }
+
     /// A router probes a member. The result is what the task's port and check say when the probe
     /// arrives; only a hang, or an address where nobody is, takes the whole time-out.
     pub(super) fn probe(&mut self, router: u32, endpoint: EndpointId, member: MemberKey, give_up_at: Time) {
@@ -306,4 +315,19 @@ enum Port {
     Untrusted,
     /// Nobody answers.
     Nowhere,
+}
+
+/// How a task's address receives a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reception {
+    /// The app takes it.
+    Serves,
+    /// Somebody in front of the app answers.
+    Answers(u16),
+    /// The connection breaks.
+    Breaks,
+    /// The app takes it, and the connection breaks after this time.
+    BreaksAfter(Span),
+    /// Nothing ever comes back.
+    Silent,
 }

@@ -296,8 +296,8 @@ mod tests {
         HeaderAxis { key: key.to_owned(), values: values.iter().map(|v| (*v).to_owned()).collect() }
     }
 
-    fn point(mean: f64) -> Option<Point> {
-        Some(Point { mean, low: mean * 0.9, high: mean * 1.1 })
+    fn point(mean: f64) -> Point {
+        Point { mean, low: mean * 0.9, high: mean * 1.1 }
     }
 
     #[test]
@@ -306,8 +306,8 @@ mod tests {
             metric: "error_rate".to_owned(),
             unit: Unit::Share,
             planes: vec![
-                ("service-connect".to_owned(), vec![point(0.0), None, point(0.02)]),
-                ("internal-alb".to_owned(), vec![point(0.01), point(0.1), point(0.167)]),
+                ("service-connect".to_owned(), vec![Some(point(0.0)), None, Some(point(0.02))]),
+                ("internal-alb".to_owned(), vec![Some(point(0.01)), Some(point(0.1)), Some(point(0.167))]),
             ],
         };
         let svg = curve(&values, &axis("fault.0.rate", &["1%", "10%", "100%"])).unwrap();
@@ -320,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_heat_map_has_a_tile_per_cell() {
-        let points = [point(1.0), point(2.0), None, point(4.0), point(5.0), point(6.0)];
+        let points = [Some(point(1.0)), Some(point(2.0)), None, Some(point(4.0)), Some(point(5.0)), Some(point(6.0))];
         let values = Values { metric: "p99".to_owned(), unit: Unit::Millis, planes: Vec::new() };
         let axes = [axis("a", &["1", "2"]), axis("b", &["x", "y", "z"])];
         let svg = heat_map(&values, "direct", &points, &axes).unwrap();

@@ -108,6 +108,24 @@ mod tests {
     }
 
     #[test]
+    fn a_head_start_is_as_many_turns_taken_one_by_one() {
+        // Of these starts a share comes out whole by rounding, and would be one turn too many.
+        for start in [3, 6, 12, 15, 24] {
+            let turns = sequence(&[1, 2, 3], 0, start + 20);
+            assert_eq!(sequence(&[1, 2, 3], start as u64, 20), turns[start..], "start {start}");
+        }
+    }
+
+    #[test]
+    fn who_stands_first_in_the_list_goes_first_among_equals() {
+        let weight = |item| if item == 2 { 1.0 } else { 2.0 };
+        for items in [[0, 1, 2], [1, 0, 2]] {
+            let mut edf = Edf::with_head_start(&items, 0, weight);
+            assert_eq!([edf.pick(weight), edf.pick(weight)], [Some(items[0]), Some(items[1])]);
+        }
+    }
+
+    #[test]
     fn a_long_head_start_leaves_the_proportion_as_it_is() {
         let picks = sequence(&[5, 3, 2], u64::MAX, 1000);
         for (item, expected) in [('0', 500), ('1', 300), ('2', 200)] {

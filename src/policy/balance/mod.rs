@@ -299,9 +299,8 @@ impl Balancer {
         if self.rules.takes_turns() {
             let slow = self.somebody_starts_slowly(cx.now, members, level);
             let queued = |hosts: &[u32]| hosts.len() > 1 && (slow || !memory::equal_weights(members, hosts));
-            let needs_seed = self.rules.rule == LbPolicy::RoundRobin
-                || queued(&level.all)
-                || level.zones.iter().any(|zone| queued(&zone.healthy) || queued(&zone.degraded));
+            // Where turns of all do not go by weight, those of no part of them do.
+            let needs_seed = self.rules.rule == LbPolicy::RoundRobin || queued(&level.all);
             let seed = if needs_seed { self.seed_word(cx) } else { 0 };
             let (rules, now) = (self.rules, cx.now);
             let weight = |slot| rules.weight(now, members, slot);

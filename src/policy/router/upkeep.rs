@@ -28,8 +28,8 @@ impl Router {
     pub(super) fn run_timers(&mut self, cx: &mut Cx<'_>) {
         if let Some(outlier) = &mut self.outlier
             && cx.now >= outlier.tick_due
-            && outlier.sweep(cx, &mut self.members)
         {
+            outlier.sweep(cx, &mut self.members);
             for &slot in &outlier.taken_out {
                 self.pool.drain_endpoint(slot, &mut self.members, &mut self.upkeep);
             }

@@ -33,6 +33,17 @@ pub struct Expect {
     pub cell: Vec<(String, String)>,
 }
 
+impl Expect {
+    /// The plane that its metric names, where a number is on the other side.
+    pub fn lone_plane(&self) -> Option<usize> {
+        match (&self.left, &self.right) {
+            (Operand::Metric { plane, .. }, Operand::Number(_))
+            | (Operand::Number(_), Operand::Metric { plane, .. }) => *plane,
+            _ => None,
+        }
+    }
+}
+
 /// A side of a comparison.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Operand {

@@ -16,6 +16,7 @@ use crate::policy::Member;
 use crate::policy::MemberKey;
 use crate::policy::config::LocalityRouting;
 use crate::scenario::Mechanism;
+use crate::scenario::ServiceId;
 use crate::sim::deploy::Shift;
 use crate::sim::hop::Feed;
 use crate::sim::random::Purpose;
@@ -256,6 +257,19 @@ impl World<'_> {
             if !self.routers[router as usize].router.lists(MemberKey(u64::from(task))) {
                 self.recorder.unejected(now, router, by, task);
             }
+        }
+    }
+
+    /// How routers hear of that service's tasks.
+    pub(in crate::sim) fn feed_of(&self, callee: ServiceId) -> Feed {
+        if self.scenario.service(callee).external {
+            return Feed::Now;
+        }
+        match &self.plane.mechanism {
+            Mechanism::Direct => Feed::Now,
+            Mechanism::Sidecar(_) => Feed::Pushed,
+            Mechanism::Dns(_) => Feed::Dns,
+            Mechanism::Alb(_) => Feed::Nodes,
         }
     }
 }

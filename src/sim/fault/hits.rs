@@ -10,7 +10,7 @@ use crate::scenario::Hits;
 use crate::scenario::Target;
 use crate::sim::call::CUT;
 use crate::sim::call::Call;
-use crate::sim::hop::Reception;
+use crate::sim::network::Reception;
 use crate::sim::random::Purpose;
 use crate::sim::record::NOBODY;
 use crate::sim::slab::Ref;
