@@ -4,6 +4,7 @@
 //! `assumptions`.
 
 mod deploys;
+mod migrations;
 
 use std::fmt::Write as _;
 
@@ -81,7 +82,14 @@ pub fn filled(loaded: &Loaded) -> String {
     page.line(network, "cross_zone", &written(&scenario.network.cross_zone));
     page.line(network, "tls_round_trips", &scenario.network.tls_round_trips.to_string());
 
-    for plane in &scenario.planes {
+    let mut shown: Vec<&str> = Vec::new();
+    let (compared, behind) = (scenario.planes.iter(), scenario.planes.iter().filter_map(|one| one.second.as_deref()));
+    for plane in compared.chain(behind) {
+        // A path to move to may be compared by itself as well.
+        if shown.contains(&plane.name.as_str()) {
+            continue;
+        }
+        shown.push(&plane.name);
         page.header(&format!("[plane.{}]", key(&plane.name)));
         page.plane(top.table("plane").and_then(|planes| planes.table(&plane.name)), plane);
         if let Some(warning) = &plane.warning {
@@ -112,6 +120,7 @@ pub fn filled(loaded: &Loaded) -> String {
     for (deploy, given) in scenario.deploys.iter().zip(deploys) {
         page.deploy(given, deploy, &scenario.service(deploy.service).name);
     }
+    page.migrations(top, scenario);
     for section in ["policy", "edge", "fault", "scale", "expect", "cost", "sweep", "claim"] {
         if top.get(section).is_some() {
             let _ = writeln!(page.text, "\n# [{section}] as written in {}", scenario.file);
@@ -325,6 +334,9 @@ impl Page {
             && let Value::Text(base) = &node.value
         {
             let _ = writeln!(self.text, "extends = {}", quoted(base));
+        }
+        if let Some(second) = &plane.second {
+            let _ = writeln!(self.text, "migrate_to = {}", quoted(&second.name));
         }
         match &plane.mechanism {
             Mechanism::Direct => {}

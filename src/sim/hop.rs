@@ -37,9 +37,7 @@ use crate::policy::Trouble;
 use crate::policy::Try;
 use crate::policy::Upkeep;
 use crate::policy::Verdict;
-use crate::scenario::Mechanism;
 use crate::scenario::Protocol;
-use crate::scenario::ServiceId;
 use crate::units::Ratio;
 use crate::units::Span;
 use crate::units::Time;
@@ -57,6 +55,8 @@ pub(super) struct RouterHost {
     /// The service it chooses among.
     pub(super) service: u32,
     pub(super) feed: Feed,
+    /// The path it is on: 0, or 1 where callers move to a second one.
+    pub(super) path: u8,
     /// The version of the list it has.
     pub(super) version: Option<u32>,
     /// The version of its own service's list that its zones come from.
@@ -92,6 +92,7 @@ impl RouterHost {
             edge: NOBODY,
             service,
             feed,
+            path: 0,
             version: None,
             neighbours: None,
             lookups: 0,
@@ -163,16 +164,19 @@ impl World<'_> {
         let Some(state) = self.jobs.get(job) else { return };
         let spec = &self.program.sites[site as usize];
         let edge = spec.edge.0;
+        let key = state.key.child(Purpose::Child, u64::from(pc));
+        let mut router = self.tasks[state.task as usize].routers[edge as usize];
+        if !self.moved.is_empty() {
+            router = self.router_of_flag(state.task, edge, key);
+        }
         if self.proxies.barred > 0
-            && let Some(flag) = self.bar(state.task, edge)
+            && let Some(flag) = self.bar(router, edge)
         {
             return self.refuse_call(job, site, flag);
         }
-        let router = self.tasks[state.task as usize].routers[edge as usize];
-        let key = state.key.child(Purpose::Child, u64::from(pc));
         let segment = state.segment;
         let (timeout, idempotent) = (spec.timeout, spec.idempotent);
-        if self.names_differ && !self.resolves(state.task, edge) {
+        if self.names_differ && !self.resolves(state.task, edge, router) {
             return self.fail_unresolved(job, site, router, segment);
         }
         let router = self.side(router, key, segment);
@@ -217,7 +221,11 @@ impl World<'_> {
             if let Some(own) = timeout {
                 self.engine.after(own, Ev::Deadline(call));
             } else {
-                let lane = if edge == NOBODY { self.node_request_lane } else { self.request_lanes[edge as usize] };
+                let lane = if edge == NOBODY {
+                    self.node_request_lane
+                } else {
+                    self.request_lanes[self.slot(edge, self.routers[router as usize].path)]
+                };
                 self.engine.in_lane(lane, Ev::Deadline(call));
             }
         }
@@ -258,7 +266,10 @@ impl World<'_> {
         let mut draw = call.key.draw(Purpose::Delay, u64::from(attempt.attempt.0));
         let pushed = host.feed == Feed::Pushed;
         let one_proxy = host.node != NOBODY || (pushed && !inbound);
-        let delay = self.delays.hop(host.zone, zone, one_proxy, pushed && inbound, &mut draw);
+        let mut delay = self.delays.hop(host.zone, zone, host.path, one_proxy, pushed && inbound, &mut draw);
+        if inbound && !pushed && host.meets_proxies() {
+            delay += self.delays.inbound(&mut draw);
+        }
         if call.open_hop(call.hop.attempt).is_some() {
             // Hedged: that attempt goes on.
             call.older.push(call.hop);
@@ -269,8 +280,11 @@ impl World<'_> {
         let deadline = call.flight.deadline();
         if attempt.give_up_at < deadline {
             let event = Ev::PerTry { call: at, attempt: attempt.attempt.0 };
-            let lane =
-                if call.edge == NOBODY { self.node_per_try_lane } else { self.per_try_lanes[call.edge as usize] };
+            let lane = if call.edge == NOBODY {
+                self.node_per_try_lane
+            } else {
+                self.per_try_lanes[call.edge as usize + usize::from(host.path) * self.edge_trouble.len()]
+            };
             self.engine.in_lane(lane, event);
         }
         if races && self.meets_closing(router, attempt.conn, delay) {
@@ -297,14 +311,17 @@ impl World<'_> {
         let endpoint = self.program.sites[site as usize].endpoint;
         let parent = Parent::Call { call: at, attempt };
         let fronted = self.fronted(call.router);
+        let pushed = self.routers[call.router as usize].feed == Feed::Pushed;
         if !through
-            && self.routers[call.router as usize].feed == Feed::Pushed
+            && (pushed || fronted)
             && let Some(plane) = self.sidecar()
         {
             // Every proxy of the call pays for it.
-            let caller = self.routers[call.router as usize].task;
-            let caller = self.tasks[caller as usize].service;
-            self.services[caller as usize].queueing.sidecar(plane.cpu_per_request);
+            if pushed {
+                let caller = self.routers[call.router as usize].task;
+                let caller = self.tasks[caller as usize].service;
+                self.services[caller as usize].queueing.sidecar(plane.cpu_per_request);
+            }
             if fronted {
                 let callee = self.tasks[task as usize].service;
                 self.services[callee as usize].queueing.sidecar(plane.cpu_per_request);
@@ -599,19 +616,6 @@ impl World<'_> {
             None => router.on_connected(cx, dial.conn),
             Some(trouble) => router.on_connect_failed(cx, dial.conn, trouble),
         });
-    }
-
-    /// True if calls on that edge pass through sidecars.
-    pub(super) fn feed_of(&self, callee: ServiceId) -> Feed {
-        if self.scenario.service(callee).external {
-            return Feed::Now;
-        }
-        match &self.plane.mechanism {
-            Mechanism::Direct => Feed::Now,
-            Mechanism::Sidecar(_) => Feed::Pushed,
-            Mechanism::Dns(_) => Feed::Dns,
-            Mechanism::Alb(_) => Feed::Nodes,
-        }
     }
 }
 

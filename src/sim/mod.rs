@@ -12,6 +12,7 @@ mod hop;
 mod life;
 mod load;
 mod many;
+mod migration;
 mod network;
 mod program;
 pub mod random;
