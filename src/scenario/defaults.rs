@@ -82,14 +82,7 @@ pub fn filled(loaded: &Loaded) -> String {
     page.line(network, "cross_zone", &written(&scenario.network.cross_zone));
     page.line(network, "tls_round_trips", &scenario.network.tls_round_trips.to_string());
 
-    let mut shown: Vec<&str> = Vec::new();
-    let (compared, behind) = (scenario.planes.iter(), scenario.planes.iter().filter_map(|one| one.second.as_deref()));
-    for plane in compared.chain(behind) {
-        // A path to move to may be compared by itself as well.
-        if shown.contains(&plane.name.as_str()) {
-            continue;
-        }
-        shown.push(&plane.name);
+    for plane in planes_of(&scenario.planes) {
         page.header(&format!("[plane.{}]", key(&plane.name)));
         page.plane(top.table("plane").and_then(|planes| planes.table(&plane.name)), plane);
         if let Some(warning) = &plane.warning {
@@ -132,6 +125,18 @@ pub fn filled(loaded: &Loaded) -> String {
         }
     }
     page.text
+}
+
+/// The planes compared, and those that callers only move to; each once.
+fn planes_of(compared: &[Plane]) -> Vec<&Plane> {
+    let behind = compared.iter().filter_map(|plane| plane.second.as_deref());
+    let mut shown: Vec<&Plane> = Vec::new();
+    for plane in compared.iter().chain(behind) {
+        if shown.iter().all(|other| other.name != plane.name) {
+            shown.push(plane);
+        }
+    }
+    shown
 }
 
 fn table_of(value: &Value) -> Option<&Table> {

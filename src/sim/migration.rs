@@ -8,7 +8,6 @@
 //! A plane that nobody leaves has one path, and a call on it looks at nothing here but an empty list.
 
 use super::hop::Feed;
-use super::hop::RouterHost;
 use super::random::Key;
 use super::random::Purpose;
 use super::record::NOBODY;
@@ -21,18 +20,6 @@ use crate::scenario::Mechanism;
 use crate::scenario::ServiceId;
 use crate::scenario::SidecarPlane;
 use crate::units::Ratio;
-
-impl RouterHost {
-    /// Whether what it sends arrives at tasks on ECS, and so at the sidecars before them if there are such.
-    #[inline]
-    pub(super) fn meets_proxies(&self) -> bool {
-        match self.feed {
-            Feed::Pushed | Feed::Dns => true,
-            Feed::Now => self.node != NOBODY,
-            Feed::Nodes => false,
-        }
-    }
-}
 
 impl<'a> World<'a> {
     /// How many paths the plane has.

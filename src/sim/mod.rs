@@ -9,6 +9,7 @@ mod deploy;
 pub mod engine;
 mod fault;
 mod hop;
+mod host;
 mod life;
 mod load;
 mod many;

@@ -4,6 +4,7 @@ mod deploy;
 mod discovery;
 mod faults;
 mod life;
+mod migration;
 mod proxies;
 mod scaling;
 

@@ -95,15 +95,16 @@ fn share(reader: &mut Reader<'_>, problems: &mut Problems<'_>) -> Option<Ratio> 
 /// Steps need a plane with two paths, and two paths need steps.
 pub fn fits(tree: &Table, steps: &[Migrate], planes: &[Plane], problems: &mut Problems<'_>) {
     let first: Option<&Place> = items(tree, "migrate", problems).first().map(|node| &node.place);
+    let own = tree.table("plane");
+    let named = |plane: &Plane| own.and_then(|own| own.table(&plane.name)).and_then(|own| own.get("migrate_to"));
     let two = planes.iter().find(|plane| plane.second.is_some());
     match (first, two) {
-        (Some(place), None) => {
+        (Some(place), None) if planes.iter().all(|plane| named(plane).is_none()) => {
             let label = "write migrate_to = \"service-connect\" in the [plane] where they start";
             problems.error("scenario::migrate", place, "no plane compared has a path to move to", label);
         }
         (None, Some(plane)) => {
-            let own = tree.table("plane").and_then(|planes| planes.table(&plane.name));
-            if let Some(node) = own.and_then(|own| own.get("migrate_to")).filter(|_| steps.is_empty()) {
+            if let Some(node) = named(plane).filter(|_| steps.is_empty()) {
                 let label = "add [[migrate]] at = \"60s\", caller = \"web\"";
                 problems.warn("scenario::migrate", &node.place, "nobody ever takes this path", label);
             }
@@ -166,7 +167,7 @@ mod tests {
         let secs = |s| Time::ZERO + Span::from_secs(s);
         assert_eq!(during, [Window::Between(secs(60), secs(120)), Window::Between(secs(150), secs(180))]);
         let ids: Vec<_> = first.scenario.assumptions.iter().map(|row| row.id.as_str()).collect();
-        for id in ["migration.flag", "migration.inbound", "sc.endpoint_push", "alb.hop"] {
+        for id in ["migration.flag", "migration.inbound", "sc.push_latency", "alb.hop"] {
             assert!(ids.contains(&id), "{id} in {ids:?}");
         }
     }
