@@ -551,6 +551,7 @@ fn scenario(script: &Script) -> Scenario {
             network,
             warning: None,
             not_applicable: None,
+            second: None,
         }],
         faults: script
             .faults
@@ -565,6 +566,7 @@ fn scenario(script: &Script) -> Scenario {
             .collect(),
         scales: vec![],
         scalings: vec![],
+        migrations: vec![],
         deploys: vec![],
         expects: vec![],
         sweep: None,

@@ -46,6 +46,7 @@ pub fn queue(seconds: u64) -> Scenario {
         network: no_delay(),
         warning: None,
         not_applicable: None,
+        second: None,
     };
     scenario(vec![queue], vec![], Rate::per_sec(800), seconds, plane)
 }
@@ -93,6 +94,7 @@ pub fn hop(seconds: u64) -> Scenario {
         },
         warning: None,
         not_applicable: None,
+        second: None,
     };
     let edge = Edge { from: ServiceId(0), to: ServiceId(1) };
     scenario(vec![service("caller", 200, vec![call]), callee], vec![edge], Rate::per_sec(2_000), seconds, plane)
@@ -176,6 +178,7 @@ fn scenario(services: Vec<Service>, edges: Vec<Edge>, rate: Rate, seconds: u64, 
         faults: vec![],
         scales: vec![],
         scalings: vec![],
+        migrations: vec![],
         deploys: vec![],
         expects: vec![],
         unmodelled: Vec::new(),

@@ -306,6 +306,8 @@ pub enum HappeningKind {
     SidecarUp,
     /// A task called a name that it cannot resolve, for the first time.
     UnknownHost,
+    /// Callers' flags were set: their calls go by another path.
+    Migrated,
 }
 
 impl HappeningKind {
@@ -333,6 +335,7 @@ impl HappeningKind {
             HappeningKind::SidecarDown => "sidecar_down",
             HappeningKind::SidecarUp => "sidecar_up",
             HappeningKind::UnknownHost => "unknown_host",
+            HappeningKind::Migrated => "migrated",
         }
     }
 }

@@ -160,7 +160,7 @@ pub struct Replica {
 }
 
 /// Kinds of happenings.
-const HAPPENINGS: usize = HappeningKind::UnknownHost as usize + 1;
+const HAPPENINGS: usize = HappeningKind::Migrated as usize + 1;
 
 impl Replica {
     /// How often something of that kind happened.

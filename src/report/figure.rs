@@ -16,7 +16,6 @@ use crate::measure::study::Study;
 use crate::measure::study::Tally;
 use crate::policy::config::Panic;
 use crate::policy::config::PolicyConfig;
-use crate::scenario::Mechanism;
 use crate::scenario::Metric;
 use crate::scenario::Plane;
 use crate::scenario::Scenario;
@@ -413,11 +412,7 @@ fn of_tally(metric: Metric, tally: &Tally) -> Option<f64> {
 
 /// The policies of every vantage point on a plane.
 fn policies(plane: &Plane) -> impl Iterator<Item = &PolicyConfig> {
-    let node = match &plane.mechanism {
-        Mechanism::Alb(alb) => Some(&alb.node_policy),
-        Mechanism::Direct | Mechanism::Sidecar(_) | Mechanism::Dns(_) => None,
-    };
-    plane.edge_policies.iter().chain(node)
+    plane.paths().flat_map(|path| &path.edge_policies).chain(plane.alb().map(|alb| &alb.node_policy))
 }
 
 /// Something on the plane ejects.
@@ -436,7 +431,7 @@ fn exists(metric: Metric, plane: &Plane) -> bool {
         Metric::PanicTime => policies(plane)
             .any(|p| p.panic != Panic::Never && (p.outlier_detection.is_some() || p.health_check.is_some())),
         Metric::CostPerMonth => false,
-        Metric::SidecarCpuMax => matches!(plane.mechanism, Mechanism::Sidecar(_)),
+        Metric::SidecarCpuMax => plane.sidecar().is_some(),
         _ => true,
     }
 }

@@ -79,16 +79,42 @@ pub fn list(scenario: &Scenario, tree: &Table) -> Vec<Assumption> {
     deploys::list(&mut rows, scenario, tree);
     faults(&mut rows, scenario);
     for plane in &scenario.planes {
-        let internal = scenario.edges.iter().position(|edge| !scenario.service(edge.to).external);
-        let config = internal.and_then(|index| plane.edge_policies.get(index));
-        match &plane.mechanism {
-            Mechanism::Direct => {}
-            Mechanism::Sidecar(sidecar) => sidecar_plane(&mut rows, plane, sidecar, config, scenario.zones.len()),
-            Mechanism::Dns(dns) => dns_plane(&mut rows, &plane.name, dns, config),
-            Mechanism::Alb(alb) => alb_plane(&mut rows, &plane.name, alb),
+        for path in plane.paths() {
+            let internal = scenario.edges.iter().position(|edge| !scenario.service(edge.to).external);
+            let config = internal.and_then(|index| path.edge_policies.get(index));
+            match &path.mechanism {
+                Mechanism::Direct => {}
+                Mechanism::Sidecar(sidecar) => sidecar_plane(&mut rows, path, sidecar, config, scenario.zones.len()),
+                Mechanism::Dns(dns) => dns_plane(&mut rows, &path.name, dns, config),
+                Mechanism::Alb(alb) => alb_plane(&mut rows, &path.name, alb),
+            }
         }
     }
+    if scenario.planes.iter().any(|plane| plane.second.is_some()) {
+        migration(&mut rows);
+    }
     rows.rows
+}
+
+/// What holds where callers move from one path to another.
+fn migration(rows: &mut Rows) {
+    for (id, value, source, confidence) in [
+        (
+            "migration.flag",
+            "asked for each call; a larger share takes the calls of a smaller one and more",
+            "how percentage flags are usually made; a flag that sticks to a task or a user is not modelled",
+            Confidence::Guess,
+        ),
+        (
+            "migration.inbound",
+            "whatever reaches a task with a sidecar passes that sidecar",
+            "documented for ALBs (ECS Developer Guide); by the same listener for clients that ask DNS",
+            Confidence::Inferred,
+        ),
+    ] {
+        let (value, default) = (value.to_owned(), value.to_owned());
+        rows.add(None, &Row { id, value, default, source, confidence, key: "none" });
+    }
 }
 
 /// What holds for services and the network on every plane.
@@ -175,7 +201,7 @@ fn lives(rows: &mut Rows, scenario: &Scenario) {
             key,
         );
     }
-    let alb = scenario.planes.iter().any(|plane| matches!(plane.mechanism, Mechanism::Alb(_)));
+    let alb = scenario.planes.iter().any(|plane| plane.alb().is_some());
     let checked = ours().any(|service| service.health_check.is_some()) || alb;
     if tasks_start && checked && ours().any(|service| service.life.health_check_grace_period.is_none()) {
         let source = "ECS's own default is 0 s, with which a boot longer than the checks' patience never ends";

@@ -4,6 +4,7 @@
 //! `assumptions`.
 
 mod deploys;
+mod migrations;
 
 use std::fmt::Write as _;
 
@@ -81,7 +82,7 @@ pub fn filled(loaded: &Loaded) -> String {
     page.line(network, "cross_zone", &written(&scenario.network.cross_zone));
     page.line(network, "tls_round_trips", &scenario.network.tls_round_trips.to_string());
 
-    for plane in &scenario.planes {
+    for plane in planes_of(&scenario.planes) {
         page.header(&format!("[plane.{}]", key(&plane.name)));
         page.plane(top.table("plane").and_then(|planes| planes.table(&plane.name)), plane);
         if let Some(warning) = &plane.warning {
@@ -112,6 +113,7 @@ pub fn filled(loaded: &Loaded) -> String {
     for (deploy, given) in scenario.deploys.iter().zip(deploys) {
         page.deploy(given, deploy, &scenario.service(deploy.service).name);
     }
+    page.migrations(top, scenario);
     for section in ["policy", "edge", "fault", "scale", "expect", "cost", "sweep", "claim"] {
         if top.get(section).is_some() {
             let _ = writeln!(page.text, "\n# [{section}] as written in {}", scenario.file);
@@ -123,6 +125,18 @@ pub fn filled(loaded: &Loaded) -> String {
         }
     }
     page.text
+}
+
+/// The planes compared, and those that callers only move to; each once.
+fn planes_of(compared: &[Plane]) -> Vec<&Plane> {
+    let behind = compared.iter().filter_map(|plane| plane.second.as_deref());
+    let mut shown: Vec<&Plane> = Vec::new();
+    for plane in compared.iter().chain(behind) {
+        if shown.iter().all(|other| other.name != plane.name) {
+            shown.push(plane);
+        }
+    }
+    shown
 }
 
 fn table_of(value: &Value) -> Option<&Table> {
@@ -325,6 +339,9 @@ impl Page {
             && let Value::Text(base) = &node.value
         {
             let _ = writeln!(self.text, "extends = {}", quoted(base));
+        }
+        if let Some(second) = &plane.second {
+            let _ = writeln!(self.text, "migrate_to = {}", quoted(&second.name));
         }
         match &plane.mechanism {
             Mechanism::Direct => {}

@@ -450,11 +450,20 @@ pub fn window(node: &Node, cx: &Context<'_>, problems: &mut Problems<'_>) -> Opt
                 }
                 return Some(Window::Fault(index as u32));
             }
+            if let Some(step) = cx.happenings.migrations.iter().find(|step| step.name == name) {
+                let later = cx.happenings.migrations.iter().map(|other| other.at).filter(|&at| at > step.at);
+                return Some(Window::Between(step.at, later.min().unwrap_or(Time::ZERO + cx.duration)));
+            }
             let words = ["all", "warm", "fault", "after", "deploy"].into_iter();
-            let near = crate::diagnostic::nearest(name, words.chain(faults.iter().map(|fault| fault.name.as_str())));
+            let steps = cx.happenings.migrations.iter().map(|step| step.name.as_str());
+            let near = crate::diagnostic::nearest(
+                name,
+                words.chain(faults.iter().map(|fault| fault.name.as_str())).chain(steps),
+            );
             let label = match near {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "all, warm, fault, after, deploy, a fault's name or [\"60s\", \"90s\"]".to_owned(),
+                None => "all, warm, fault, after, deploy, a fault's or a [[migrate]]'s name, or [\"60s\", \"90s\"]"
+                    .to_owned(),
             };
             problems.error("expect::unknown-window", &node.place, format!("there is no window `{name}`"), label);
             None

@@ -6,7 +6,6 @@
 use crate::diagnostic::Severity;
 use crate::scenario::Deploy;
 use crate::scenario::Load;
-use crate::scenario::Mechanism;
 use crate::scenario::Plane;
 use crate::scenario::Strategy;
 use crate::scenario::happenings::Happenings;
@@ -21,7 +20,7 @@ use crate::units::Time;
 pub fn check(tree: &Table, topology: &Topology, deploys: &[Deploy], planes: &mut [Plane], problems: &mut Problems<'_>) {
     refuse_controllers(tree, topology, planes, problems);
     for plane in planes {
-        if plane.not_applicable.is_none() && matches!(plane.mechanism, Mechanism::Dns(_)) {
+        if plane.not_applicable.is_none() && plane.dns().is_some() {
             plane.not_applicable = shifts_without_router(topology, deploys);
         }
     }
@@ -29,7 +28,8 @@ pub fn check(tree: &Table, topology: &Topology, deploys: &[Deploy], planes: &mut
 
 /// Service Connect takes the ECS controller only; anything else fails when the service is created.
 fn refuse_controllers(tree: &Table, topology: &Topology, planes: &[Plane], problems: &mut Problems<'_>) {
-    let Some(plane) = planes.iter().find(|plane| is_service_connect(tree, &plane.name)) else { return };
+    let mut paths = planes.iter().flat_map(Plane::paths);
+    let Some(plane) = paths.find(|path| is_service_connect(tree, &path.name)) else { return };
     for (id, (controller, place)) in &topology.controllers {
         let service = &topology.services[id.0 as usize];
         if service.external {

@@ -38,9 +38,9 @@ const LANGUAGE: u64 = 1;
 const TOP: [&str; 6] = ["scsim", "format", "title", "description", "compare", "include"];
 
 /// Tables of the top level.
-const SECTIONS: [&str; 17] = [
+const SECTIONS: [&str; 18] = [
     "run", "defaults", "service", "scaling", "load", "network", "plane", "policy", "edge", "fault", "deploy", "scale",
-    "expect", "cost", "live", "sweep", "claim",
+    "expect", "cost", "live", "sweep", "claim", "migrate",
 ];
 
 /// Lowers a tree. The result is only good if no error was collected.
@@ -75,6 +75,9 @@ pub fn lower(source: &Arc<Source>, tree: &Table, options: &LoadOptions, problems
     let happenings = happenings::read(tree, &topology, run.duration, problems);
     // A comparison that was narrowed has nothing to say about the planes that were left out.
     faults::fits(&happenings, if options.planes.is_empty() { &planes } else { &[] }, &topology, problems);
+    if options.planes.is_empty() {
+        happenings::migrate::fits(tree, &happenings.migrations, &planes, problems);
+    }
     let sweep = sweep::read(tree, problems);
     fit::check(tree, &topology, &happenings.deploys, &mut planes, problems);
     fit::check_times(tree, &topology, &happenings, &loads, problems);
@@ -109,6 +112,7 @@ pub fn lower(source: &Arc<Source>, tree: &Table, options: &LoadOptions, problems
         scales: happenings.scales,
         scalings: happenings.scalings,
         deploys: happenings.deploys,
+        migrations: happenings.migrations,
         expects,
         sweep,
         claim,

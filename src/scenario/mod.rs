@@ -72,6 +72,7 @@ pub use model::Leak;
 pub use model::Load;
 pub use model::Mechanism;
 pub use model::Metric;
+pub use model::Migrate;
 pub use model::Network;
 pub use model::Operand;
 pub use model::Over;
@@ -149,6 +150,8 @@ pub struct Scenario {
     pub scalings: Vec<Scaling>,
     /// Deployments.
     pub deploys: Vec<Deploy>,
+    /// Callers that move to a plane's other path, or back.
+    pub migrations: Vec<Migrate>,
     /// What must be true.
     pub expects: Vec<Expect>,
     /// The fields that `scsim sweep` varies.

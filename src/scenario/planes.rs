@@ -6,6 +6,7 @@
 pub mod client;
 mod mechanism;
 mod preset;
+mod second;
 
 use indexmap::IndexMap;
 
@@ -113,7 +114,11 @@ pub fn read(
         let plane = plane(name, draft, &shared, problems);
         planes.insert(name.clone(), plane);
     }
-    compared.iter().filter_map(|name| planes.get(name).cloned()).collect()
+    let mut chosen: Vec<Plane> = compared.iter().filter_map(|name| planes.get(name).cloned()).collect();
+    for plane in &mut chosen {
+        second::add(plane, &drafts, &planes, problems);
+    }
+    chosen
 }
 
 /// The names that `[plane.NAME]` or scsim itself defines.
@@ -365,7 +370,7 @@ fn plane(name: &str, draft: &Draft, shared: &Shared<'_>, problems: &mut Problems
     let Shared { topology, edges, network, .. } = *shared;
     let what = format!("[plane.{name}]");
     let mut reader = Reader::new(&draft.table, what.clone(), &draft.place);
-    reader.allow(&["extends", "policy"]);
+    reader.allow(&["extends", "policy", "migrate_to"]);
     let own: Vec<Patch> =
         draft.patches.iter().map(|(table, place)| policy::read(table, &what, place, problems)).collect();
     let (mechanism, fields, chosen) = mechanism::read(draft.base, topology, &mut reader, problems);
@@ -438,7 +443,7 @@ fn plane(name: &str, draft: &Draft, shared: &Shared<'_>, problems: &mut Problems
         Base::Direct if !network.1 => Network { same_zone: still.clone(), cross_zone: still, tls_round_trips: 0 },
         _ => network.0.clone(),
     };
-    Plane { name: name.to_owned(), mechanism, edge_policies, network, warning, not_applicable }
+    Plane { name: name.to_owned(), mechanism, edge_policies, network, warning, not_applicable, second: None }
 }
 
 #[cfg(test)]

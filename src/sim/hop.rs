@@ -8,7 +8,8 @@ use super::call::CUT;
 use super::call::Call;
 use super::call::CallParent;
 use super::call::Hop;
-use super::deploy::Shift;
+pub(super) use super::host::Feed;
+pub(super) use super::host::RouterHost;
 use super::network::Reception;
 use super::random::Key;
 use super::random::Purpose;
@@ -41,83 +42,6 @@ use crate::scenario::Protocol;
 use crate::units::Ratio;
 use crate::units::Span;
 use crate::units::Time;
-
-/// A router and where it stands.
-pub(super) struct RouterHost {
-    pub(super) router: Router,
-    /// The task it stands beside or in, or [`NOBODY`] for an ALB node's.
-    pub(super) task: u32,
-    /// Its ALB node, or [`NOBODY`].
-    pub(super) node: u32,
-    pub(super) zone: u8,
-    /// The edge it serves, or [`NOBODY`] for an ALB node's.
-    pub(super) edge: u32,
-    /// The service it chooses among.
-    pub(super) service: u32,
-    pub(super) feed: Feed,
-    /// The version of the list it has.
-    pub(super) version: Option<u32>,
-    /// The version of its own service's list that its zones come from.
-    pub(super) neighbours: Option<u32>,
-    pub(super) lookups: u64,
-    /// No lookup before this: the name is known not to exist.
-    pub(super) negative_until: Time,
-    /// Its members' apps close connections that were idle for so long; [`Span::MAX`] is never.
-    pub(super) app_idle: Span,
-    /// When its next housekeeping event fires.
-    pub(super) scheduled: Time,
-    pub(super) panic_since: Option<Time>,
-    /// Its task is gone.
-    pub(super) dead: bool,
-    /// The router for the other of two versions, or [`NOBODY`].
-    pub(super) twin: u32,
-    /// It is such a twin.
-    pub(super) second: bool,
-    /// How requests are shared out between the two, as far as it has heard.
-    pub(super) shift: Shift,
-    /// Its task has called a name in vain.
-    pub(super) unresolved: bool,
-}
-
-impl RouterHost {
-    /// A router that has heard of nobody, beside no task and in no node yet.
-    pub(super) fn new(router: Router, zone: u8, service: u32, feed: Feed) -> RouterHost {
-        RouterHost {
-            router,
-            task: NOBODY,
-            node: NOBODY,
-            zone,
-            edge: NOBODY,
-            service,
-            feed,
-            version: None,
-            neighbours: None,
-            lookups: 0,
-            negative_until: Time::ZERO,
-            app_idle: Span::MAX,
-            scheduled: Time::NEVER,
-            panic_since: None,
-            dead: false,
-            twin: NOBODY,
-            second: false,
-            shift: Shift::default(),
-            unresolved: false,
-        }
-    }
-}
-
-/// How a router hears of tasks.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Feed {
-    /// At once.
-    Now,
-    /// From the control plane, after its delay.
-    Pushed,
-    /// By asking DNS.
-    Dns,
-    /// It knows the ALB's nodes and nothing else.
-    Nodes,
-}
 
 /// An ALB node.
 pub(super) struct Node {
@@ -161,16 +85,19 @@ impl World<'_> {
         let Some(state) = self.jobs.get(job) else { return };
         let spec = &self.program.sites[site as usize];
         let edge = spec.edge.0;
+        let key = state.key.child(Purpose::Child, u64::from(pc));
+        let mut router = self.tasks[state.task as usize].routers[edge as usize];
+        if !self.moved.is_empty() {
+            router = self.router_of_flag(state.task, edge, key);
+        }
         if self.proxies.barred > 0
-            && let Some(flag) = self.bar(state.task, edge)
+            && let Some(flag) = self.bar(router, edge)
         {
             return self.refuse_call(job, site, flag);
         }
-        let router = self.tasks[state.task as usize].routers[edge as usize];
-        let key = state.key.child(Purpose::Child, u64::from(pc));
         let segment = state.segment;
         let (timeout, idempotent) = (spec.timeout, spec.idempotent);
-        if self.names_differ && !self.resolves(state.task, edge) {
+        if self.names_differ && !self.resolves(state.task, edge, router) {
             return self.fail_unresolved(job, site, router, segment);
         }
         let router = self.side(router, key, segment);
@@ -215,7 +142,11 @@ impl World<'_> {
             if let Some(own) = timeout {
                 self.engine.after(own, Ev::Deadline(call));
             } else {
-                let lane = if edge == NOBODY { self.node_request_lane } else { self.request_lanes[edge as usize] };
+                let lane = if edge == NOBODY {
+                    self.node_request_lane
+                } else {
+                    self.request_lanes[self.slot(edge, self.routers[router as usize].path)]
+                };
                 self.engine.in_lane(lane, Ev::Deadline(call));
             }
         }
@@ -256,7 +187,10 @@ impl World<'_> {
         let mut draw = call.key.draw(Purpose::Delay, u64::from(attempt.attempt.0));
         let pushed = host.feed == Feed::Pushed;
         let one_proxy = host.node != NOBODY || (pushed && !inbound);
-        let delay = self.delays.hop(host.zone, zone, one_proxy, pushed && inbound, &mut draw);
+        let mut delay = self.delays.hop(host.zone, zone, host.path, one_proxy, pushed && inbound, &mut draw);
+        if inbound && !pushed && host.meets_proxies() {
+            delay += self.delays.inbound(&mut draw);
+        }
         if call.open_hop(call.hop.attempt).is_some() {
             // Hedged: that attempt goes on.
             call.older.push(call.hop);
@@ -267,8 +201,11 @@ impl World<'_> {
         let deadline = call.flight.deadline();
         if attempt.give_up_at < deadline {
             let event = Ev::PerTry { call: at, attempt: attempt.attempt.0 };
-            let lane =
-                if call.edge == NOBODY { self.node_per_try_lane } else { self.per_try_lanes[call.edge as usize] };
+            let lane = if call.edge == NOBODY {
+                self.node_per_try_lane
+            } else {
+                self.per_try_lanes[call.edge as usize + usize::from(host.path) * self.edge_trouble.len()]
+            };
             self.engine.in_lane(lane, event);
         }
         if races && self.meets_closing(router, attempt.conn, delay) {
@@ -295,14 +232,17 @@ impl World<'_> {
         let endpoint = self.program.sites[site as usize].endpoint;
         let parent = Parent::Call { call: at, attempt };
         let fronted = self.fronted(call.router);
+        let pushed = self.routers[call.router as usize].feed == Feed::Pushed;
         if !through
-            && self.routers[call.router as usize].feed == Feed::Pushed
+            && (pushed || fronted)
             && let Some(plane) = self.sidecar()
         {
             // Every proxy of the call pays for it.
-            let caller = self.routers[call.router as usize].task;
-            let caller = self.tasks[caller as usize].service;
-            self.services[caller as usize].queueing.sidecar(plane.cpu_per_request);
+            if pushed {
+                let caller = self.routers[call.router as usize].task;
+                let caller = self.tasks[caller as usize].service;
+                self.services[caller as usize].queueing.sidecar(plane.cpu_per_request);
+            }
             if fronted {
                 let callee = self.tasks[task as usize].service;
                 self.services[callee as usize].queueing.sidecar(plane.cpu_per_request);

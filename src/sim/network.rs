@@ -27,13 +27,15 @@ pub(super) struct Delays {
     same_zone: Sampler,
     cross_zone: Sampler,
     tls_round_trips: u8,
-    /// Both directions of one passage through one proxy or node.
-    passage: Option<Sampler>,
+    /// Both directions of one passage through one proxy or node, by path.
+    passage: [Option<Sampler>; 2],
+    /// The same through a proxy that stands before an app, for calls of the other path.
+    inbound: Option<Sampler>,
 }
 
 impl Delays {
     pub(super) fn new(plane: &Plane) -> Delays {
-        let passage = match &plane.mechanism {
+        let passage = |plane: &Plane| match &plane.mechanism {
             Mechanism::Direct | Mechanism::Dns(_) => None,
             Mechanism::Sidecar(sidecar) => Some(Sampler::new(&sidecar.overhead)),
             Mechanism::Alb(alb) => Some(Sampler::new(&alb.hop)),
@@ -42,7 +44,8 @@ impl Delays {
             same_zone: Sampler::new(&plane.network.same_zone),
             cross_zone: Sampler::new(&plane.network.cross_zone),
             tls_round_trips: plane.network.tls_round_trips,
-            passage,
+            passage: [passage(plane), plane.second.as_deref().and_then(passage)],
+            inbound: plane.sidecar().map(|sidecar| Sampler::new(&sidecar.overhead)),
         }
     }
 
@@ -53,9 +56,9 @@ impl Delays {
     /// One way of an attempt: the wire, and half of what the proxies on the way add. Through two
     /// sidecars that is half of each one's passage, through one of them or an ALB node half of its own.
     #[inline]
-    pub(super) fn hop(&self, from: u8, to: u8, one_proxy: bool, two_proxies: bool, draw: &mut Draw) -> Span {
+    pub(super) fn hop(&self, from: u8, to: u8, path: u8, one_proxy: bool, two_proxies: bool, draw: &mut Draw) -> Span {
         let wire = self.wire(from, to, draw);
-        match &self.passage {
+        match &self.passage[usize::from(path)] {
             Some(passage) if two_proxies => {
                 let both = passage.sample(draw) + passage.sample(draw);
                 wire + Span::from_nanos(both.as_nanos() / 2)
@@ -63,6 +66,11 @@ impl Delays {
             Some(passage) if one_proxy => wire + Span::from_nanos(passage.sample(draw).as_nanos() / 2),
             _ => wire,
         }
+    }
+
+    /// One way through a proxy that stands before an app, on top of a way that has no proxy at the caller.
+    pub(super) fn inbound(&self, draw: &mut Draw) -> Span {
+        self.inbound.as_ref().map_or(Span::ZERO, |passage| Span::from_nanos(passage.sample(draw).as_nanos() / 2))
     }
 }
 
@@ -291,7 +299,9 @@ impl World<'_> {
         let mut draw = key.draw(Purpose::Upkeep, now.as_nanos());
         let one_way = self.delays.wire(host.zone, self.tasks[task as usize].zone, &mut draw);
         let silent = self.tasks[task as usize].trouble.hang || self.tasks[task as usize].phase == Phase::Gone;
-        let (healthy, took) = if silent { (false, Span::MAX) } else { self.check_once(task, &mut draw) };
+        let (mut healthy, took) = if silent { (false, Span::MAX) } else { self.check_once(task, &mut draw) };
+        // A node's probe comes in by the task's proxy, where there is one.
+        healthy &= host.node == NOBODY || !self.proxies.all[task as usize].down;
         let mut ends = now + one_way.times(2) + took;
         if self.faulting.impaired {
             let way = self.way_to(router, member);

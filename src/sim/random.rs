@@ -69,6 +69,8 @@ pub enum Purpose {
     Wire = 40,
     /// The version of a service that takes a request while traffic shifts from one to the other.
     Version = 50,
+    /// The path that a call takes while its caller moves from one to the other.
+    Path = 60,
 }
 
 /// The root of all randomness of one replication.

@@ -24,7 +24,6 @@ use crate::policy::Flags;
 use crate::policy::MemberKey;
 use crate::policy::Router;
 use crate::scenario::Enrolment;
-use crate::scenario::Mechanism;
 use crate::scenario::Plane;
 use crate::scenario::Protocol;
 use crate::scenario::Scenario;
@@ -124,7 +123,7 @@ impl Proxies {
             shut: vec![false; scenario.edges.len()],
             barred: 0,
         };
-        let Mechanism::Sidecar(sidecar) = &plane.mechanism else { return proxies };
+        let Some(sidecar) = plane.sidecar() else { return proxies };
         let half = sidecar.cpu_per_request.as_nanos() / 2;
         let share = u64::from(sidecar.cpu.as_millis()).max(1);
         proxies.half_alone = Span::from_nanos(half);
@@ -215,15 +214,15 @@ impl World<'_> {
         }
     }
 
-    /// Why a task cannot even begin a call on an edge, as the flag of a failed call. Asked only
+    /// Why a task cannot even begin a call on an edge by one of its routers, as the flag of a failed call. Asked only
     /// while something is barred.
     #[inline(never)]
-    pub(in crate::sim) fn bar(&self, task: u32, edge: u32) -> Option<Flag> {
-        let router = self.tasks[task as usize].routers[edge as usize];
-        if self.routers[router as usize].feed != Feed::Pushed {
+    pub(in crate::sim) fn bar(&self, router: u32, edge: u32) -> Option<Flag> {
+        let host = &self.routers[router as usize];
+        if host.feed != Feed::Pushed {
             return None;
         }
-        let proxy = &self.proxies.all[task as usize];
+        let proxy = &self.proxies.all[host.task as usize];
         if self.proxies.shut[edge as usize] || proxy.nameless {
             return Some(Flag::Df);
         }

@@ -67,7 +67,7 @@ pub(super) struct Task {
     pub(super) deployed: Time,
     /// ECS has seen it healthy.
     pub(super) proven: bool,
-    /// Its router for each edge, [`NOBODY`] where it calls nobody.
+    /// Its router for each edge, [`NOBODY`] where it calls nobody; those of a second path behind those of the first.
     pub(super) routers: Vec<u32>,
 }
 

@@ -4,6 +4,7 @@ mod deploy;
 mod discovery;
 mod faults;
 mod life;
+mod migration;
 mod proxies;
 mod scaling;
 
@@ -77,6 +78,7 @@ fn direct(policy: PolicyConfig) -> Plane {
         network: no_delay(),
         warning: None,
         not_applicable: None,
+        second: None,
     }
 }
 
@@ -179,6 +181,7 @@ fn scenario(services: Vec<Service>, edges: Vec<Edge>, rate: Rate, seconds: u64, 
         faults: vec![],
         scales: vec![],
         scalings: vec![],
+        migrations: vec![],
         deploys: vec![],
         expects: vec![],
         sweep: None,

@@ -17,7 +17,6 @@ use super::engine::Lane;
 use super::fault::ActiveFault;
 use super::fault::Faulting;
 use super::fault::Trouble as TaskTrouble;
-use super::hop::Feed;
 use super::hop::Node;
 use super::hop::RouterHost;
 use super::load::Source;
@@ -42,10 +41,10 @@ use crate::policy::Fact;
 use crate::policy::MemberKey;
 use crate::policy::PolicyConfig;
 use crate::policy::Trouble;
-use crate::scenario::Mechanism;
 use crate::scenario::Plane;
 use crate::scenario::Scenario;
 use crate::scenario::Window;
+use crate::units::Ratio;
 use crate::units::Span;
 use crate::units::Time;
 use std::collections::VecDeque;
@@ -110,7 +109,7 @@ pub(super) enum Ev {
     /// The headers of an answer arrive, and its body breaks off.
     Cut { call: Ref<Call>, attempt: u8 },
     /// A registration that was throttled goes through.
-    Registered { task: u32 },
+    Registered { task: u32, path: u8 },
     /// A `[[scale]]`.
     Scale { scale: u32 },
     /// A `[[deploy]]`.
@@ -163,6 +162,8 @@ pub(super) enum Ev {
     RollBack { service: u32, serial: u32 },
     /// A service is created.
     Created { service: u32 },
+    /// A `[[migrate]]`.
+    Migrate { step: u32 },
 }
 
 /// Facts with their router and time, in order.
@@ -176,7 +177,8 @@ pub(super) struct ServiceState {
     pub(super) serving: Vec<u32>,
     pub(super) desired: u32,
     pub(super) next_number: u32,
-    pub(super) registry: Registry,
+    /// One for each path.
+    pub(super) registries: [Registry; 2],
     pub(super) queueing: Queueing,
     pub(super) measured_from: ServiceRecord,
     pub(super) next_spread: u64,
@@ -219,7 +221,7 @@ pub(super) struct World<'a> {
     pub(super) tasks: Vec<Task>,
     pub(super) nodes: Vec<Node>,
     pub(super) routers: Vec<RouterHost>,
-    /// The policy of each edge, shared by its routers.
+    /// The policy of each edge, shared by its routers; those of a second path behind those of the first.
     pub(super) policies: Vec<Option<Arc<PolicyConfig>>>,
     pub(super) jobs: Slab<Job>,
     pub(super) calls: Slab<Call>,
@@ -254,19 +256,21 @@ pub(super) struct World<'a> {
     pub(super) faulting: Faulting,
     /// Some task may not know a name that another task does.
     pub(super) names_differ: bool,
+    /// By edge: the share of its calls that take the second path. Empty where nobody moves.
+    pub(super) moved: Vec<Ratio>,
 }
 
 impl<'a> World<'a> {
     pub(super) fn new(scenario: &'a Scenario, plane: usize, replication: u32) -> World<'a> {
         let plane = &scenario.planes[plane];
         let mut engine = Engine::new();
-        let request_lanes = plane.edge_policies.iter().map(|p| engine.lane(p.timeouts.request)).collect();
+        let timeouts: Vec<_> =
+            plane.paths().flat_map(|path| &path.edge_policies).map(|policy| policy.timeouts).collect();
+        let request_lanes = timeouts.iter().map(|limits| engine.lane(limits.request)).collect();
         let per_try_lanes =
-            plane.edge_policies.iter().map(|p| engine.lane(p.timeouts.per_try.min(p.timeouts.per_try_idle))).collect();
-        let node_timeouts = match &plane.mechanism {
-            Mechanism::Alb(alb) => alb.node_policy.timeouts,
-            Mechanism::Direct | Mechanism::Sidecar(_) | Mechanism::Dns(_) => PolicyConfig::alb_node().timeouts,
-        };
+            timeouts.iter().map(|limits| engine.lane(limits.per_try.min(limits.per_try_idle))).collect();
+        let node_timeouts =
+            plane.alb().map_or_else(|| PolicyConfig::alb_node().timeouts, |alb| alb.node_policy.timeouts);
         let node_request_lane = engine.lane(node_timeouts.request);
         let node_per_try_lane = engine.lane(node_timeouts.per_try.min(node_timeouts.per_try_idle));
         let mut world = World {
@@ -280,7 +284,7 @@ impl<'a> World<'a> {
             tasks: Vec::new(),
             nodes: Vec::new(),
             routers: Vec::new(),
-            policies: vec![None; scenario.edges.len()],
+            policies: vec![None; scenario.edges.len() * plane.paths().count()],
             jobs: Slab::new(),
             calls: Slab::new(),
             dials: Slab::new(),
@@ -306,6 +310,7 @@ impl<'a> World<'a> {
             trackers: Vec::new(),
             faulting: Faulting::new(),
             names_differ: false,
+            moved: Vec::new(),
         };
         world.set_up();
         world
@@ -314,6 +319,7 @@ impl<'a> World<'a> {
     fn set_up(&mut self) {
         self.set_up_services();
         self.set_up_names();
+        self.set_up_migration();
         self.set_up_loads();
         self.set_up_faults();
         self.set_up_scaling();
@@ -443,7 +449,7 @@ impl<'a> World<'a> {
             Ev::Resume { task } => self.on_resume(task),
             Ev::OutOfMemory { task } => self.on_out_of_memory(task),
             Ev::Cut { call, attempt } => self.on_cut(call, attempt),
-            Ev::Registered { task } => self.on_registered(task),
+            Ev::Registered { task, path } => self.on_registered(task, path),
             Ev::Scale { scale } => self.on_scale(scale),
             Ev::Deploy { deploy } => self.on_deploy(deploy),
             Ev::Running { task } => self.on_running(task),
@@ -454,7 +460,7 @@ impl<'a> World<'a> {
             Ev::Check { task } => self.on_check(task),
             Ev::Settled { task } => self.on_settled(task),
             Ev::Draining { task, until } => self.on_draining(task, until),
-            Ev::Sigterm { task } => self.on_sigterm(task),
+            Ev::Sigterm { task } => self.order_sigterm(task),
             Ev::Sigkill { task } => self.on_sigkill(task),
             Ev::TaskGone { task } => self.on_task_gone(task),
             Ev::Noticed { task } => self.on_noticed(task),
@@ -471,6 +477,7 @@ impl<'a> World<'a> {
             Ev::AlarmDue { service, serial } => self.on_alarm_due(service, serial),
             Ev::RollBack { service, serial } => self.on_roll_back(service, serial),
             Ev::Created { service } => self.on_created(service),
+            Ev::Migrate { step } => self.on_migrate(step),
         }
     }
 
@@ -478,24 +485,6 @@ impl<'a> World<'a> {
     pub(super) fn log(&mut self, kind: HappeningKind, by: u32, task: u32) {
         let now = self.engine.now();
         self.recorder.happened(now, kind, by, task, None);
-    }
-
-    /// The sidecar part of the plane, if it has one.
-    pub(super) fn sidecar(&self) -> Option<&'a crate::scenario::SidecarPlane> {
-        match &self.plane.mechanism {
-            Mechanism::Sidecar(sidecar) => Some(sidecar),
-            Mechanism::Direct | Mechanism::Dns(_) | Mechanism::Alb(_) => None,
-        }
-    }
-
-    /// The sidecar that stands before each task's app, if the plane has such.
-    pub(super) fn front(&self) -> Option<&'a crate::scenario::SidecarPlane> {
-        self.sidecar().filter(|sidecar| sidecar.inbound)
-    }
-
-    /// True if what comes from that router passes a sidecar before it reaches the app.
-    pub(super) fn fronted(&self, router: u32) -> bool {
-        self.routers[router as usize].feed == Feed::Pushed && self.front().is_some()
     }
 
     fn on_warmup_over(&mut self) {

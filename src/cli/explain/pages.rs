@@ -119,7 +119,7 @@ pub const PAGES: &[Page] = &[
     ),
     field(
         "expect.during",
-        "all (default), warm, fault, after, deploy, the name of a fault, or [\"60s\", \"90s\"]: by the time of arrival.",
+        "all (default), warm, fault, after, deploy, the name of a fault or of a [[migrate]] step\n(it lasts to the next step), or [\"60s\", \"90s\"]: by the time of arrival.",
     ),
     field(
         "expect.over",
@@ -406,6 +406,14 @@ pub const PAGES: &[Page] = &[
     field(
         "strict_envoy",
         "scsim's own: copies what look like mistakes in Envoy 1.40 (ejected twice in one sweep, URX on a hedged 200). Default false.",
+    ),
+    field(
+        "plane.migrate_to",
+        "The plane that callers move to, built in or defined, of another kind than this one (sidecars, DNS, an ALB). Both paths are\nlive all along: each task is registered on both, a caller has a router for each with its own list, health and\nconnections, and a task that stops leaves both (out of both, the ALB drained, inbound listeners, SIGTERM, the sidecar last).\nIf one path has sidecars, everything that reaches a task passes its sidecar, whichever path it came.\nWho moves, and when: [[migrate]].",
+    ),
+    field(
+        "migrate",
+        "[[migrate]] at, caller = \"web\" or callers = [...], share (100% unless written) or back = true, name (step 1, step 2, ...):\nfrom then on that share of the callers' calls takes the plane's second path (migrate_to); nothing else changes.\nThe flag is asked for each call; who went at 10% goes at 50% as well. `during = \"NAME\"` lasts to the next step.\nPlanes without migrate_to are not touched, so they can stand beside it for comparison.",
     ),
     field(
         "deploy.strategy",

@@ -168,7 +168,7 @@ fn aimed(aim: Aim, kind: &str, aims: Aims, place: &Place, problems: &mut Problem
 
 /// What a fault needs of the planes and services around it; a fault that can do nothing is worth a word.
 pub fn fits(happenings: &Happenings, planes: &[Plane], topology: &Topology, problems: &mut Problems<'_>) {
-    let any = |which: fn(&Mechanism) -> bool| planes.iter().any(|plane| which(&plane.mechanism));
+    let any = |which: fn(&Mechanism) -> bool| planes.iter().flat_map(Plane::paths).any(|path| which(&path.mechanism));
     let dns = any(|mechanism| matches!(mechanism, Mechanism::Dns(_)));
     let sidecars = any(|mechanism| matches!(mechanism, Mechanism::Sidecar(_)));
     for (fault, place) in happenings.faults.iter().zip(&happenings.fault_places) {

@@ -1,12 +1,14 @@
-//! `[[scale]]`, `[[deploy]]` and `[scaling.*]`: changes that somebody makes on purpose.
+//! `[[scale]]`, `[[deploy]]`, `[[migrate]]` and `[scaling.*]`: changes that somebody makes on purpose.
 //!
 //! *Knows* what ECS lets one ask for. *Does not know* how a deployment proceeds.
 
 mod deploy;
+pub mod migrate;
 mod scaling;
 
 use crate::scenario::Deploy;
 use crate::scenario::Fault;
+use crate::scenario::Migrate;
 use crate::scenario::Scale;
 use crate::scenario::Scaling;
 use crate::scenario::faults;
@@ -35,6 +37,8 @@ pub struct Happenings {
     pub scalings: Vec<Scaling>,
     /// Deployments.
     pub deploys: Vec<Deploy>,
+    /// Callers that move to a plane's other path, or back.
+    pub migrations: Vec<Migrate>,
 }
 
 /// Reads all happenings.
@@ -56,6 +60,8 @@ pub fn read(tree: &Table, topology: &Topology, duration: Span, problems: &mut Pr
         happenings.deploys.extend(deploy::read(reader, topology, duration, problems));
     }
     happenings.scalings = scaling::read(tree, topology, problems);
+    let faults: Vec<&str> = happenings.faults.iter().map(|fault| fault.name.as_str()).collect();
+    happenings.migrations = migrate::read(tree, topology, duration, &faults, problems);
     happenings
 }
 

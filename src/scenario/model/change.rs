@@ -19,6 +19,19 @@ pub struct Scale {
     pub tasks: u32,
 }
 
+/// `[[migrate]]`: callers' flags are set, so that a share of their calls takes the other path of a plane.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Migrate {
+    /// When.
+    pub at: Time,
+    /// Its name in `during`, which is the time until the next step; `step 3` if the user gave none.
+    pub name: String,
+    /// Whose flags.
+    pub callers: Vec<ServiceId>,
+    /// The share of their calls that takes the second path from now on; zero is `back = true`.
+    pub share: Ratio,
+}
+
 /// `[[deploy]]`: a new version of a service, and how it comes.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Deploy {

@@ -23,6 +23,7 @@ pub use change::CircuitBreaker;
 pub use change::Deploy;
 pub use change::EarlySuccess;
 pub use change::FailureThreshold;
+pub use change::Migrate;
 pub use change::Scale;
 pub use change::Shifting;
 pub use change::Strategy;

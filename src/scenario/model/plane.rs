@@ -34,6 +34,37 @@ pub struct Plane {
     pub warning: Option<String>,
     /// Why it cannot be simulated; the column then says so.
     pub not_applicable: Option<String>,
+    /// The path that callers move to (`migrate_to`), live all along: another plane, of another kind.
+    pub second: Option<Box<Plane>>,
+}
+
+impl Plane {
+    /// The path that every caller starts on, then the one to move to, if there is one.
+    pub fn paths(&self) -> impl Iterator<Item = &Plane> {
+        std::iter::once(self).chain(self.second.as_deref())
+    }
+    /// The sidecars of either path.
+    #[inline]
+    pub fn sidecar(&self) -> Option<&SidecarPlane> {
+        match &self.mechanism {
+            Mechanism::Sidecar(sidecar) => Some(sidecar),
+            _ => self.second.as_deref().and_then(Plane::sidecar),
+        }
+    }
+    /// The DNS of either path.
+    pub fn dns(&self) -> Option<&DnsPlane> {
+        match &self.mechanism {
+            Mechanism::Dns(dns) => Some(dns),
+            _ => self.second.as_deref().and_then(Plane::dns),
+        }
+    }
+    /// The ALB of either path.
+    pub fn alb(&self) -> Option<&AlbPlane> {
+        match &self.mechanism {
+            Mechanism::Alb(alb) => Some(alb),
+            _ => self.second.as_deref().and_then(Plane::alb),
+        }
+    }
 }
 
 /// What carries a call.

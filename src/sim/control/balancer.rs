@@ -4,7 +4,6 @@
 //! `policy`'s.
 
 use crate::policy::MemberKey;
-use crate::scenario::Mechanism;
 use crate::sim::record::NOBODY;
 use crate::sim::world::Ev;
 use crate::sim::world::World;
@@ -13,10 +12,7 @@ use crate::units::Span;
 impl World<'_> {
     /// Nodes send to targets of other zones too.
     pub(in crate::sim) fn crosses_zones(&self) -> bool {
-        match &self.plane.mechanism {
-            Mechanism::Alb(alb) => alb.cross_zone,
-            Mechanism::Direct | Mechanism::Sidecar(_) | Mechanism::Dns(_) => true,
-        }
+        self.alb().is_none_or(|alb| alb.cross_zone)
     }
 
     /// How many ALB nodes have a task among their targets.

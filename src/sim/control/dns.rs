@@ -10,7 +10,6 @@ use crate::measure::HappeningKind;
 use crate::policy::Member;
 use crate::policy::MemberKey;
 use crate::policy::Router;
-use crate::scenario::Mechanism;
 use crate::scenario::ResolverCache;
 use crate::sim::random::Purpose;
 use crate::sim::random::Sampler;
@@ -24,7 +23,7 @@ use crate::units::Time;
 impl World<'_> {
     /// A router asks DNS.
     pub(in crate::sim) fn look_up(&mut self, router: u32, call: Ref<crate::sim::call::Call>) {
-        let Mechanism::Dns(dns) = &self.plane.mechanism else { return };
+        let Some(dns) = self.dns() else { return };
         let host = &mut self.routers[router as usize];
         host.lookups += 1;
         let nth = host.lookups;
@@ -44,7 +43,8 @@ impl World<'_> {
     /// DNS shows a list from now on, unless it shows a newer one or its answers are frozen.
     pub(in crate::sim) fn on_dns_shows(&mut self, service: u32, version: u32) {
         let frozen = self.outage.dns_frozen;
-        let registry = &mut self.services[service as usize].registry;
+        let path = usize::from(self.dns_path());
+        let registry = &mut self.services[service as usize].registries[path];
         registry.due = registry.due.max(version);
         if !frozen {
             registry.shown = registry.due;
@@ -53,11 +53,12 @@ impl World<'_> {
 
     /// A task is registered before it is known to be healthy.
     pub(in crate::sim) fn register_unproven(&mut self, task: u32) {
-        let Mechanism::Dns(dns) = &self.plane.mechanism else { return };
+        let Some(dns) = self.dns() else { return };
         let mut draw = self.task_draw(Purpose::Answer, task);
         let shown = self.engine.now() + Sampler::new(&dns.record_lag).sample(&mut draw);
         let service = self.tasks[task as usize].service;
-        self.services[service as usize].registry.unproven.push((task, shown));
+        let path = usize::from(self.dns_path());
+        self.services[service as usize].registries[path].unproven.push((task, shown));
     }
 
     /// The records that there are to answer with: the healthy ones, and where there are none all that
@@ -66,7 +67,7 @@ impl World<'_> {
         if self.outage.namespace_deleted {
             return Vec::new();
         }
-        let registry = &self.services[service as usize].registry;
+        let registry = &self.services[service as usize].registries[usize::from(self.dns_path())];
         let healthy = registry.versions[registry.shown as usize].members.to_vec();
         if !healthy.is_empty() || self.outage.dns_frozen {
             return healthy;
@@ -83,7 +84,7 @@ impl World<'_> {
 
     /// The answer to a look-up: up to `max_answers` healthy records in random order.
     pub(in crate::sim) fn on_resolved(&mut self, router: u32, call: Ref<crate::sim::call::Call>) {
-        let Mechanism::Dns(dns) = &self.plane.mechanism else { return };
+        let Some(dns) = self.dns() else { return };
         let now = self.engine.now();
         let host = &self.routers[router as usize];
         if host.dead {

@@ -16,7 +16,6 @@ use crate::policy::Member;
 use crate::policy::MemberKey;
 use crate::policy::config::LocalityRouting;
 use crate::scenario::Mechanism;
-use crate::scenario::ServiceId;
 use crate::sim::deploy::Shift;
 use crate::sim::hop::Feed;
 use crate::sim::random::Purpose;
@@ -63,13 +62,15 @@ impl Registry {
 impl World<'_> {
     /// The first version, before anything runs: everybody knows it.
     pub(in crate::sim) fn set_up_registry(&mut self, service: u32, tasks: &[u32]) {
-        self.services[service as usize].registry.tasks = tasks.to_vec();
-        let listing = self.listing(service);
-        self.services[service as usize].registry.versions.push(listing);
+        for path in 0..2 {
+            self.services[service as usize].registries[usize::from(path)].tasks = tasks.to_vec();
+            let listing = self.listing(service, path);
+            self.services[service as usize].registries[usize::from(path)].versions.push(listing);
+        }
     }
 
-    pub(in crate::sim) fn listing(&self, service: u32) -> Listing {
-        let registry = &self.services[service as usize].registry;
+    pub(in crate::sim) fn listing(&self, service: u32, path: u8) -> Listing {
+        let registry = &self.services[service as usize].registries[usize::from(path)];
         let zone = |task: u32| self.tasks[task as usize].zone;
         let mut per_zone = vec![0; self.scenario.zones.len().max(1)];
         for &task in &registry.tasks {
@@ -80,47 +81,55 @@ impl World<'_> {
         Listing { members: registry.tasks.iter().map(member).collect(), per_zone: per_zone.into(), shift }
     }
 
-    /// A task's endpoint becomes known to its mechanism.
-    pub(in crate::sim) fn announce(&mut self, task: u32) {
+    /// A task's endpoint becomes known to the mechanism of a path.
+    pub(in crate::sim) fn announce(&mut self, task: u32, path: u8) {
         if !self.outage.registration_delay.is_zero() {
-            return self.engine.after(self.outage.registration_delay, Ev::Registered { task });
+            return self.engine.after(self.outage.registration_delay, Ev::Registered { task, path });
         }
-        self.register(task);
+        self.register(task, path);
     }
 
     /// The registration takes effect.
-    pub(in crate::sim) fn register(&mut self, task: u32) {
+    pub(in crate::sim) fn register(&mut self, task: u32, path: u8) {
         let service = self.tasks[task as usize].service;
-        let registry = &mut self.services[service as usize].registry;
+        let registry = &mut self.services[service as usize].registries[usize::from(path)];
         registry.unproven.retain(|&(other, _)| other != task);
         if !registry.contains(task) {
             registry.tasks.push(task);
-            self.publish(service);
+            self.publish(service, path);
         }
     }
 
-    /// A task's endpoint is taken back.
-    pub(in crate::sim) fn withdraw(&mut self, task: u32) {
+    /// A task's endpoint is taken back wherever it is known.
+    pub(in crate::sim) fn withdraw_everywhere(&mut self, task: u32) {
+        for path in 0..self.paths() {
+            self.withdraw(task, path);
+        }
+    }
+
+    /// A task's endpoint is taken back from the mechanism of a path.
+    pub(in crate::sim) fn withdraw(&mut self, task: u32, path: u8) {
         let service = self.tasks[task as usize].service;
-        let registry = &mut self.services[service as usize].registry;
+        let registry = &mut self.services[service as usize].registries[usize::from(path)];
         registry.unproven.retain(|&(other, _)| other != task);
         if registry.contains(task) {
             registry.tasks.retain(|&other| other != task);
-            let alb = matches!(self.plane.mechanism, Mechanism::Alb(_));
+            let alb = matches!(self.mechanism(path), Mechanism::Alb(_));
             self.log(if alb { HappeningKind::Deregistered } else { HappeningKind::Withdrawn }, NOBODY, task);
-            self.publish(service);
+            self.publish(service, path);
         }
     }
 
-    pub(in crate::sim) fn publish(&mut self, service: u32) {
-        let listing = self.listing(service);
-        let registry = &mut self.services[service as usize].registry;
+    pub(in crate::sim) fn publish(&mut self, service: u32, path: u8) {
+        let listing = self.listing(service, path);
+        let registry = &mut self.services[service as usize].registries[usize::from(path)];
         registry.versions.push(listing);
         let version = registry.latest();
         let routers = self.services[service as usize].routers_in.clone();
         for router in routers {
+            let host = &self.routers[router as usize];
             // A twin hears what its router hears.
-            if self.routers[router as usize].dead || self.routers[router as usize].second {
+            if host.dead || host.second || host.path != path {
                 continue;
             }
             match self.routers[router as usize].feed {
@@ -135,8 +144,8 @@ impl World<'_> {
                 Feed::Dns | Feed::Nodes => {}
             }
         }
-        self.tell_neighbours(service, version);
-        if let Mechanism::Dns(dns) = &self.plane.mechanism {
+        self.tell_neighbours(service, version, path);
+        if let Mechanism::Dns(dns) = self.mechanism(path) {
             let mut draw = self.seed.key(Purpose::Answer, u64::from(service)).draw(Purpose::Push, u64::from(version));
             let lag = Sampler::new(&dns.record_lag).sample(&mut draw);
             self.engine.after(lag, Ev::DnsShows { service, version });
@@ -171,11 +180,11 @@ impl World<'_> {
 
     /// A service's own routers hear how its tasks spread over the zones: Envoy's local cluster. They
     /// hear of it as they hear of endpoints, each with a delay of its own.
-    pub(in crate::sim) fn tell_neighbours(&mut self, service: u32, version: u32) {
+    pub(in crate::sim) fn tell_neighbours(&mut self, service: u32, version: u32, path: u8) {
         for index in 0..self.services[service as usize].tasks.len() {
             let task = self.services[service as usize].tasks[index];
-            for edge in 0..self.scenario.edges.len() {
-                let router = self.tasks[task as usize].routers[edge];
+            for edge in 0..self.scenario.edges.len() as u32 {
+                let router = self.tasks[task as usize].routers[self.slot(edge, path)];
                 if router == NOBODY || self.routers[router as usize].dead || !self.heeds_zones(router) {
                     continue;
                 }
@@ -210,8 +219,8 @@ impl World<'_> {
             return;
         }
         host.neighbours = Some(version);
-        let (zone, own) = (host.zone, self.tasks[host.task as usize].service);
-        let per_zone = self.services[own as usize].registry.versions[version as usize].per_zone.clone();
+        let (zone, own, path) = (host.zone, self.tasks[host.task as usize].service, usize::from(host.path));
+        let per_zone = self.services[own as usize].registries[path].versions[version as usize].per_zone.clone();
         self.tell_router(router, |router, cx| router.on_local_cluster(cx, zone, &per_zone));
         let twin = self.routers[router as usize].twin;
         if twin != NOBODY {
@@ -222,16 +231,16 @@ impl World<'_> {
     /// Gives a new router the list of the moment.
     pub(in crate::sim) fn introduce(&mut self, router: u32) {
         let host = &self.routers[router as usize];
-        let service = host.service;
+        let (service, path) = (host.service, usize::from(host.path));
         if host.task != NOBODY && self.heeds_zones(router) {
             let own = self.tasks[self.routers[router as usize].task as usize].service;
-            let version = self.services[own as usize].registry.latest();
+            let version = self.services[own as usize].registries[path].latest();
             self.on_neighbours(router, version);
         }
         let host = &self.routers[router as usize];
         match host.feed {
             Feed::Now | Feed::Pushed => {
-                let version = self.services[service as usize].registry.latest();
+                let version = self.services[service as usize].registries[path].latest();
                 self.on_push(router, version);
             }
             Feed::Nodes => {
@@ -257,19 +266,6 @@ impl World<'_> {
             if !self.routers[router as usize].router.lists(MemberKey(u64::from(task))) {
                 self.recorder.unejected(now, router, by, task);
             }
-        }
-    }
-
-    /// How routers hear of that service's tasks.
-    pub(in crate::sim) fn feed_of(&self, callee: ServiceId) -> Feed {
-        if self.scenario.service(callee).external {
-            return Feed::Now;
-        }
-        match &self.plane.mechanism {
-            Mechanism::Direct => Feed::Now,
-            Mechanism::Sidecar(_) => Feed::Pushed,
-            Mechanism::Dns(_) => Feed::Dns,
-            Mechanism::Alb(_) => Feed::Nodes,
         }
     }
 }

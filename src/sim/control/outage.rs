@@ -45,7 +45,9 @@ impl World<'_> {
         let before = std::mem::replace(&mut self.outage, outage);
         if before.dns_frozen && !outage.dns_frozen {
             for service in &mut self.services {
-                service.registry.shown = service.registry.due;
+                for registry in &mut service.registries {
+                    registry.shown = registry.due;
+                }
             }
         }
         if before.holds_pushes() && !outage.holds_pushes() {
@@ -77,13 +79,13 @@ impl World<'_> {
                 continue;
             }
             let (service, own) = (host.service, self.tasks[task as usize].service);
-            let (has, neighbours) = (host.version, host.neighbours);
-            let version = self.services[service as usize].registry.latest();
+            let (has, neighbours, path) = (host.version, host.neighbours, usize::from(host.path));
+            let version = self.services[service as usize].registries[path].latest();
             if has != Some(version) {
                 let delay = self.refetch_delay(router, version);
                 self.engine.after(delay, Ev::Push { router, version });
             }
-            let version = self.services[own as usize].registry.latest();
+            let version = self.services[own as usize].registries[path].latest();
             if self.heeds_zones(router) && neighbours != Some(version) {
                 let delay = self.refetch_delay(router, version);
                 self.engine.after(delay, Ev::Neighbours { router, version });
@@ -109,8 +111,8 @@ impl World<'_> {
             let service = self.tasks[task as usize].service;
             let mut wait = Span::ZERO;
             for router in self.pushed_routers(task) {
-                let callee = self.routers[router as usize].service;
-                let version = self.services[callee as usize].registry.latest();
+                let host = &self.routers[router as usize];
+                let version = self.services[host.service as usize].registries[usize::from(host.path)].latest();
                 wait = wait.max(self.refetch_delay(router, version));
             }
             let mut draw = self.task_draw(Purpose::Startup, task);
@@ -130,10 +132,10 @@ impl World<'_> {
     }
 
     /// A registration that was throttled goes through, unless the task left meanwhile.
-    pub(in crate::sim) fn on_registered(&mut self, task: u32) {
+    pub(in crate::sim) fn on_registered(&mut self, task: u32, path: u8) {
         let state = &self.tasks[task as usize];
         if !state.leaving && state.phase != Phase::Gone {
-            self.register(task);
+            self.register(task, path);
         }
     }
 }

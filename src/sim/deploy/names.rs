@@ -9,7 +9,7 @@ use crate::measure::Ending;
 use crate::measure::HappeningKind;
 use crate::policy::Flags;
 use crate::scenario::EdgeId;
-use crate::scenario::Mechanism;
+use crate::sim::hop::Feed;
 use crate::sim::record::NOBODY;
 use crate::sim::record::UNRECORDED;
 use crate::sim::slab::Ref;
@@ -29,10 +29,7 @@ impl World<'_> {
                 self.engine.at(service.created, Ev::Created { service: i as u32 });
             }
         }
-        let snapshots = match &self.plane.mechanism {
-            Mechanism::Sidecar(sidecar) => sidecar.snapshot_names,
-            Mechanism::Direct | Mechanism::Dns(_) | Mechanism::Alb(_) => false,
-        };
+        let snapshots = self.sidecar().is_some_and(|sidecar| sidecar.snapshot_names);
         self.names_differ = late && snapshots;
     }
 
@@ -44,9 +41,12 @@ impl World<'_> {
         self.reconcile(service);
     }
 
-    /// Whether a task's name table has the callee of an arrow.
+    /// Whether a task's name table has the callee of an arrow, which matters to a router in its proxy.
     #[inline]
-    pub(in crate::sim) fn resolves(&self, task: u32, edge: u32) -> bool {
+    pub(in crate::sim) fn resolves(&self, task: u32, edge: u32, router: u32) -> bool {
+        if self.routers[router as usize].feed != Feed::Pushed {
+            return true;
+        }
         let callee = self.scenario.service(self.scenario.edge(EdgeId(edge)).to);
         callee.external || callee.created <= self.tasks[task as usize].deployed
     }

@@ -72,11 +72,11 @@ impl World<'_> {
             return;
         }
         let (task, node, edge, neighbours) = (host.task, host.node, host.edge, host.neighbours);
-        let (zone, service, feed) = (host.zone, host.service, host.feed);
+        let (zone, service, feed, path) = (host.zone, host.service, host.feed, host.path);
         let policy =
-            if edge == NOBODY { Arc::new(host.router.config().clone()) } else { self.edge_policy(EdgeId(edge)) };
+            if edge == NOBODY { Arc::new(host.router.config().clone()) } else { self.edge_policy(EdgeId(edge), path) };
         let blank = RouterHost::new(Router::new(policy), zone, service, feed);
-        let twin = self.add_router(RouterHost { task, node, edge, second: true, ..blank });
+        let twin = self.add_router(RouterHost { task, node, edge, second: true, path, ..blank });
         self.routers[router as usize].twin = twin;
         if let Some(version) = neighbours {
             self.on_neighbours(twin, version);
@@ -90,7 +90,7 @@ impl World<'_> {
     pub(in crate::sim) fn list_for(&self, router: u32, version: u32) -> Arc<[Member]> {
         let host = &self.routers[router as usize];
         let service = &self.services[host.service as usize];
-        let members = &service.registry.versions[version as usize].members;
+        let members = &service.registries[usize::from(host.path)].versions[version as usize].members;
         if !service.paired || host.feed == Feed::Dns {
             return members.clone();
         }
@@ -104,11 +104,12 @@ impl World<'_> {
     /// What a router has just heard, its twin and its rule of sharing out hear at once: one proxy gets one
     /// configuration.
     pub(in crate::sim) fn push_to_twin(&mut self, router: u32, version: u32) {
-        let (twin, service) = (self.routers[router as usize].twin, self.routers[router as usize].service);
+        let host = &self.routers[router as usize];
+        let (twin, service, path) = (host.twin, host.service, usize::from(host.path));
         if twin == NOBODY {
             return;
         }
-        let shift = self.services[service as usize].registry.versions[version as usize].shift;
+        let shift = self.services[service as usize].registries[path].versions[version as usize].shift;
         self.routers[router as usize].shift = shift;
         let list = self.list_for(twin, version);
         self.tell_router(twin, |router, cx| router.on_members(cx, &list, None));
@@ -147,7 +148,9 @@ impl World<'_> {
     /// The control plane shares the traffic out anew; each router hears of it as of any list.
     pub(super) fn shift_to(&mut self, service: u32, shift: Shift) {
         self.services[service as usize].shift = shift;
-        self.publish(service);
+        for path in 0..self.paths() {
+            self.publish(service, path);
+        }
     }
 
     /// All traffic goes to that group for good.

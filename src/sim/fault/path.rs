@@ -313,7 +313,7 @@ impl World<'_> {
         }
         for router in 0..self.routers.len() as u32 {
             let host = &self.routers[router as usize];
-            let version = self.services[host.service as usize].registry.latest();
+            let version = self.services[host.service as usize].registries[usize::from(host.path)].latest();
             if host.dead || host.feed != Feed::Pushed || host.version.is_none_or(|has| has >= version) {
                 continue;
             }

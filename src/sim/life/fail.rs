@@ -39,7 +39,7 @@ impl World<'_> {
 
     /// ECS learns that a task died.
     pub(in crate::sim) fn on_noticed(&mut self, task: u32) {
-        self.withdraw(task);
+        self.withdraw_everywhere(task);
         self.on_start_failed(task);
         let service = self.tasks[task as usize].service;
         self.engine.after(ecs::REPLACE_AFTER, Ev::Reconcile { service });

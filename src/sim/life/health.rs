@@ -104,19 +104,23 @@ impl World<'_> {
 
     /// A failing container check takes a task out of discovery (aws.md 2).
     fn on_container_unhealthy(&mut self, task: u32) {
-        match &self.plane.mechanism {
-            // ASSUMPTION(sc.unhealthy): who is announced when healthy is withdrawn when unhealthy.
-            Mechanism::Sidecar(sidecar) if sidecar.ready_when == ReadyWhen::Healthy => self.withdraw(task),
-            Mechanism::Direct | Mechanism::Alb(_) | Mechanism::Sidecar(_) => {}
-            Mechanism::Dns(dns) => self.engine.after(dns.health_lag, Ev::HealthShown { task }),
+        for path in 0..self.paths() {
+            match self.mechanism(path) {
+                // ASSUMPTION(sc.unhealthy): who is announced when healthy is withdrawn when unhealthy.
+                Mechanism::Sidecar(sidecar) if sidecar.ready_when == ReadyWhen::Healthy => self.withdraw(task, path),
+                Mechanism::Direct | Mechanism::Alb(_) | Mechanism::Sidecar(_) => {}
+                Mechanism::Dns(dns) => self.engine.after(dns.health_lag, Ev::HealthShown { task }),
+            }
         }
     }
 
     pub(in crate::sim) fn on_container_healthy(&mut self, task: u32) {
-        match &self.plane.mechanism {
-            Mechanism::Direct | Mechanism::Alb(_) => {}
-            Mechanism::Sidecar(_) => self.announce(task),
-            Mechanism::Dns(dns) => self.engine.after(dns.health_lag, Ev::HealthShown { task }),
+        for path in 0..self.paths() {
+            match self.mechanism(path) {
+                Mechanism::Direct | Mechanism::Alb(_) => {}
+                Mechanism::Sidecar(_) => self.announce(task, path),
+                Mechanism::Dns(dns) => self.engine.after(dns.health_lag, Ev::HealthShown { task }),
+            }
         }
         self.reconcile(self.tasks[task as usize].service);
     }
@@ -127,9 +131,9 @@ impl World<'_> {
             return;
         }
         if state.container_healthy {
-            self.announce(task);
+            self.announce(task, self.dns_path());
         } else {
-            self.withdraw(task);
+            self.withdraw(task, self.dns_path());
         }
     }
 

@@ -31,7 +31,7 @@ impl World<'_> {
                 // One that is not created yet has nothing that runs.
                 desired: if service.created > Time::ZERO { 0 } else { service.tasks },
                 next_number: 1,
-                registry: crate::sim::control::Registry::default(),
+                registries: Default::default(),
                 queueing: Queueing::default(),
                 measured_from: ServiceRecord::default(),
                 next_spread: 0,
@@ -74,12 +74,15 @@ impl World<'_> {
     }
 
     pub(in crate::sim) fn set_up_nodes(&mut self, service: u32) {
-        let Mechanism::Alb(alb) = &self.plane.mechanism else { return };
+        let Some(alb) = self.alb() else { return };
         let called = self.scenario.edges.iter().any(|edge| edge.to.0 == service);
         if !called || self.scenario.service(ServiceId(service)).external {
             return;
         }
-        let app_idle = self.scenario.service(ServiceId(service)).keep_alive.unwrap_or(Span::MAX);
+        let keep_alive = self.scenario.service(ServiceId(service)).keep_alive;
+        // A proxy before the app keeps its own connections to it.
+        let app_idle = keep_alive.filter(|_| self.front().is_none()).unwrap_or(Span::MAX);
+        let path = self.alb_path();
         let mut policy = alb.node_policy.clone();
         // Whoever closes first, the node knows it then and makes another connection.
         policy.timeouts.idle = policy.timeouts.idle.min(app_idle);
@@ -90,6 +93,7 @@ impl World<'_> {
             let zone = (i % zones) as u8;
             let router = self.add_router(RouterHost {
                 node,
+                path,
                 app_idle,
                 ..RouterHost::new(Router::new(policy.clone()), zone, service, Feed::Now)
             });
@@ -111,27 +115,33 @@ impl World<'_> {
         router
     }
 
-    /// A router for each arrow that leaves the task's service.
+    /// A router for each arrow that leaves the task's service, on each path.
     pub(in crate::sim) fn set_up_routers(&mut self, task: u32) {
         let (service, zone) = (self.tasks[task as usize].service, self.tasks[task as usize].zone);
-        for (i, edge) in self.scenario.edges.iter().enumerate() {
-            if edge.from.0 != service {
-                continue;
+        for path in 0..self.paths() {
+            for (i, edge) in self.scenario.edges.iter().enumerate() {
+                // What is not on ECS is called as ever, whoever moves.
+                if edge.from.0 != service || (path > 0 && self.scenario.service(edge.to).external) {
+                    continue;
+                }
+                let policy = self.edge_policy(EdgeId(i as u32), path);
+                let host = RouterHost::new(Router::new(policy), zone, edge.to.0, self.feed_of(edge.to, path));
+                let app_idle = self.app_idle(edge.to, path);
+                let router = self.add_router(RouterHost { task, edge: i as u32, app_idle, path, ..host });
+                let slot = self.slot(i as u32, path);
+                self.tasks[task as usize].routers[slot] = router;
+                self.pair(router);
+                self.introduce(router);
             }
-            let policy = self.edge_policy(EdgeId(i as u32));
-            let host = RouterHost::new(Router::new(policy), zone, edge.to.0, self.feed_of(edge.to));
-            let app_idle = self.app_idle(edge.to);
-            let router = self.add_router(RouterHost { task, edge: i as u32, app_idle, ..host });
-            self.tasks[task as usize].routers[i] = router;
-            self.pair(router);
-            self.introduce(router);
         }
     }
 
-    pub(in crate::sim) fn edge_policy(&mut self, edge: EdgeId) -> Arc<crate::policy::PolicyConfig> {
-        let app_idle = self.app_idle(self.scenario.edge(edge).to);
-        let cached = self.policies[edge.0 as usize].get_or_insert_with(|| {
-            let mut policy = self.plane.edge_policies[edge.0 as usize].clone();
+    pub(in crate::sim) fn edge_policy(&mut self, edge: EdgeId, path: u8) -> Arc<crate::policy::PolicyConfig> {
+        let app_idle = self.app_idle(self.scenario.edge(edge).to, path);
+        let (plane, slot) = (self.plane, self.slot(edge.0, path));
+        let cached = self.policies[slot].get_or_insert_with(|| {
+            let of_path = plane.second.as_deref().filter(|_| path > 0).unwrap_or(plane);
+            let mut policy = of_path.edge_policies[edge.0 as usize].clone();
             policy.timeouts.idle = policy.timeouts.idle.min(app_idle);
             Arc::new(policy)
         });
@@ -140,11 +150,11 @@ impl World<'_> {
 
     /// After how long an app closes an idle connection that a caller has to it; [`Span::MAX`] where a
     /// proxy or a node stands in between, and on the ideal.
-    fn app_idle(&self, callee: ServiceId) -> Span {
+    fn app_idle(&self, callee: ServiceId, path: u8) -> Span {
         let service = self.scenario.service(callee);
-        let faces_app = match &self.plane.mechanism {
+        let faces_app = match self.mechanism(path) {
             Mechanism::Direct => false,
-            Mechanism::Dns(_) => true,
+            Mechanism::Dns(_) => service.external || self.front().is_none(),
             Mechanism::Sidecar(sidecar) => service.external || !sidecar.inbound,
             Mechanism::Alb(_) => service.external,
         };

@@ -58,7 +58,7 @@ impl World<'_> {
             group: state.group,
             deployed: state.deployed,
             proven: false,
-            routers: vec![NOBODY; self.scenario.edges.len()],
+            routers: vec![NOBODY; self.policies.len()],
         });
         if !spec.external {
             self.tasks_change(service, 1);
@@ -117,17 +117,19 @@ impl World<'_> {
             self.engine.after(lives, Ev::AppExits { task });
         }
         let checked = spec.health_check.is_some();
-        let at_running = match &self.plane.mechanism {
-            Mechanism::Direct => false,
-            Mechanism::Sidecar(sidecar) => !checked || sidecar.ready_when == ReadyWhen::TaskRunning,
-            Mechanism::Dns(dns) => !checked || !dns.custom_health,
-            // The target group probes it from now on.
-            Mechanism::Alb(_) => true,
-        };
-        if at_running {
-            self.announce(task);
-        } else {
-            self.register_unproven(task);
+        for path in 0..self.paths() {
+            let at_running = match self.mechanism(path) {
+                Mechanism::Direct => false,
+                Mechanism::Sidecar(sidecar) => !checked || sidecar.ready_when == ReadyWhen::TaskRunning,
+                Mechanism::Dns(dns) => !checked || !dns.custom_health,
+                // The target group probes it from now on.
+                Mechanism::Alb(_) => true,
+            };
+            if at_running {
+                self.announce(task, path);
+            } else if path == self.dns_path() {
+                self.register_unproven(task);
+            }
         }
         if checked {
             self.schedule_checks(task, false);
@@ -156,8 +158,11 @@ impl World<'_> {
         self.log(HappeningKind::TaskReady, NOBODY, task);
         if !leaving {
             self.list_serving(task);
-            if matches!(self.plane.mechanism, Mechanism::Direct) || self.scenario.service(ServiceId(service)).external {
-                self.announce(task);
+            let external = self.scenario.service(ServiceId(service)).external;
+            for path in 0..self.paths() {
+                if external || matches!(self.mechanism(path), Mechanism::Direct) {
+                    self.announce(task, path);
+                }
             }
         }
         self.count_servers(service);

@@ -4,7 +4,6 @@
 //! nor how a task dies by itself; that is `fail`.
 
 use crate::measure::HappeningKind;
-use crate::scenario::Mechanism;
 use crate::scenario::ServiceId;
 use crate::scenario::ecs;
 use crate::sim::life::Phase;
@@ -23,31 +22,33 @@ impl World<'_> {
         }
         state.leaving = true;
         self.unlist_serving(task);
-        self.withdraw(task);
+        self.withdraw_everywhere(task);
         if self.tasks[task as usize].phase == Phase::Pending {
             // No container runs yet that could be told.
             self.tasks[task as usize].phase = Phase::AppStopped;
             self.engine.after(Span::ZERO, Ev::TaskGone { task });
             return;
         }
-        match &self.plane.mechanism {
-            Mechanism::Direct => self.on_sigterm(task),
-            Mechanism::Sidecar(sidecar) => {
-                if sidecar.drains_inbound_first {
-                    self.tasks[task as usize].inbound_open = false;
-                }
-                self.on_sigterm(task);
-            }
-            Mechanism::Dns(dns) => match dns.deregister_before_stop {
-                Some(wait) => self.engine.after(wait, Ev::Sigterm { task }),
-                None => self.on_sigterm(task),
-            },
-            Mechanism::Alb(alb) => {
-                // ECS waits for the target to be unused: drained, or the delay over.
-                let until = self.engine.now() + alb.deregistration_delay;
-                self.engine.after(Span::ZERO, Ev::Draining { task, until });
-            }
+        // What a path waits for before SIGTERM; where there are two, both have to be content.
+        let dns_wait = self.dns().and_then(|dns| dns.deregister_before_stop);
+        if let Some(alb) = self.alb() {
+            // ECS waits for the target to be unused: drained, or the delay over.
+            let wait = dns_wait.unwrap_or(Span::ZERO);
+            let until = self.engine.now() + alb.deregistration_delay.max(wait);
+            self.engine.after(wait, Ev::Draining { task, until });
+        } else if let Some(wait) = dns_wait {
+            self.engine.after(wait, Ev::Sigterm { task });
+        } else {
+            self.order_sigterm(task);
         }
+    }
+
+    /// SIGTERM, and before it the end of the sidecar's inbound listeners.
+    pub(in crate::sim) fn order_sigterm(&mut self, task: u32) {
+        if self.sidecar().is_some_and(|sidecar| sidecar.drains_inbound_first) {
+            self.tasks[task as usize].inbound_open = false;
+        }
+        self.on_sigterm(task);
     }
 
     /// Whether the ALB has no more requests under way to a deregistered target; looked at once a second.
@@ -64,7 +65,7 @@ impl World<'_> {
             if under_way > 0 {
                 self.cut_off(task);
             }
-            self.on_sigterm(task);
+            self.order_sigterm(task);
         } else {
             self.engine.at((now + Span::from_secs(1)).min(until), Ev::Draining { task, until });
         }

@@ -204,10 +204,10 @@ fn frozen_dns_shows_what_it_missed_when_it_is_over() {
     let mut s = pair(1, 2, Span::from_millis(1), [], no_keeping(ResolverCache::Ttl));
     scale(&mut s, 1, 10, 1);
     let mut world = World::new(&s, 0, 0);
-    let shown = |world: &World<'_>| world.services[1].registry.shown;
+    let shown = |world: &World<'_>| world.services[1].registries[0].shown;
     world.set_outage(Outage { dns_frozen: true, ..Outage::default() });
     advance(&mut world, at_ms(30_000));
-    assert_eq!((shown(&world), world.services[1].registry.due), (0, 1));
+    assert_eq!((shown(&world), world.services[1].registries[0].due), (0, 1));
     world.set_outage(Outage::default());
     assert_eq!(shown(&world), 1);
 }

@@ -404,7 +404,7 @@ fn lists_do_not_reach_a_proxy_that_is_cut_off_and_come_after() {
     on(&mut s, FaultKind::Partition { direction: Direction::Both }, Target::Service(ServiceId(0)), 0, Some(ms(9)));
     let mut world = world(&s);
     let before = world.routers[0].version;
-    world.publish(1);
+    world.publish(1, 0);
     world.on_fault_on(0);
     world.on_push(0, 1);
     assert_eq!(world.routers[0].version, before);
