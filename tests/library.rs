@@ -1,6 +1,6 @@
 //! The library of scenarios, `scenarios/library`. Goal: every file is valid, says what it is for, and stands in the
-//! index once; the index names no file that is gone. Method: each is read as the command reads it, in every cell of
-//! its sweep. That what they state holds is for `./test library`, which runs them all in a release build.
+//! index once; the index names no file that is gone. Method: each is read as the command reads it. That what they state
+//! holds, in every cell of their sweeps too, is for `./test library`, which runs them all in a release build.
 
 use std::collections::BTreeMap;
 use std::path::Path;
