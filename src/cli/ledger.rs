@@ -150,7 +150,8 @@ fn load(console: &Console, files: &[PathBuf], fast: bool) -> Result<(Vec<Case>, 
 fn refused(file: &Path, options: &LoadOptions, refusal: &Refusal) -> Refused {
     let mut changed = options.clone();
     changed.set.push(refusal.set.clone());
-    Refused::of(refusal, &scenario::load(file, &changed).err().unwrap_or_default())
+    let problems = scenario::load(file, &changed).err().unwrap_or_default();
+    Refused::of(refusal, problems.iter().map(|problem| &*problem.message))
 }
 
 /// Runs everything on one pool and fills the entries' cells.

@@ -11,7 +11,6 @@ mod page;
 pub use diff::difference;
 pub use page::page;
 
-use crate::diagnostic::Diagnostic;
 use crate::report::expect::Judgement;
 use crate::report::expect::Verdict;
 use crate::report::figure;
@@ -61,9 +60,9 @@ pub struct Refused {
 
 impl Refused {
     /// What loading the changed file came to: the message that has the claimed words in it.
-    pub fn of(refusal: &Refusal, problems: &[Diagnostic]) -> Refused {
-        let said = problems.iter().map(|problem| &problem.message).find(|message| message.contains(&refusal.with));
-        Refused { set: refusal.set.clone(), message: said.cloned() }
+    pub fn of<'a>(refusal: &Refusal, messages: impl IntoIterator<Item = &'a str>) -> Refused {
+        let said = messages.into_iter().find(|message| message.contains(&refusal.with));
+        Refused { set: refusal.set.clone(), message: said.map(str::to_owned) }
     }
 }
 
@@ -202,7 +201,7 @@ mod tests {
         let changed = |set: &str| {
             let options = LoadOptions { set: vec![set.to_owned()], ..LoadOptions::default() };
             let problems = parse("t", CLAIM, Path::new("."), &options).err().unwrap_or_default();
-            Refused::of(&claim.refused[0], &problems)
+            Refused::of(&claim.refused[0], problems.iter().map(|problem| &*problem.message))
         };
         let kept = Kept {
             that: "p99 < 1s".to_owned(),
