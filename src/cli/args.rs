@@ -360,7 +360,7 @@ pub struct SweepArgs {
     /// Scenario file
     #[arg(required = true, value_name = "SCENARIO")]
     pub scenario: Option<PathBuf>,
-    /// A field and its values: `key=2,3,5`, `key=1..10`, `key=10ms..1s:log:7`; repeat for a grid. Replaces [sweep]
+    /// A field and its values: `key=2,3,5`, `key=1..10`, `key=10ms..1s:log:7`; repeat for a grid. Replaces `[sweep]`
     #[arg(long, env = "SCSIM_VARY", value_name = "KEY=VALUES")]
     pub vary: Vec<String>,
     /// Vary one field at a time, the others as in the file
@@ -428,7 +428,7 @@ pub struct MergeArgs {
 /// `scsim ledger`.
 #[derive(Args, Debug)]
 pub struct LedgerArgs {
-    /// Folder of scenarios with a [claim], searched to the bottom
+    /// Folder of scenarios with a `[claim]`, searched to the bottom
     #[arg(required = true, value_name = "FOLDER")]
     pub folder: PathBuf,
     /// Compare with the page that --output names and write nothing; 1 if it is stale

@@ -37,7 +37,7 @@ struct Table {
 
 /// What an action's target comes to.
 struct Aim {
-    /// As a scenario writes it: "payments[2]", "zone:a".
+    /// As a scenario writes it: `payments[2]`, `zone:a`.
     target: String,
     /// The zone alone, if it was named.
     zone: Option<String>,

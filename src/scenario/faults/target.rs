@@ -18,8 +18,8 @@ pub enum Aim {
     Sidecars(Target),
 }
 
-/// "payments#1", "payments#any", "payments[2]", "payments[50%]", "payments", "web->payments", "zone:a",
-/// "sidecar:web#2", "dns", "control-plane".
+/// `payments#1`, `payments#any`, `payments[2]`, `payments[50%]`, `payments`, `web->payments`, `zone:a`,
+/// `sidecar:web#2`, `dns`, `control-plane`.
 pub fn read(node: &Node, topology: &Topology, problems: &mut Problems<'_>) -> Option<Aim> {
     let text = value::text(node, problems)?;
     match text {
