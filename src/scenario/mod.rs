@@ -30,6 +30,7 @@ mod workload;
 use crate::units::Span;
 
 pub use defaults::filled;
+pub use defaults::quoted;
 pub use load::LoadOptions;
 pub use load::Loaded;
 pub use load::holds_scenario;

@@ -5,6 +5,7 @@
 //! checked when that is read.
 //! Sources: FIS User Guide, "Actions reference" and "Targets" (documented); defaults of parameters as given there.
 
+use crate::scenario::quoted;
 use crate::units::Span;
 use serde_json::Map;
 use serde_json::Value;
@@ -424,22 +425,6 @@ fn name(action: &str) -> String {
 /// One line of a comment, whatever it holds.
 fn comment(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
-}
-
-/// A TOML string.
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => {
-                let _ = write!(out, "\\u{:04X}", c as u32);
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }
 
 #[cfg(test)]

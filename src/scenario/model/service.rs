@@ -163,6 +163,8 @@ pub struct CallSite {
     /// The call is made with this probability.
     pub probability: Ratio,
     /// False forbids policy retries of requests that may have reached the callee. True by default.
+    /// AWS's managed sidecar looks at no method and repeats such requests all the same: on Service Connect false
+    /// stands for a sidecar that AWS does not sell (containers-roadmap#1963).
     pub idempotent: bool,
     /// A failure does not fail the caller.
     pub optional: bool,
