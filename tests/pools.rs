@@ -348,6 +348,30 @@ fn statistics_of_connections_have_envoys_names() {
     assert_eq!(stats.named(), expected);
 }
 
+/// Envoy looks through a pool that is to go whenever a connection of it stands or a request on it ends.
+#[test]
+fn the_other_dials_to_one_who_has_left_are_given_up_when_the_last_who_waits_is_served() {
+    let mut desk = Desk::new(PolicyConfig::envoy_default(), &[1]);
+    let (mut first, _) = desk.begin();
+    let (second, _) = desk.begin();
+    desk.tell(|router, cx| router.abandon(cx, second));
+    desk.list(&[]);
+    assert!(desk.dials.len() == 2 && desk.closed.is_empty(), "one still waits, and it may be served by either");
+    desk.connect();
+    assert_eq!(desk.closed, desk.dials, "nobody waits for the second");
+    let Step::Try(attempt) = desk.step(&mut first) else { panic!("it has a connection") };
+    desk.answer(&mut first, attempt);
+
+    let mut desk = Desk::new(PolicyConfig::envoy_default(), &[1]);
+    let (mut busy, attempt) = desk.open();
+    let (mut next, _) = desk.begin();
+    desk.list(&[]);
+    assert!(desk.dials.len() == 1 && desk.closed.is_empty());
+    desk.answer(&mut busy, attempt);
+    assert_eq!(desk.closed, desk.dials, "the one who waited got the connection that became free");
+    assert!(matches!(desk.step(&mut next), Step::Try(_)));
+}
+
 #[test]
 fn an_endpoint_that_left_is_forgotten_when_its_last_request_is_over() {
     let mut desk = Desk::new(PolicyConfig::envoy_default(), &[1]);

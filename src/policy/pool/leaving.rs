@@ -68,7 +68,9 @@ impl Pool {
         !members.listed(slot) && !self.outlives_list && !self.conns.shared
     }
 
-    /// Closes what carries nothing of the connections to an endpoint that has left.
+    /// Closes what carries nothing of the connections to an endpoint that has left, and what is still being
+    /// made when nobody waits: asked whenever a dial stands or a request ends (Envoy's
+    /// `checkForIdleAndCloseIdleConnsIfDraining`).
     pub(super) fn close_departed(&mut self, slot: u32, members: &mut Members, upkeep: &mut VecDeque<Upkeep>) {
         if !self.departed(slot, members) || members.conns(slot) == 0 {
             return;
@@ -79,17 +81,6 @@ impl Pool {
             }
         }
         self.close_unawaited(slot, members, upkeep);
-    }
-
-    /// The same of one connection, which has just become free.
-    pub(super) fn close_if_departed(&mut self, conn: u32, members: &mut Members, upkeep: &mut VecDeque<Upkeep>) {
-        let slot = self.conns.get(conn).slot;
-        if self.conns.get(conn).state == ConnState::Open
-            && self.conns.get(conn).streams == 0
-            && self.departed(slot, members)
-        {
-            self.close_departed(slot, members, upkeep);
-        }
     }
 
     /// Connections that are being made while nobody waits for one are given up.

@@ -401,7 +401,7 @@ impl Pool {
             self.drain(conn, members, upkeep);
         }
         self.serve(slot, now, members, upkeep);
-        self.close_if_departed(conn, members, upkeep);
+        self.close_departed(slot, members, upkeep);
     }
 
     /// The peer of an HTTP/2 connection takes so many streams at a time; the smaller of that and
@@ -538,7 +538,7 @@ impl Pool {
             self.serve(slot, now, members, upkeep);
         }
         if stays && !members.listed(slot) {
-            self.close_if_departed(conn, members, upkeep);
+            self.close_departed(slot, members, upkeep);
         }
     }
 
