@@ -9,6 +9,7 @@ mod assumptions;
 mod check;
 mod compare;
 mod console;
+mod cost;
 mod crash;
 mod explain;
 mod gate;
@@ -116,6 +117,7 @@ fn perform(arguments: &[OsString]) -> Exit {
         Command::Test(args) => test::test(&console, &invocation.common, args),
         Command::Compare(args) => compare::compare(&console, &invocation.common, args),
         Command::Sweep(args) => sweep::sweep(&console, &invocation.common, args),
+        Command::Cost(args) => cost::cost(&console, &invocation.common, args),
         Command::Ledger(args) => ledger::ledger(&console, &invocation.common, args),
         Command::Check(args) => check::check(&console, args),
         Command::Assumptions(args) => assumptions::list(&console, &invocation.common, args),

@@ -6,6 +6,7 @@
 //! Who may import whom is a table in `ARCHITECTURE.md`, held by `tests/architecture.rs`.
 
 pub mod cli;
+pub mod cost;
 pub mod diagnostic;
 pub mod ledger;
 #[cfg(feature = "live")]

@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::iter::Sum;
-use std::ops::{Add, AddAssign, Mul, Sub};
+use std::ops::{Add, AddAssign, Mul, Neg, Sub};
 
 /// An instant, in nanoseconds since the start of the run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
@@ -321,6 +321,153 @@ impl fmt::Display for Cpu {
     }
 }
 
+/// An amount of US dollars, in whole nano-dollars: a price of $0.40 per million is 400 of them.
+///
+/// Amounts add; an amount times an amount does not exist. A share of one ([`Money::part`]) is rounded once, to the
+/// nearest nano-dollar, halves away from zero. It prints exactly; [`Money::rounded`] is for people.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub struct Money(i128);
+
+impl Money {
+    /// Nothing.
+    pub const ZERO: Money = Money(0);
+    /// Nano-dollars in a dollar.
+    const DOLLAR: i128 = 1_000_000_000;
+    /// Digits after the point that an amount can have.
+    const DIGITS: usize = 9;
+
+    /// `n` nano-dollars.
+    pub const fn from_nanos(n: i128) -> Money {
+        Money(n)
+    }
+    /// `n` cents.
+    pub const fn from_cents(n: i64) -> Money {
+        Money(n as i128 * 10_000_000)
+    }
+    /// Nano-dollars.
+    pub const fn as_nanos(self) -> i128 {
+        self.0
+    }
+    /// Dollars, for estimates and charts.
+    pub fn as_f64(self) -> f64 {
+        self.0 as f64 / 1e9
+    }
+    /// The nearest nano-dollar to `dollars`; what no amount can hold saturates, NaN is nothing.
+    pub fn from_f64(dollars: f64) -> Money {
+        Money((dollars * 1e9).round() as i128)
+    }
+    /// A decimal number, "0.04048" or "-3"; `None` if it is none, finer than a nano-dollar, or absurd.
+    pub fn from_decimal(text: &str) -> Option<Money> {
+        let (negative, digits) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let plain = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+        let fraction = fraction.trim_end_matches('0');
+        if digits.is_empty() || digits == "." || !plain(whole) || !plain(fraction) || fraction.len() > Money::DIGITS {
+            return None;
+        }
+        let number = |text: &str| if text.is_empty() { Some(0) } else { text.parse::<i64>().ok() };
+        let high = i128::from(number(whole)?) * Money::DOLLAR;
+        let low = i128::from(number(fraction)?) * 10_i128.pow((Money::DIGITS - fraction.len()) as u32);
+        Some(Money(if negative { -(high + low) } else { high + low }))
+    }
+    /// True below nothing.
+    pub const fn is_negative(self) -> bool {
+        self.0 < 0
+    }
+    /// True for nothing at all.
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+    /// This amount `n` times.
+    #[must_use]
+    pub fn times(self, n: u64) -> Money {
+        Money(self.0.saturating_mul(i128::from(n)))
+    }
+    /// `of` parts of this amount where `whole` make one, to the nearest nano-dollar, halves away from zero. What no
+    /// amount can hold saturates; a `whole` of zero is a bug of the caller.
+    #[must_use]
+    pub fn part(self, of: u128, whole: u128) -> Money {
+        assert!(whole > 0, "something is divided into a number of parts");
+        let divisor = gcd(of, whole);
+        let (mut of, mut whole) = (of / divisor.max(1), whole / divisor.max(1));
+        let mut amount = self.0.unsigned_abs();
+        let divisor = gcd(amount, whole);
+        amount /= divisor.max(1);
+        whole /= divisor.max(1);
+        // Past 128 bits the last digits of both sides go; what is left is exact to one part in 2^60.
+        while amount.checked_mul(of).is_none() && whole > 1 && of > 1 << 60 {
+            of >>= 1;
+            whole = (whole >> 1).max(1);
+        }
+        let product = amount.saturating_mul(of);
+        let half_up = product / whole + u128::from(product % whole >= whole - product % whole);
+        let nearest = i128::try_from(half_up).unwrap_or(i128::MAX);
+        Money(if self.0 < 0 { -nearest } else { nearest })
+    }
+    /// With `digits` after the point (at most nine), halves away from zero, thousands not parted: "541.23".
+    pub fn rounded(self, digits: usize) -> String {
+        let digits = digits.min(Money::DIGITS);
+        let unit = 10_u128.pow((Money::DIGITS - digits) as u32);
+        let nearest = (self.0.unsigned_abs() + unit / 2) / unit;
+        let sign = if self.0 < 0 && nearest > 0 { "-" } else { "" };
+        let parts = 10_u128.pow(digits as u32);
+        if digits == 0 {
+            return format!("{sign}{nearest}");
+        }
+        format!("{sign}{}.{:0digits$}", nearest / parts, nearest % parts)
+    }
+}
+
+/// The greatest number that divides both; the other if one is zero.
+const fn gcd(a: u128, b: u128) -> u128 {
+    let (mut a, mut b) = (a, b);
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+impl Add for Money {
+    type Output = Money;
+    fn add(self, other: Money) -> Money {
+        Money(self.0.saturating_add(other.0))
+    }
+}
+impl AddAssign for Money {
+    fn add_assign(&mut self, other: Money) {
+        *self = *self + other;
+    }
+}
+impl Sub for Money {
+    type Output = Money;
+    fn sub(self, other: Money) -> Money {
+        Money(self.0.saturating_sub(other.0))
+    }
+}
+impl Neg for Money {
+    type Output = Money;
+    fn neg(self) -> Money {
+        Money(self.0.saturating_neg())
+    }
+}
+impl Sum for Money {
+    fn sum<I: Iterator<Item = Money>>(amounts: I) -> Money {
+        amounts.fold(Money::ZERO, Add::add)
+    }
+}
+
+impl fmt::Display for Money {
+    /// Exact, at least two digits after the point: "541.23", "0.04048".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = self.rounded(Money::DIGITS);
+        let spare = all.bytes().rev().take_while(|b| *b == b'0').count().min(Money::DIGITS - 2);
+        f.write_str(&all[..all.len() - spare])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,5 +509,43 @@ mod tests {
         assert_eq!(Rate::from_micros_per_sec(1_500_000).to_string(), "1.5/s");
         assert_eq!(Cpu::from_millis(250).to_string(), "0.25 vCPU");
         assert_eq!(Bytes::new(64 << 20).to_string(), "64MiB");
+    }
+
+    #[test]
+    fn money_reads_what_it_prints_and_never_passes_through_a_float() {
+        for (text, nanos) in
+            [("0.04048", 40_480_000), ("400", 400_000_000_000), ("-3", -3_000_000_000), (".5", 500_000_000), ("0", 0)]
+        {
+            assert_eq!(Money::from_decimal(text), Some(Money::from_nanos(nanos)), "{text}");
+            assert_eq!(Money::from_decimal(&Money::from_nanos(nanos).to_string()), Some(Money::from_nanos(nanos)));
+        }
+        for text in ["", ".", "-", "1e3", "0.0000000001", "1.2.3", "$1", "٣", "99999999999999999999"] {
+            assert_eq!(Money::from_decimal(text), None, "{text}");
+        }
+        assert_eq!(Money::from_cents(-1).to_string(), "-0.01");
+        assert_eq!(Money::from_nanos(541_230_000_001).to_string(), "541.230000001");
+    }
+
+    #[test]
+    fn a_part_is_rounded_once_and_halves_go_away_from_zero() {
+        let cent = Money::from_cents(1);
+        assert_eq!(cent.part(1, 3), Money::from_nanos(3_333_333));
+        assert_eq!(Money::from_nanos(1).part(1, 2), Money::from_nanos(1));
+        assert_eq!(Money::from_nanos(-1).part(1, 2), Money::from_nanos(-1));
+        assert_eq!(Money::from_nanos(1).part(2, 5), Money::ZERO);
+        assert_eq!(cent.part(0, 7), Money::ZERO);
+        // A month of bytes in nanoseconds: the product is past 128 bits, the result is not.
+        let huge = cent.part(u128::MAX / 4, u128::MAX / 8);
+        assert!((huge - Money::from_cents(2)).as_nanos().abs() < 1_000, "{huge}");
+    }
+
+    #[test]
+    fn only_display_rounds_money() {
+        let amount = Money::from_nanos(5_005_000_000);
+        assert_eq!(
+            (amount.rounded(2), amount.rounded(0), amount.rounded(12)),
+            ("5.01".into(), "5".into(), "5.005000000".into())
+        );
+        assert_eq!(Money::from_nanos(-4_000_000).rounded(2), "0.00", "no negative nothing");
     }
 }

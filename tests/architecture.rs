@@ -40,9 +40,10 @@ const TABLE: &[Row] = &[
         may_import: &["units", "policy", "measure", "scenario"],
         crates: &["tokio", "rand", "rand_xoshiro", "serde", "toml"],
     },
+    Row { module: "cost", may_import: &["units", "measure", "scenario"], crates: &[] },
     Row {
         module: "report",
-        may_import: &["units", "policy", "measure", "scenario"],
+        may_import: &["units", "policy", "measure", "scenario", "cost"],
         crates: &["serde", "serde_json", "indexmap", "sha2", "hdrhistogram"],
     },
     Row {
@@ -79,6 +80,7 @@ const ALL: &[&str] = &[
     "scenario",
     "sim",
     "live",
+    "cost",
     "report",
     "validate",
     "replay",

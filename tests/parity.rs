@@ -570,6 +570,7 @@ fn scenario(script: &Script) -> Scenario {
         deploys: vec![],
         expects: vec![],
         sweep: None,
+        cost: scsim::scenario::Cost::default(),
         claim: None,
         unmodelled: Vec::new(),
         assumptions: vec![],

@@ -183,6 +183,7 @@ fn scenario(services: Vec<Service>, edges: Vec<Edge>, rate: Rate, seconds: u64, 
         expects: vec![],
         unmodelled: Vec::new(),
         sweep: None,
+        cost: scsim::scenario::Cost::default(),
         claim: None,
         assumptions: vec![],
     }

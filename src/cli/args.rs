@@ -93,6 +93,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// Vary fields of a scenario and compare the cells
     Sweep(SweepArgs),
+    /// What each plane costs a month: every line with its formula, beside error rate and p99
+    Cost(super::cost::CostArgs),
     /// Decide claims by scenarios and write the page that says so
     Ledger(LedgerArgs),
     /// Read scenarios without running them

@@ -3,6 +3,7 @@
 //! One entry per metric, fault and field. A test holds the list of metrics against
 //! the expectation language; the texts are in `pages`, and presets speak for themselves.
 
+mod costs;
 mod faults;
 mod pages;
 
@@ -51,7 +52,7 @@ pub fn explain(console: &Console, args: &ExplainArgs) -> Exit {
 
 /// All pages: metrics and fields, then faults.
 fn every_page() -> impl Iterator<Item = &'static Page> {
-    PAGES.iter().chain(faults::FAULTS)
+    PAGES.iter().chain(costs::COSTS).chain(faults::FAULTS)
 }
 
 /// A word names a page in full, by its result-file key, or by the last part of a field.
@@ -167,6 +168,10 @@ mod tests {
         ] {
             let name = figure::name(metric);
             assert!(every_page().any(|page| page.kind == Kind::Metric && matches(page, &name)), "{name}");
+        }
+        for figure in crate::scenario::CostFigure::ALL {
+            let name = figure.name();
+            assert!(every_page().any(|page| page.kind == Kind::Metric && matches(page, name)), "{name}");
         }
     }
 

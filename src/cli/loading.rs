@@ -183,7 +183,7 @@ pub(super) fn options(shape: &Shape, often: &Often) -> LoadOptions {
         replications: often.replications,
         precision: often.precision.clone(),
         fast: often.fast,
-        cell: None,
+        ..LoadOptions::default()
     }
 }
 

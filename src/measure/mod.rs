@@ -10,6 +10,7 @@ pub mod estimate;
 pub mod frame;
 pub mod study;
 mod timeline;
+mod usage;
 
 pub use calls::Calls;
 pub use calls::Ending;
@@ -18,6 +19,9 @@ pub use calls::Histogram;
 pub use calls::latency_histogram;
 pub use timeline::Bucket;
 pub use timeline::Timeline;
+pub use usage::EdgeUse;
+pub use usage::Leg;
+pub use usage::Usage;
 
 use crate::units::Span;
 use crate::units::Time;
@@ -66,6 +70,8 @@ pub struct Recording {
     pub saved_by_retry: u64,
     /// What deployments came to.
     pub rollout: Rollout,
+    /// What it used of things that are paid by use.
+    pub usage: Usage,
     /// The run's own books.
     pub books: Books,
     /// Simulator events handled.

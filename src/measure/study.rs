@@ -16,6 +16,7 @@ use super::Recording;
 use super::Rollout;
 use super::ServiceRecord;
 use super::Timeline;
+use super::Usage;
 use super::estimate::Sums;
 use super::frame::Frame;
 use super::frame::Slice;
@@ -153,6 +154,8 @@ pub struct Replica {
     pub saved_by_retry: u64,
     /// What deployments came to.
     pub rollout: Rollout,
+    /// What it used of things that are paid by use.
+    pub usage: Usage,
     /// Happenings by kind.
     pub happenings: [u32; HAPPENINGS],
     /// The recording's digest.
@@ -316,6 +319,7 @@ impl Reduced {
                 keep_alive_races: recording.keep_alive_races,
                 saved_by_retry: recording.saved_by_retry,
                 rollout: recording.rollout,
+                usage: recording.usage,
                 happenings,
                 digest: recording.digest,
             },
@@ -529,6 +533,7 @@ mod tests {
             keep_alive_races: 0,
             saved_by_retry: 0,
             rollout: Rollout::default(),
+            usage: Usage::default(),
             books: Books { problems: vec!["x".into()], ..Books::default() },
             engine_events: 1,
             digest: u64::from(replication),

@@ -171,8 +171,8 @@ fn side(sheet: &Sheet<'_>, expect: &Expect, operand: &Operand, plane: Option<usi
     if let Some(reason) = &what.not_applicable {
         return Err(format!("{} is not applicable: {reason}", what.name));
     }
-    if metric == Metric::CostPerMonth {
-        return Err("cost_per_month is not measured by a run".to_owned());
+    if let Metric::CostPerMonth | Metric::Cost(_) = metric {
+        return sheet.cost_values(metric, place).map(|values| Side::Metric(metric, place, values));
     }
     match sheet.values(metric, place) {
         Some(values) => Ok(Side::Metric(metric, place, values)),

@@ -4,6 +4,10 @@
 //! *Does not know* how it is judged or printed. A percentile is taken from the pooled histogram,
 //! its interval from the replications; everything else is a mean over replications.
 
+use std::sync::OnceLock;
+
+use crate::cost;
+use crate::cost::Bill;
 use crate::measure::Flag;
 use crate::measure::Rollout;
 use crate::measure::ServiceRecord;
@@ -29,6 +33,7 @@ pub struct Sheet<'a> {
     /// What came out.
     pub study: &'a Study,
     estimator: Estimator,
+    bill: OnceLock<Bill>,
 }
 
 /// The unit in which a metric is kept.
@@ -102,6 +107,7 @@ pub fn name(metric: Metric) -> String {
         Metric::TestErrorRate => "test_error_rate",
         Metric::UnresolvedCalls => "unresolved_calls",
         Metric::CostPerMonth => "cost_per_month",
+        Metric::Cost(figure) => figure.name(),
         Metric::InFlightMean => "in_flight_mean",
         Metric::QueueMean => "queue_mean",
         Metric::WaitShare => "wait_share",
@@ -155,6 +161,9 @@ pub fn unit(metric: Metric) -> Unit {
         | Metric::QueueMean
         | Metric::TasksMean => Unit::Plain,
         Metric::CostPerMonth => Unit::Dollars,
+        Metric::Cost(figure) if figure.is_money() => Unit::Dollars,
+        Metric::Cost(figure) if figure.is_share() => Unit::Share,
+        Metric::Cost(_) => Unit::Plain,
     }
 }
 
@@ -194,13 +203,39 @@ pub fn is_whole_run(metric: Metric) -> bool {
             | Metric::SidecarCpuMax
             | Metric::ConnectionsOpened
             | Metric::KeepAliveRaces
+            | Metric::CostPerMonth
+            | Metric::Cost(_)
     )
 }
 
 impl<'a> Sheet<'a> {
     /// Puts a scenario and its study side by side.
     pub fn new(scenario: &'a Scenario, study: &'a Study) -> Sheet<'a> {
-        Sheet { scenario, study, estimator: Estimator::new(study.confidence) }
+        Sheet { scenario, study, estimator: Estimator::new(study.confidence), bill: OnceLock::new() }
+    }
+
+    /// What the scenario costs, worked out when first asked for.
+    pub fn bill(&self) -> &Bill {
+        self.bill.get_or_init(|| cost::bill(self.scenario, Some(self.study)))
+    }
+
+    /// A figure of the bill in each replication, or why there is none.
+    ///
+    /// # Errors
+    /// What is not known, in words.
+    pub fn cost_values(&self, metric: Metric, place: Place) -> Result<Values, String> {
+        let service = match place.scope {
+            Scope::Users => None,
+            Scope::Service(service) => Some(service),
+            Scope::Edge(edge) => Some(self.scenario.edge(edge).to),
+        };
+        let figure = match metric {
+            Metric::Cost(figure) => Some(figure),
+            _ => None,
+        };
+        let known = cost::figure(self.bill(), place.plane, figure, service)?;
+        let replicas = self.result(place.plane).replicas.len();
+        Ok((0..replicas).map(|at| known.get(at).or_else(|| known.first()).copied()).collect())
     }
 
     /// The estimator at the study's confidence.
@@ -225,6 +260,9 @@ impl<'a> Sheet<'a> {
         let result = self.result(place.plane);
         if plane.not_applicable.is_some() || !exists(metric, plane) {
             return None;
+        }
+        if matches!(metric, Metric::CostPerMonth | Metric::Cost(_)) {
+            return self.cost_values(metric, place).ok().filter(|values| !values.is_empty());
         }
         let slice = self.study.frame.slice(place.window, place.scope);
         let values: Values = match metric {
@@ -268,7 +306,8 @@ impl<'a> Sheet<'a> {
         {
             estimate = estimate.around(point);
         }
-        let most = if unit(metric) == Unit::Share { 1.0 } else { f64::INFINITY };
+        // A growth is a share that may pass all of it.
+        let most = if unit(metric) == Unit::Share && !matches!(metric, Metric::Cost(_)) { 1.0 } else { f64::INFINITY };
         Some(estimate.within(0.0, most))
     }
 
@@ -430,7 +469,6 @@ fn exists(metric: Metric, plane: &Plane) -> bool {
         Metric::Ejections | Metric::TimeToEject => can_eject(plane),
         Metric::PanicTime => policies(plane)
             .any(|p| p.panic != Panic::Never && (p.outlier_detection.is_some() || p.health_check.is_some())),
-        Metric::CostPerMonth => false,
         Metric::SidecarCpuMax => plane.sidecar().is_some(),
         _ => true,
     }

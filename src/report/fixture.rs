@@ -145,6 +145,7 @@ pub fn recording(scenario: &Scenario, plane: usize, replication: u32) -> Recordi
         keep_alive_races: 0,
         saved_by_retry: saved,
         rollout: crate::measure::Rollout::default(),
+        usage: crate::measure::Usage::default(),
         books: Books { arrived: 6_000, finished: 6_000 - failures, failed: failures, ..Books::default() },
         engine_events: 60_000,
         digest: u64::from(replication) << 8 | plane as u64,

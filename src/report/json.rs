@@ -15,6 +15,8 @@ use sha2::Digest as _;
 use sha2::Sha256;
 
 use super::Report;
+use super::bill;
+use super::bill::Priced;
 use super::detail;
 use super::detail::Detail;
 use super::differences::Difference;
@@ -58,6 +60,8 @@ struct Document<'a> {
     differences: Vec<Difference<'a>>,
     expectations: Vec<Expectation<'a>>,
     assumptions: Vec<AssumptionFacts<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<bill::BillFacts<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     engine: Option<EngineFacts>,
 }
@@ -117,7 +121,7 @@ impl<T: Serialize> Serialize for Named<T> {
 
 /// `M` of the format.
 #[derive(Serialize)]
-struct Interval {
+pub(super) struct Interval {
     mean: Option<f64>,
     low: Option<f64>,
     high: Option<f64>,
@@ -129,7 +133,7 @@ pub(super) fn plain(x: f64) -> Option<f64> {
     x.is_finite().then_some(x + 0.0)
 }
 
-fn interval(estimate: Option<Estimate>) -> Option<Interval> {
+pub(super) fn interval(estimate: Option<Estimate>) -> Option<Interval> {
     estimate.map(|e| Interval {
         mean: plain(e.mean),
         low: e.low.and_then(plain),
@@ -235,16 +239,7 @@ struct EngineFacts {
 
 /// Word for a confidence in result files.
 pub const fn confidence_name(confidence: Confidence) -> &'static str {
-    match confidence {
-        Confidence::Documented => "documented",
-        Confidence::Source => "source",
-        Confidence::Observed => "observed",
-        Confidence::Inferred => "inferred",
-        Confidence::ThirdParty => "third-party",
-        Confidence::Memory => "memory",
-        Confidence::Guess => "guess",
-        Confidence::User => "user",
-    }
+    confidence.name()
 }
 
 /// The result file of one scenario, without a line break at its end.
@@ -279,6 +274,11 @@ fn written(report: &Report<'_>, trimmed: bool) -> String {
             (plane.tasks, plane.events) = (Vec::new(), Vec::new());
         }
     }
+    let priced = Priced { scenario: report.sheet.scenario, bill: report.sheet.bill(), sheet: Some(&report.sheet) };
+    document.cost = Some(bill::facts(&priced));
+    if trimmed {
+        document.cost = None;
+    }
     document.engine = Some(EngineFacts {
         events: study.engine.events,
         requests: study.engine.requests,
@@ -301,7 +301,7 @@ pub fn join(results: &[String]) -> String {
 /// SHA-256 over the result without its engine part, without what names no result (the program's
 /// version, the path by which the file was called), and without what only repeats what is covered:
 /// the settings, of which the scenario's digest is made, and the figures per replication, which
-/// `runs` covers. So a file that gained such a key has the digest it had before.
+/// `runs` covers, and without the bill, which is arithmetic on what is covered and on prices. So a file that gained such a key has the digest it had before.
 pub fn digest(sheet: &Sheet<'_>, judgements: &[Judgement]) -> String {
     let bytes =
         serde_json::to_vec(&document(sheet, judgements)).expect("every key is a string and no number is special");
@@ -346,6 +346,7 @@ fn document<'a>(sheet: &'a Sheet<'_>, judgements: &'a [Judgement]) -> Document<'
                 overridden_by: &a.overridden_by,
             })
             .collect(),
+        cost: None,
         engine: None,
     }
 }

@@ -3,6 +3,7 @@
 //! Start reading at [`Report`]. `figure` reads metrics off a study, `expect` judges expectations,
 //! `model` is the format-free comparison; `text`, `markdown`, `csv` and `json` lay it out.
 
+pub mod bill;
 mod cause;
 pub mod compare;
 pub mod csv;

@@ -54,6 +54,7 @@ impl Style {
                 '→' => out.push_str("->"),
                 '·' | '–' | '−' => out.push('-'),
                 'µ' => out.push('u'),
+                '≥' => out.push_str(">="),
                 '▾' => out.push('v'),
                 '▴' => out.push('^'),
                 c if c.is_ascii() => out.push(c),
@@ -61,6 +62,11 @@ impl Style {
             }
         }
         out
+    }
+
+    /// The same line by line.
+    pub fn spell_lines(self, text: &str) -> String {
+        text.split_inclusive('\n').map(|line| self.spell(line.trim_end_matches('\n')) + "\n").collect()
     }
 
     pub(super) fn paint(self, paint: Paint, text: &str) -> String {

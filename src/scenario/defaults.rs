@@ -3,6 +3,7 @@
 //! *Knows* how to write a scenario down again. *Does not know* where defaults come from; that is
 //! `assumptions`.
 
+mod costs;
 mod deploys;
 mod migrations;
 
@@ -114,7 +115,8 @@ pub fn filled(loaded: &Loaded) -> String {
         page.deploy(given, deploy, &scenario.service(deploy.service).name);
     }
     page.migrations(top, scenario);
-    for section in ["policy", "edge", "fault", "scale", "expect", "cost", "sweep", "claim"] {
+    page.cost(top.table("cost"), &scenario.cost);
+    for section in ["policy", "edge", "fault", "scale", "expect", "sweep", "claim"] {
         if top.get(section).is_some() {
             let _ = writeln!(page.text, "\n# [{section}] as written in {}", scenario.file);
         }

@@ -19,7 +19,6 @@ use crate::scenario::Severity;
 use crate::scenario::Sweep;
 use crate::scenario::When;
 use crate::scenario::Window;
-use crate::scenario::expect::metrics::METRICS;
 use crate::scenario::expect::metrics::Unit;
 use crate::scenario::expect::metrics::metric;
 use crate::scenario::happenings::Happenings;
@@ -224,7 +223,7 @@ fn side(
     narrowed: &mut bool,
     problems: &mut Problems<'_>,
 ) -> Option<Side> {
-    if text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.')) {
+    if text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | '$')) {
         return Some(Side::Text(text.to_owned()));
     }
     if let Some((metric, unit)) = metric(text) {
@@ -244,8 +243,7 @@ fn side(
         };
     }
     let name = text.rsplit_once('.').filter(|(plane, _)| defined.iter().any(|d| d == plane)).map_or(text, |(_, n)| n);
-    let names = METRICS.iter().flat_map(|(names, _, _)| names.iter().copied());
-    let label = match crate::diagnostic::nearest(name, names) {
+    let label = match crate::diagnostic::nearest(name, metrics::names()) {
         Some(near) => format!("did you mean `{near}`? all metrics: scsim explain metrics"),
         None => "all metrics: scsim explain metrics".to_owned(),
     };
@@ -348,6 +346,7 @@ fn unit_name(unit: Unit) -> &'static str {
         Unit::Millis | Unit::Seconds => "a time",
         Unit::Number => "a number",
         Unit::PerSecond => "a rate",
+        Unit::Money => "an amount of dollars",
     }
 }
 
@@ -361,6 +360,14 @@ fn number(text: &str, unit: Unit, place: &Place, problems: &mut Problems<'_>) ->
         Unit::Millis => span(text).map(crate::units::Span::as_millis_f64),
         Unit::Seconds => span(text).map(crate::units::Span::as_secs_f64),
         Unit::PerSecond => value::parse_rate(text).map(crate::units::Rate::as_f64),
+        Unit::Money => match text.strip_prefix('$').map(|digits| digits.replace('_', "")) {
+            Some(digits) => match crate::units::Money::from_decimal(&digits) {
+                Some(amount) => Ok(amount.as_f64()),
+                None => Err("write it like \"$500\" or \"$0.40\"".to_owned()),
+            },
+            None if text == "0" => Ok(0.0),
+            None => Err(format!("write \"${text}\"")),
+        },
         Unit::Number => match text.replace('_', "").parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(number),
             _ => Err("write a plain number".to_owned()),

@@ -56,6 +56,12 @@ pub struct LoadOptions {
     pub fast: bool,
     /// The cell of a sweep: fields and values, laid over everything else. `None` outside sweeps.
     pub cell: Option<Vec<(String, AxisValue)>>,
+    /// Flags of `scsim cost` with the `key=value` that each stands for.
+    pub cost: Vec<(&'static str, String)>,
+    /// `--price-file`: its name and its text, in place of the scenario's own.
+    pub price_file: Option<(String, String)>,
+    /// A bill is asked for, whether or not the file has `[cost]`.
+    pub priced: bool,
 }
 
 impl LoadOptions {
@@ -77,6 +83,7 @@ impl LoadOptions {
         if let Some(precision) = &self.precision {
             all.push(("--precision", format!("run.precision={precision}")));
         }
+        all.extend(self.cost.iter().cloned());
         for (key, value) in self.cell.iter().flatten() {
             all.push(("--vary", format!("{key}={}", value.toml)));
         }
@@ -145,6 +152,7 @@ pub fn parse(name: &str, text: &str, base: &Path, options: &LoadOptions) -> Resu
         return Err(problems.errors);
     }
     texts.push(options.planes.join(","));
+    texts.extend(options.price_file.iter().map(|(_, text)| text.clone()));
     texts.append(&mut problems.read);
     let mut scenario = scenario;
     scenario.digest = digest(&texts);

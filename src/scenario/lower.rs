@@ -13,6 +13,7 @@ use crate::scenario::Run;
 use crate::scenario::Scenario;
 use crate::scenario::assumptions;
 use crate::scenario::claim;
+use crate::scenario::cost;
 use crate::scenario::expect;
 use crate::scenario::faults;
 use crate::scenario::fit;
@@ -35,7 +36,7 @@ use crate::units::Span;
 const LANGUAGE: u64 = 1;
 
 /// Keys of the top level, which TOML wants before the first table.
-const TOP: [&str; 6] = ["scsim", "format", "title", "description", "compare", "include"];
+pub const TOP: [&str; 6] = ["scsim", "format", "title", "description", "compare", "include"];
 
 /// Tables of the top level.
 const SECTIONS: [&str; 18] = [
@@ -93,7 +94,7 @@ pub fn lower(source: &Arc<Source>, tree: &Table, options: &LoadOptions, problems
     };
     let expects = expect::read(tree, &cx, problems);
     let claim = claim::read(tree, &cx, sweep.as_ref(), problems);
-    cost(tree, problems);
+    let cost = cost::read(tree, &topology.services, network.0.tls_round_trips > 0, options, problems);
 
     let stem = Path::new(source.name()).file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let mut scenario = Scenario {
@@ -115,6 +116,7 @@ pub fn lower(source: &Arc<Source>, tree: &Table, options: &LoadOptions, problems
         migrations: happenings.migrations,
         expects,
         sweep,
+        cost,
         claim,
         assumptions: Vec::new(),
         unmodelled: Vec::new(),
@@ -192,18 +194,4 @@ fn run(tree: &Table, start: &Place, problems: &mut Problems<'_>) -> Run {
         _ => Replications::Fixed(fixed.unwrap_or(10) as u32),
     };
     Run { duration, warmup, drain, seed, replications, confidence }
-}
-
-/// `[cost]` is for `scsim cost`; a run only checks that it can be read.
-fn cost(tree: &Table, problems: &mut Problems<'_>) {
-    let Some(node) = tree.get("cost") else { return };
-    let Some(mut reader) = Reader::of(node, "[cost]", problems) else { return };
-    reader.allow(&TOP);
-    reader.text("region", problems);
-    reader.get("hours").and_then(|node| value::number(node, 0.0..=10_000.0, problems));
-    reader.word("fargate_sizes", &[("legal", ()), ("exact", ()), ("none", ())], problems);
-    reader.text("price_file", problems);
-    // Prices of its own: a table that the price list explains.
-    reader.allow(&["overrides"]);
-    reader.finish(problems);
 }

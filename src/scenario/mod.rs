@@ -6,6 +6,7 @@
 
 mod assumptions;
 mod claim;
+pub mod cost;
 mod defaults;
 mod distribution;
 mod envoy_text;
@@ -39,8 +40,12 @@ pub use load::parse;
 pub use model::Alarm;
 pub use model::AlarmOn;
 pub use model::AlbPlane;
+pub use model::AlbSharing;
+pub use model::Arch;
 pub use model::Arrivals;
+pub use model::Asked;
 pub use model::Assumption;
+pub use model::Authority;
 pub use model::Awaited;
 pub use model::Axis;
 pub use model::AxisValue;
@@ -55,6 +60,8 @@ pub use model::ClaimVerdict;
 pub use model::Comparison;
 pub use model::Confidence;
 pub use model::ContainerCheck;
+pub use model::Cost;
+pub use model::CostFigure;
 pub use model::Deploy;
 pub use model::Direction;
 pub use model::Distribution;
@@ -69,9 +76,12 @@ pub use model::Fault;
 pub use model::FaultKind;
 pub use model::Hits;
 pub use model::How;
+pub use model::Instance;
+pub use model::LaunchType;
 pub use model::Leak;
 pub use model::Load;
 pub use model::Mechanism;
+pub use model::Message;
 pub use model::Metric;
 pub use model::Migrate;
 pub use model::Network;
@@ -79,10 +89,15 @@ pub use model::Operand;
 pub use model::Over;
 pub use model::Phrase;
 pub use model::Plane;
+pub use model::Price;
+pub use model::PriceBook;
+pub use model::PriceItem;
 pub use model::Protocol;
 pub use model::RatePiece;
+pub use model::Reading;
 pub use model::ReadyWhen;
 pub use model::Refusal;
+pub use model::Registration;
 pub use model::Replacement;
 pub use model::ResolverCache;
 pub use model::Scale;
@@ -92,6 +107,7 @@ pub use model::Service;
 pub use model::Severity;
 pub use model::Shifting;
 pub use model::SidecarPlane;
+pub use model::SidecarSize;
 pub use model::Spacing;
 pub use model::Spread;
 pub use model::Step;
@@ -157,6 +173,8 @@ pub struct Scenario {
     pub expects: Vec<Expect>,
     /// The fields that `scsim sweep` varies.
     pub sweep: Option<Sweep>,
+    /// What it is billed by.
+    pub cost: Cost,
     /// The claim that `scsim ledger` enters.
     pub claim: Option<Claim>,
     /// Constants that scsim had to take from somewhere, with source and confidence.

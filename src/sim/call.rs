@@ -37,6 +37,8 @@ pub(super) struct Hop {
     pub(super) attempt: u8,
     /// One way, request or answer.
     pub(super) delay: Span,
+    /// Between two zones.
+    pub(super) crosses: bool,
     pub(super) member: MemberKey,
 }
 

@@ -132,7 +132,7 @@ impl World<'_> {
                 parent,
                 key,
                 started: now,
-                hop: Hop { attempt: u8::MAX, delay: Span::ZERO, member: MemberKey(u64::MAX) },
+                hop: Hop { attempt: u8::MAX, delay: Span::ZERO, crosses: false, member: MemberKey(u64::MAX) },
                 older: Vec::new(),
                 segment,
                 hidden_status: 0,
@@ -195,7 +195,9 @@ impl World<'_> {
             // Hedged: that attempt goes on.
             call.older.push(call.hop);
         }
-        call.hop = Hop { attempt: attempt.attempt.0, delay, member: attempt.member };
+        let crosses = host.zone != zone;
+        call.hop = Hop { attempt: attempt.attempt.0, delay, crosses, member: attempt.member };
+        self.meter.sent(call.site, host.path, host.node != NOBODY, crosses);
         let (router, proxied, site) = (call.router, host.task, call.site);
         let races = host.app_idle != Span::MAX;
         let deadline = call.flight.deadline();
@@ -310,6 +312,11 @@ impl World<'_> {
         }
         let Some(call) = self.calls.get_mut(at) else { return };
         let mut seen = status;
+        if status < 500 {
+            // What fails has no body to speak of.
+            let host = &self.routers[call.router as usize];
+            self.meter.answered(call.site, host.path, host.node != NOBODY, call.hop_of(attempt).crosses);
+        }
         if call.edge != NOBODY {
             let callee = self.scenario.edge(crate::scenario::EdgeId(call.edge)).to;
             if self.scenario.service(callee).protocol == Protocol::Tcp {

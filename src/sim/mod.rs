@@ -13,6 +13,7 @@ mod host;
 mod life;
 mod load;
 mod many;
+mod meter;
 mod migration;
 mod network;
 mod program;

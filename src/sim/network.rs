@@ -282,7 +282,11 @@ impl World<'_> {
     /// A connection that was being made stands, or failed.
     pub(super) fn on_dialled(&mut self, at: Ref<Dial>) {
         let Some(dial) = self.dials.remove(at) else { return };
-        self.recorder.recording.connections_opened += u64::from(dial.trouble.is_none());
+        if dial.trouble.is_none() {
+            self.recorder.recording.connections_opened += 1;
+            let host = &self.routers[dial.router as usize];
+            self.meter.connected(host.edge, host.path);
+        }
         self.tell_router(dial.router, |router, cx| match dial.trouble {
             None => router.on_connected(cx, dial.conn),
             Some(trouble) => router.on_connect_failed(cx, dial.conn, trouble),

@@ -15,6 +15,7 @@ use crate::measure::Segment;
 use crate::measure::ServiceRecord;
 use crate::measure::TaskRecord;
 use crate::measure::Timeline;
+use crate::measure::Usage;
 use crate::policy::Flags;
 use crate::scenario::Scenario;
 use crate::scenario::Window;
@@ -84,6 +85,7 @@ impl Recorder {
             keep_alive_races: 0,
             saved_by_retry: 0,
             rollout: Rollout::default(),
+            usage: Usage::default(),
             books: Books::default(),
             engine_events: 0,
             digest: 0xCBF2_9CE4_8422_2325,

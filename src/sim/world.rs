@@ -20,6 +20,7 @@ use super::fault::Trouble as TaskTrouble;
 use super::hop::Node;
 use super::hop::RouterHost;
 use super::load::Source;
+use super::meter::Meter;
 use super::network::Delays;
 use super::program::Program;
 use super::random::Seed;
@@ -164,6 +165,8 @@ pub(super) enum Ev {
     Created { service: u32 },
     /// A `[[migrate]]`.
     Migrate { step: u32 },
+    /// A stretch of the meter is over.
+    Metered,
 }
 
 /// Facts with their router and time, in order.
@@ -258,6 +261,7 @@ pub(super) struct World<'a> {
     pub(super) names_differ: bool,
     /// By edge: the share of its calls that take the second path. Empty where nobody moves.
     pub(super) moved: Vec<Ratio>,
+    pub(super) meter: Meter,
 }
 
 impl<'a> World<'a> {
@@ -273,12 +277,14 @@ impl<'a> World<'a> {
             plane.alb().map_or_else(|| PolicyConfig::alb_node().timeouts, |alb| alb.node_policy.timeouts);
         let node_request_lane = engine.lane(node_timeouts.request);
         let node_per_try_lane = engine.lane(node_timeouts.per_try.min(node_timeouts.per_try_idle));
+        let program = Program::new(scenario);
         let mut world = World {
             scenario,
             plane,
             engine,
             seed: Seed::new(scenario.run.seed, replication),
-            program: Program::new(scenario),
+            meter: Meter::new(scenario, &program),
+            program,
             delays: Delays::new(plane),
             services: Vec::new(),
             tasks: Vec::new(),
@@ -323,6 +329,8 @@ impl<'a> World<'a> {
         self.set_up_loads();
         self.set_up_faults();
         self.set_up_scaling();
+        // Before the end of measuring, which reads it.
+        self.set_up_meter();
         let run = &self.scenario.run;
         self.engine.at(Time::ZERO + run.warmup, Ev::WarmupOver);
         self.engine.at(Time::ZERO + run.duration, Ev::MeasureOver);
@@ -478,6 +486,7 @@ impl<'a> World<'a> {
             Ev::RollBack { service, serial } => self.on_roll_back(service, serial),
             Ev::Created { service } => self.on_created(service),
             Ev::Migrate { step } => self.on_migrate(step),
+            Ev::Metered => self.on_metered(),
         }
     }
 
@@ -493,6 +502,7 @@ impl<'a> World<'a> {
             state.measured_from = state.queueing.at(now);
         }
         self.recorder.choose_segment(now);
+        self.restart_meter();
     }
 
     fn on_measure_over(&mut self) {
@@ -502,6 +512,7 @@ impl<'a> World<'a> {
             *record = state.queueing.at(now).less(&state.measured_from);
             record.measured = measured;
         }
+        self.read_meter(measured);
     }
 
     fn close_services(&mut self, now: Time) {
@@ -512,6 +523,7 @@ impl<'a> World<'a> {
                 *record = state.queueing.at(now).less(&state.measured_from);
                 record.measured = now.since(Time::ZERO + self.scenario.run.warmup);
             }
+            self.read_meter(now.since(Time::ZERO + self.scenario.run.warmup));
         }
         let mut residual = vec![0_u128; self.services.len()];
         for (_, job) in self.jobs.refs() {

@@ -23,13 +23,13 @@ pub enum Kind {
     Field,
 }
 
-const fn metric(word: &'static str, text: &'static str) -> Page {
+pub const fn metric(word: &'static str, text: &'static str) -> Page {
     Page { word, kind: Kind::Metric, text }
 }
 pub(super) const fn fault(word: &'static str, text: &'static str) -> Page {
     Page { word, kind: Kind::Fault, text }
 }
-const fn field(word: &'static str, text: &'static str) -> Page {
+pub const fn field(word: &'static str, text: &'static str) -> Page {
     Page { word, kind: Kind::Field, text }
 }
 
@@ -107,7 +107,6 @@ pub const PAGES: &[Page] = &[
         "unresolved_calls",
         "Calls to a name that the calling task could not resolve, because its service was last deployed before the\ncallee was created (Service Connect, App Mesh). They fail at once, without an attempt.",
     ),
-    metric("cost_per_month", "Dollars per month. Not measured by a run."),
     metric("in_flight_mean", "Mean number of requests in a service, waiting and in work (Little's L)."),
     metric("queue_mean", "Mean number of requests that wait for a server."),
     metric("wait_share", "Share of arriving requests that had to wait for a server."),

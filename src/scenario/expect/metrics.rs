@@ -2,6 +2,7 @@
 //!
 //! *Knows* every spelling. *Does not know* how a metric is measured.
 
+use crate::scenario::CostFigure;
 use crate::scenario::Metric;
 
 /// What a metric is counted in.
@@ -17,6 +18,8 @@ pub enum Unit {
     Number,
     /// Per second.
     PerSecond,
+    /// Dollars.
+    Money,
 }
 
 /// Every metric but the percentiles, with its names; the first is the usual one.
@@ -47,7 +50,7 @@ pub const METRICS: [(&[&str], Metric, Unit); 36] = [
     (&["test_requests"], Metric::TestRequests, Unit::Number),
     (&["test_error_rate"], Metric::TestErrorRate, Unit::Share),
     (&["unresolved_calls"], Metric::UnresolvedCalls, Unit::Number),
-    (&["cost_per_month"], Metric::CostPerMonth, Unit::Number),
+    (&["cost_per_month"], Metric::CostPerMonth, Unit::Money),
     (&["in_flight_mean"], Metric::InFlightMean, Unit::Number),
     (&["queue_mean"], Metric::QueueMean, Unit::Number),
     (&["wait_share"], Metric::WaitShare, Unit::Share),
@@ -60,10 +63,26 @@ pub const METRICS: [(&[&str], Metric, Unit); 36] = [
     (&["p99"], Metric::Percentile(0.99), Unit::Millis),
 ];
 
+/// Every name of a metric, for suggestions.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let costs = CostFigure::ALL.into_iter().map(CostFigure::name);
+    METRICS.iter().flat_map(|(names, _, _)| names.iter().copied()).chain(costs)
+}
+
 /// The metric of that name, with its unit.
 pub fn metric(name: &str) -> Option<(Metric, Unit)> {
     if let Some((_, metric, unit)) = METRICS.iter().find(|(names, _, _)| names.contains(&name)) {
         return Some((*metric, *unit));
+    }
+    if let Some(figure) = CostFigure::ALL.into_iter().find(|figure| figure.name() == name) {
+        let unit = if figure.is_money() {
+            Unit::Money
+        } else if figure.is_share() {
+            Unit::Share
+        } else {
+            Unit::Number
+        };
+        return Some((Metric::Cost(figure), unit));
     }
     let digits = name.strip_prefix('p')?;
     let digits = digits.strip_suffix("_ms").unwrap_or(digits).replace('_', ".");

@@ -38,6 +38,34 @@ pub enum Confidence {
     User,
 }
 
+impl Confidence {
+    /// All, surest first.
+    pub const ALL: [Confidence; 8] = [
+        Confidence::Documented,
+        Confidence::Source,
+        Confidence::Observed,
+        Confidence::Inferred,
+        Confidence::ThirdParty,
+        Confidence::Memory,
+        Confidence::Guess,
+        Confidence::User,
+    ];
+
+    /// The word in price files and result files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Confidence::Documented => "documented",
+            Confidence::Source => "source",
+            Confidence::Observed => "observed",
+            Confidence::Inferred => "inferred",
+            Confidence::ThirdParty => "third-party",
+            Confidence::Memory => "memory",
+            Confidence::Guess => "guess",
+            Confidence::User => "user",
+        }
+    }
+}
+
 /// Constants of ECS that the simulator uses and no scenario key changes.
 pub mod ecs {
     use crate::units::Span;

@@ -2,6 +2,7 @@
 //!
 //! *Knows* the words of the vocabulary. *Does not know* TOML, nor how anything is simulated.
 
+use crate::scenario::CostFigure;
 use crate::scenario::EdgeId;
 use crate::scenario::ServiceId;
 use crate::units::Time;
@@ -115,8 +116,10 @@ pub enum Metric {
     TestErrorRate,
     /// Calls to a name that the calling task could not resolve.
     UnresolvedCalls,
-    /// Dollars per month; needs `scsim cost`.
+    /// Dollars per month, all lines of the plane's bill.
     CostPerMonth,
+    /// Another figure of the bill.
+    Cost(CostFigure),
     /// Mean number in the service (Little's L).
     InFlightMean,
     /// Mean number waiting.
