@@ -40,7 +40,7 @@ const TABLE: &[Row] = &[
         may_import: &["units", "policy", "measure", "scenario"],
         crates: &["tokio", "rand", "rand_xoshiro", "serde", "toml"],
     },
-    Row { module: "cost", may_import: &["units", "measure", "scenario"], crates: &[] },
+    Row { module: "cost", may_import: &["units", "measure", "scenario"], crates: &["libm"] },
     Row {
         module: "report",
         may_import: &["units", "policy", "measure", "scenario", "cost"],

@@ -146,12 +146,11 @@ fn one(console: &Console, common: &Common, args: &CostArgs, loaded: &Loaded, tex
     };
     let sheet = study.as_ref().map(|study| Sheet::new(scenario, study));
     let unread;
-    let made = match &sheet {
-        Some(sheet) => sheet.bill(),
-        None => {
-            unread = cost::bill(scenario, None);
-            &unread
-        }
+    let made = if let Some(sheet) = &sheet {
+        sheet.bill()
+    } else {
+        unread = cost::bill(scenario, None);
+        &unread
     };
     let priced = Priced { scenario, bill: made, sheet: sheet.as_ref() };
     texts.human.push(console.style.spell_lines(&bill::table::render(&priced)));

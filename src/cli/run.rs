@@ -35,6 +35,7 @@ use crate::report::markdown;
 use crate::report::suite::Outcome;
 use crate::report::text;
 use crate::report::text::Style;
+use crate::scenario;
 use crate::scenario::Replications;
 use crate::scenario::Scenario;
 use crate::scenario::Severity;
@@ -121,6 +122,7 @@ pub fn run(console: &Console, common: &Common, args: &RunArgs) -> Exit {
         }
         let mut report = Report::new(scenario, &study, repeated(&args.shape));
         report.settings = loaded.settings();
+        report.filled = scenario::filled(loaded);
         render(console, common, args, &report, &mut texts);
         exit = exit.or_worse(judged(args, &study, &report.judgements));
         if gate.is_wanted() {

@@ -89,7 +89,9 @@ impl<'a> Sum<&'a Amount> for Amount {
                 }
             }
         }
-        each.iter_mut().for_each(|sum| *sum += fixed);
+        for sum in &mut each {
+            *sum += fixed;
+        }
         if each.is_empty() {
             each.push(fixed);
         }
@@ -106,7 +108,7 @@ pub fn plain(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return "0".to_owned();
     }
-    let magnitude = value.abs().log10().floor();
+    let magnitude = libm::log10(value.abs()).floor();
     let decimals = (5.0 - magnitude).clamp(0.0, 9.0) as usize;
     let text = format!("{value:.decimals$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }

@@ -163,6 +163,7 @@ pub(super) fn counted(
 }
 
 /// How counts become a quantity.
+#[derive(Clone, Copy)]
 pub(super) struct Shape<'a> {
     /// Counts in one of the priced unit.
     pub(super) per: u128,

@@ -127,14 +127,14 @@ impl<'a> Month<'a> {
         (n > 0).then(|| good.whole().sum::<u128>() / n)
     }
 
-    /// Tasks of a service in thousandths, by replication: its desired count, or where [scaling] moves it the simulated
+    /// Tasks of a service in thousandths, by replication: its desired count, or where `[scaling]` moves it the simulated
     /// mean. One value where nothing varies. A deployment's extra tasks are not taken for a month's.
     pub(super) fn tasks(&self, service: usize) -> Vec<u64> {
         let scaled = self.scenario.scalings.iter().any(|scaling| scaling.service.0 as usize == service);
         let mean = |replica: &Replica| {
             let record = &replica.services[service];
             let measured = u128::from(record.measured.as_nanos());
-            if measured == 0 { 0 } else { (record.area_tasks * 1_000 / measured) as u64 }
+            (record.area_tasks * 1_000).checked_div(measured).unwrap_or(0) as u64
         };
         match self.replicas() {
             replicas @ [_, ..] if scaled => replicas.iter().map(mean).collect(),
@@ -148,7 +148,7 @@ impl<'a> Month<'a> {
         let rate = |replica: &Replica| {
             let ns = u128::from(replica.usage.stretch.as_nanos());
             let most = u128::from(replica.usage.task_requests_max.get(service).copied().unwrap_or(0));
-            if ns == 0 { 0 } else { (most * 1_000_000_000_000 / ns) as u64 }
+            (most * 1_000_000_000_000).checked_div(ns).unwrap_or(0) as u64
         };
         self.replicas().iter().map(rate).max()
     }

@@ -305,7 +305,9 @@ impl<'a> Fleet<'a> {
 fn free(cost: &Cost, kinds: &[SidecarNeed]) -> Vec<Line> {
     let Some(first) = kinds.first() else { return Vec::new() };
     let mut tasks = vec![0; first.tasks.len()];
-    kinds.iter().for_each(|kind| add(&mut tasks, &kind.tasks));
+    for kind in kinds {
+        add(&mut tasks, &kind.tasks);
+    }
     let known = kinds.iter().all(|kind| kind.fits.is_some());
     vec![Line {
         group: Group::Sidecar,

@@ -183,6 +183,9 @@ pub struct PlaneResult {
     pub hops: Vec<Hops>,
     /// Counts over time, summed over replications.
     pub timeline: Timeline,
+    /// The 50th and the 99th percentile of each bucket, ms: in the replication where it is lowest and in that
+    /// where it is highest; infinite where no replication had a success.
+    pub spread: [Vec<(f64, f64)>; 2],
     /// Tasks by name.
     pub tasks: Vec<TaskTotals>,
     /// Replication 0 in full, the beginning of a few others.
@@ -420,6 +423,14 @@ impl PlaneResult {
             mine.merge(&theirs.hops);
         }
         self.timeline.add(&reduced.timeline);
+        for (share, spread) in [0.5, 0.99].into_iter().zip(&mut self.spread) {
+            spread.resize(reduced.timeline.buckets.len(), (f64::INFINITY, f64::NEG_INFINITY));
+            for (index, (low, high)) in spread.iter_mut().enumerate() {
+                if let Some(ms) = reduced.timeline.percentile_ms(index, share) {
+                    (*low, *high) = (low.min(ms), high.max(ms));
+                }
+            }
+        }
         self.absorb_tasks(reduced.tasks);
         self.events_dropped += reduced.events_dropped;
         let at = self.events.partition_point(|e| e.replication < reduced.replica.index);

@@ -163,7 +163,7 @@ pub fn facts<'a>(priced: &Priced<'a>) -> BillFacts<'a> {
             .map(|at| BreakEvenFacts {
                 service: at.service.as_deref(),
                 reading: at.reading.id(),
-                tasks: Money::from_cents(at.tasks as i64).rounded(2),
+                tasks: Money::from_cents(at.tasks.cast_signed()).rounded(2),
                 tasks_now: cost::plain(at.now),
                 against: &at.against,
                 alb_per_month: at.alb.to_string(),

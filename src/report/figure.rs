@@ -155,15 +155,15 @@ pub fn unit(metric: Metric) -> Unit {
         | Metric::StaleWindow
         | Metric::PanicTime
         | Metric::DeployTime => Unit::Seconds,
+        Metric::CostPerMonth => Unit::Dollars,
+        Metric::Cost(figure) if figure.is_money() => Unit::Dollars,
+        Metric::Cost(figure) if figure.is_share() => Unit::Share,
         Metric::AttemptsPerRequest
         | Metric::RetriesPerRequest
         | Metric::InFlightMean
         | Metric::QueueMean
-        | Metric::TasksMean => Unit::Plain,
-        Metric::CostPerMonth => Unit::Dollars,
-        Metric::Cost(figure) if figure.is_money() => Unit::Dollars,
-        Metric::Cost(figure) if figure.is_share() => Unit::Share,
-        Metric::Cost(_) => Unit::Plain,
+        | Metric::TasksMean
+        | Metric::Cost(_) => Unit::Plain,
     }
 }
 

@@ -5,6 +5,8 @@
 //! `null` stands where a figure does not exist on that plane, and where it is infinite.
 
 mod rollout;
+mod timeline;
+mod view;
 
 use std::fmt::Write as _;
 
@@ -29,7 +31,6 @@ use crate::MODEL_VERSION;
 use crate::measure::Flag;
 use crate::measure::ServiceRecord;
 use crate::measure::estimate::Estimate;
-use crate::measure::study::PlaneResult;
 use crate::measure::study::Replica;
 use crate::scenario::Confidence;
 use crate::scenario::EdgeId;
@@ -56,6 +57,8 @@ struct Document<'a> {
     trimmed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<view::Summary>,
     planes: Vec<PlaneFacts<'a>>,
     differences: Vec<Difference<'a>>,
     expectations: Vec<Expectation<'a>>,
@@ -84,6 +87,8 @@ struct ScenarioFacts<'a> {
     warmup_s: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     settings: Option<Named<&'a serde_json::Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    toml: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -97,13 +102,17 @@ struct PlaneFacts<'a> {
     edges: Vec<EdgeFacts<'a>>,
     services: Vec<ServiceFacts<'a>>,
     tasks: Vec<TaskFacts<'a>>,
-    timeline: Option<TimelineFacts>,
+    timeline: Option<timeline::Timeline>,
     events: Vec<EventFacts<'a>>,
     events_dropped: u64,
     books: BooksFacts<'a>,
     runs: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replications_detail: Option<Detail>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency: Option<view::Latency>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attribution: Option<view::Attribution>,
 }
 
 /// A map in a fixed order.
@@ -148,6 +157,8 @@ struct EdgeFacts<'a> {
     to: &'a str,
     metrics: Named<Option<Interval>>,
     flags: Named<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -163,18 +174,6 @@ struct TaskFacts<'a> {
     requests: Option<Interval>,
     errors: Option<Interval>,
     ejected_s: Option<Interval>,
-}
-
-#[derive(Serialize)]
-struct TimelineFacts {
-    bucket_s: f64,
-    requests: Vec<f64>,
-    errors: Vec<f64>,
-    p50_ms: Vec<Option<f64>>,
-    p99_ms: Vec<Option<f64>>,
-    retries: Vec<f64>,
-    ejected: Vec<f64>,
-    tasks: Vec<f64>,
 }
 
 #[derive(Serialize)]
@@ -266,6 +265,13 @@ fn written(report: &Report<'_>, trimmed: bool) -> String {
     }
     for (plane, facts) in document.planes.iter_mut().enumerate() {
         facts.replications_detail = detail::of(&report.sheet, plane);
+        if !trimmed {
+            extend(facts, &report.sheet, plane);
+        }
+    }
+    if !trimmed {
+        document.summary = Some(view::summary(report.comparison()));
+        document.scenario.toml = (!report.filled.is_empty()).then_some(report.filled.as_str());
     }
     if trimmed {
         document.trimmed = Some(true);
@@ -288,6 +294,21 @@ fn written(report: &Report<'_>, trimmed: bool) -> String {
         jobs: study.engine.jobs,
     });
     serde_json::to_string_pretty(&document).expect("every key is a string and no number is special")
+}
+
+/// What is no part of the digest because it repeats what is.
+fn extend(facts: &mut PlaneFacts<'_>, sheet: &Sheet<'_>, plane: usize) {
+    let result = sheet.result(plane);
+    facts.latency = view::latency(result);
+    let slice = |edge| sheet.study.frame.slice(Window::All, Scope::Edge(EdgeId(edge as u32)));
+    let failed = |edge: usize| slice(edge).and_then(|s| result.pooled.get(s)).map_or(0, |calls| calls.failed);
+    facts.attribution = view::attribution(result, (0..facts.edges.len()).map(failed).sum());
+    for (edge, policy) in facts.edges.iter_mut().zip(&sheet.scenario.planes[plane].edge_policies) {
+        edge.policy = Some(crate::scenario::policy_lines(policy).join("\n"));
+    }
+    if let Some(timeline) = &mut facts.timeline {
+        timeline.widen(result);
+    }
 }
 
 /// The result of several scenarios: one object, or an array of several.
@@ -325,6 +346,7 @@ fn document<'a>(sheet: &'a Sheet<'_>, judgements: &'a [Judgement]) -> Document<'
             duration_s: scenario.run.duration.as_secs_f64(),
             warmup_s: scenario.run.warmup.as_secs_f64(),
             settings: None,
+            toml: None,
         },
         seed: study.seed,
         replications: study.replications,
@@ -332,6 +354,7 @@ fn document<'a>(sheet: &'a Sheet<'_>, judgements: &'a [Judgement]) -> Document<'
         partial: study.partial,
         trimmed: None,
         digest: None,
+        summary: None,
         planes: (0..scenario.planes.len()).map(|plane| plane_facts(sheet, plane)).collect(),
         differences: differences(sheet),
         expectations: judgements.iter().map(|j| expectation(sheet, j)).collect(),
@@ -440,7 +463,7 @@ fn plane_facts<'a>(sheet: &'a Sheet<'_>, plane: usize) -> PlaneFacts<'a> {
         edges: (0..scenario.edges.len()).map(|e| edge_facts(sheet, plane, EdgeId(e as u32))).collect(),
         services: (0..scenario.services.len()).map(|s| service_facts(sheet, plane, s)).collect(),
         tasks: task_facts(sheet, plane),
-        timeline: timeline_facts(result),
+        timeline: timeline::timeline(result),
         events: result
             .events
             .iter()
@@ -465,6 +488,8 @@ fn plane_facts<'a>(sheet: &'a Sheet<'_>, plane: usize) -> PlaneFacts<'a> {
         },
         runs: result.replicas.iter().map(|r| format!("{:016x}", r.digest)).collect(),
         replications_detail: None,
+        latency: None,
+        attribution: None,
     }
 }
 
@@ -483,6 +508,7 @@ fn edge_facts<'a>(sheet: &'a Sheet<'_>, plane: usize, edge: EdgeId) -> EdgeFacts
         to: &sheet.scenario.service(ends.to).name,
         metrics: Named(call_metrics(sheet, place)),
         flags: Named(flags.collect()),
+        policy: None,
     }
 }
 
@@ -534,34 +560,6 @@ fn task_facts<'a>(sheet: &'a Sheet<'_>, plane: usize) -> Vec<TaskFacts<'a>> {
             ejected_s: of(t.ejected_ms).map(seconds),
         })
         .collect()
-}
-
-/// Means per replication and bucket; percentiles of all replications together.
-fn timeline_facts(result: &PlaneResult) -> Option<TimelineFacts> {
-    let timeline = &result.timeline;
-    if timeline.buckets.is_empty() {
-        return None;
-    }
-    let n = result.replicas.len().max(1) as f64;
-    let per = |figure: fn(&crate::measure::Bucket) -> u64| {
-        timeline.buckets.iter().map(|b| figure(b) as f64 / n).collect::<Vec<f64>>()
-    };
-    // Bucket percentiles are four percent coarse: three digits are all they have.
-    let percentile = |share| {
-        (0..timeline.buckets.len())
-            .map(|i| timeline.percentile_ms(i, share).map(|ms| (ms * 1e3).round() / 1e3))
-            .collect()
-    };
-    Some(TimelineFacts {
-        bucket_s: timeline.bucket.as_secs_f64(),
-        requests: per(|b| b.requests),
-        errors: per(|b| b.errors),
-        p50_ms: percentile(0.5),
-        p99_ms: percentile(0.99),
-        retries: per(|b| b.retries),
-        ejected: per(|b| b.ejected),
-        tasks: per(|b| b.tasks),
-    })
 }
 
 fn expectation<'a>(sheet: &'a Sheet<'_>, judgement: &'a Judgement) -> Expectation<'a> {

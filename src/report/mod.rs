@@ -43,6 +43,8 @@ pub struct Report<'a> {
     pub arguments: Vec<String>,
     /// What the file says with its includes and overrides; empty where nobody asks for it.
     pub settings: Vec<Setting>,
+    /// The scenario as TOML with every default filled in and marked; empty where nobody asks for it.
+    pub filled: String,
 }
 
 impl<'a> Report<'a> {
@@ -51,7 +53,7 @@ impl<'a> Report<'a> {
         let sheet = Sheet::new(scenario, study);
         let judgements = expect::judge(&sheet);
         let digest = json::digest(&sheet, &judgements);
-        Report { sheet, judgements, digest, arguments, settings: Vec::new() }
+        Report { sheet, judgements, digest, arguments, settings: Vec::new(), filled: String::new() }
     }
 
     /// The format-free comparison.

@@ -32,6 +32,7 @@ use crate::units::Span;
 
 pub use defaults::filled;
 pub use defaults::quoted;
+pub use envoy_text::lines as policy_lines;
 pub use load::LoadOptions;
 pub use load::Loaded;
 pub use load::holds_scenario;

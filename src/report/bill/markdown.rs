@@ -75,7 +75,7 @@ pub fn render(priced: &Priced<'_>) -> String {
     if !bill.break_even.is_empty() {
         out.push_str("\n| break-even | tasks | against | |\n|---|---:|---|---|\n");
         for at in bill.break_even.iter().filter(|at| at.service.is_none()) {
-            let tasks = crate::units::Money::from_cents(at.tasks as i64).rounded(2);
+            let tasks = crate::units::Money::from_cents(at.tasks.cast_signed()).rounded(2);
             let _ = writeln!(
                 out,
                 "| the fleet, {} | {tasks} | {} | {} |",

@@ -212,7 +212,7 @@ fn break_even(out: &mut String, all: &[BreakEven]) {
         };
         rows.push([
             format!("  {name}"),
-            Money::from_cents(at.tasks as i64).rounded(2),
+            Money::from_cents(at.tasks.cast_signed()).rounded(2),
             format!("{} against {} a task", dollars(at.alb), dollars(at.per_task)),
             format!("{}; {}", at.against, at.note),
         ]);

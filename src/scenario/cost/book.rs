@@ -108,7 +108,9 @@ pub fn parse(name: &str, text: &str, from: &str, problems: &mut Problems<'_>) ->
             Some(read(&table, "a price file", &start, from, problems))
         }
         Err(found) => {
-            found.into_iter().for_each(|diagnostic| problems.push(diagnostic));
+            for diagnostic in found {
+                problems.push(diagnostic);
+            }
             None
         }
     }
