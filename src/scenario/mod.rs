@@ -57,6 +57,7 @@ pub use model::Change;
 pub use model::CircuitBreaker;
 pub use model::Claim;
 pub use model::ClaimFigure;
+pub use model::ClaimSum;
 pub use model::ClaimVerdict;
 pub use model::Comparison;
 pub use model::Confidence;

@@ -75,11 +75,11 @@ pub fn render(priced: &Priced<'_>) -> String {
     if !bill.break_even.is_empty() {
         out.push_str("\n| break-even | tasks | against | |\n|---|---:|---|---|\n");
         for at in bill.break_even.iter().filter(|at| at.service.is_none()) {
-            let tasks = crate::units::Money::from_cents(at.tasks.cast_signed()).rounded(2);
             let _ = writeln!(
                 out,
-                "| the fleet, {} | {tasks} | {} | {} |",
+                "| the fleet, {} | {} | {} | {} |",
                 at.reading.id(),
+                at.tasks,
                 escaped(&at.against),
                 escaped(&at.note)
             );

@@ -34,7 +34,7 @@ pub fn dollars(money: Money) -> String {
     let (whole, cents) = digits.split_once('.').unwrap_or((digits, "00"));
     let mut out = format!("{sign}$");
     for (i, digit) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i).is_multiple_of(3) && whole.len() > 4 {
+        if i > 0 && (whole.len() - i).is_multiple_of(3) {
             out.push(' ');
         }
         out.push(digit);
@@ -212,7 +212,7 @@ fn break_even(out: &mut String, all: &[BreakEven]) {
         };
         rows.push([
             format!("  {name}"),
-            Money::from_cents(at.tasks.cast_signed()).rounded(2),
+            at.tasks.to_string(),
             format!("{} against {} a task", dollars(at.alb), dollars(at.per_task)),
             format!("{}; {}", at.against, at.note),
         ]);
