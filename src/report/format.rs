@@ -4,6 +4,7 @@
 
 use super::figure::Unit;
 use crate::measure::estimate::Estimate;
+use crate::units::Money;
 
 /// A figure ready to print.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -94,7 +95,7 @@ pub fn estimate(e: &Estimate, unit: Unit) -> Shown {
         _ if (e.mean * factor).fract() == 0.0 && unit != Unit::Share && unit != Unit::Millis => 0,
         _ => exact.unwrap_or_else(|| three_digits(e.mean * factor, most)),
     };
-    let value = marked(&number(e.mean * factor, decimals), mark, unit);
+    let value = marked(&number(to_show(e.mean * factor, decimals, unit), decimals), mark, unit);
     let spread = match (e.low, e.high, half) {
         (Some(low), Some(high), Some(half)) if half > 0.0 => {
             let skew = ((high - e.mean) - (e.mean - low)).abs() * factor;
@@ -130,7 +131,16 @@ pub fn alike(e: &Estimate, value: f64, unit: Unit) -> String {
     let (factor, mark, ..) = scale(unit, e.mean);
     let digits = estimate(e, unit).value;
     let decimals = digits.split(' ').find_map(|part| part.split_once('.')).map_or(0, |(_, f)| f.len());
-    marked(&number(value * factor, decimals), mark, unit)
+    marked(&number(to_show(value * factor, decimals, unit), decimals), mark, unit)
+}
+
+/// Money is rounded as in bills, halves away from zero; a float's half may be a little less.
+fn to_show(value: f64, decimals: usize, unit: Unit) -> f64 {
+    if unit == Unit::Dollars && value.is_finite() {
+        Money::from_f64(value).rounded(decimals).parse().unwrap_or(value)
+    } else {
+        value
+    }
 }
 
 /// The mark stands behind the number; that of dollars before it.
@@ -183,6 +193,7 @@ mod tests {
         check(1_234_567.0, 10.0, Unit::Count, "1 234 567 ±10");
         check(221.628, 0.0, Unit::Dollars, "$221.63 ");
         check(-1_234.5, 0.5, Unit::Dollars, "-$1 234.50 ±0.50");
+        check(9_010.025, 0.0, Unit::Dollars, "$9 010.03 ");
         check(0.004_2, 0.0, Unit::Dollars, "$0.0042 ");
     }
 
