@@ -407,7 +407,7 @@ pub(super) fn items(cost: &Cost) -> Result<(PriceItem, PriceItem), String> {
         (LaunchType::Fargate, Arch::X86) => Ok((PriceItem::FargateX86Vcpu, PriceItem::FargateX86Gb)),
         (LaunchType::Fargate, Arch::Arm) => Ok((PriceItem::FargateArmVcpu, PriceItem::FargateArmGb)),
         (LaunchType::Spot, Arch::X86) => Ok((PriceItem::SpotVcpu, PriceItem::SpotGb)),
-        (LaunchType::Spot, Arch::Arm) => Err("scsim has no prices of Fargate Spot on ARM".to_owned()),
+        (LaunchType::Spot, Arch::Arm) => Ok((PriceItem::SpotArmVcpu, PriceItem::SpotArmGb)),
         (LaunchType::Ec2, _) => Err("EC2 sells instances".to_owned()),
     }
 }

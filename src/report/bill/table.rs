@@ -43,9 +43,13 @@ pub fn dollars(money: Money) -> String {
     out
 }
 
-/// An amount with its interval; "at least" where a part is not known, "unknown" where nothing is.
+/// An amount with its interval; "at least" where a part is not known, "unknown" where nothing is or what is known is free.
 pub fn amount(amount: &Amount, confidence: f64) -> String {
     let Some(spread) = amount.spread(confidence) else { return "unknown".to_owned() };
+    // "At least nothing" says no more.
+    if amount.unknown().is_some() && spread.mean.is_zero() {
+        return "unknown".to_owned();
+    }
     let least = if amount.unknown().is_some() { "≥ " } else { "" };
     let half = spread.low.zip(spread.high).map(|(low, high)| (high - low).part(1, 2));
     match half.filter(|half| *half >= Money::from_nanos(5_000_000)) {

@@ -266,8 +266,9 @@ mod tests {
         }
         // What nobody gave for a region is absent there, and not another region's.
         let ireland = of_region("eu-west-1").unwrap();
-        assert_eq!(ireland.get(PriceItem::FargateArmVcpu), None);
-        assert_eq!(ireland.get(PriceItem::CrossZone), None);
+        assert_eq!(ireland.get(PriceItem::LogsIn), None);
+        assert_eq!(ireland.get(PriceItem::SpotArmVcpu), None);
+        assert_eq!(ireland.get(PriceItem::CrossZone).unwrap().confidence, Confidence::Memory);
         assert_eq!(ireland.get(PriceItem::AlbHour).unwrap().confidence, Confidence::Memory);
         assert_eq!(of_region("mars-north-1"), None);
     }
