@@ -97,6 +97,8 @@ pub enum Command {
     Cost(super::cost::CostArgs),
     /// Decide claims by scenarios and write the page that says so
     Ledger(LedgerArgs),
+    /// Write a commented scenario to start from
+    Init(super::init::InitArgs),
     /// Read scenarios without running them
     Check(CheckArgs),
     /// List the constants in use: value, source, confidence, how to override
