@@ -6,6 +6,7 @@
 
 mod args;
 mod assumptions;
+mod capacity;
 mod check;
 mod compare;
 mod console;
@@ -118,6 +119,7 @@ fn perform(arguments: &[OsString]) -> Exit {
         Command::Test(args) => test::test(&console, &invocation.common, args),
         Command::Compare(args) => compare::compare(&console, &invocation.common, args),
         Command::Sweep(args) => sweep::sweep(&console, &invocation.common, args),
+        Command::Capacity(args) => capacity::capacity(&console, &invocation.common, args),
         Command::Cost(args) => cost::cost(&console, &invocation.common, args),
         Command::Ledger(args) => ledger::ledger(&console, &invocation.common, args),
         Command::Init(args) => init::init(&console, &invocation.common, args),

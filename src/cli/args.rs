@@ -93,6 +93,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// Vary fields of a scenario and compare the cells
     Sweep(SweepArgs),
+    /// The largest rate, or the fewest tasks, that meets an SLO, and what binds
+    Capacity(super::capacity::CapacityArgs),
     /// What each plane costs a month: every line with its formula, beside error rate and p99
     Cost(super::cost::CostArgs),
     /// Decide claims by scenarios and write the page that says so
@@ -517,7 +519,7 @@ fn percent(text: &str) -> Result<String, String> {
 }
 
 /// A percentage, as a fraction.
-fn share(text: &str) -> Result<f64, String> {
+pub(super) fn share(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').ok_or_else(|| format!("write a percentage: `{text}%`"))?;
     let value: f64 = number.trim().parse().map_err(|_| format!("`{number}` is no number"))?;
     if (0.0..=100.0).contains(&value) { Ok(value / 100.0) } else { Err("must lie between 0% and 100%".to_owned()) }

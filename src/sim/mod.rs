@@ -32,6 +32,7 @@ pub use many::many;
 pub use many::replications;
 pub use replicate::Conduct;
 pub use replicate::Progress;
+pub use replicate::extend;
 pub use replicate::needed_for;
 pub use replicate::replicate;
 pub use replicate::replicate_with;
