@@ -21,6 +21,7 @@ mod policy;
 mod run;
 mod sweep;
 mod test;
+mod trace;
 mod validate;
 
 use std::ffi::OsString;
@@ -117,6 +118,7 @@ fn perform(arguments: &[OsString]) -> Exit {
         Command::Test(args) => test::test(&console, &invocation.common, args),
         Command::Compare(args) => compare::compare(&console, &invocation.common, args),
         Command::Sweep(args) => sweep::sweep(&console, &invocation.common, args),
+        Command::Trace(args) => trace::trace(&console, &invocation.common, args),
         Command::Cost(args) => cost::cost(&console, &invocation.common, args),
         Command::Ledger(args) => ledger::ledger(&console, &invocation.common, args),
         Command::Check(args) => check::check(&console, args),

@@ -61,6 +61,11 @@ const TABLE: &[Row] = &[
         may_import: &["units", "diagnostic", "measure", "scenario", "report"],
         crates: &["serde", "serde_json", "sha2", "plotters"],
     },
+    Row {
+        module: "trace",
+        may_import: &["units", "policy", "measure", "scenario", "sim"],
+        crates: &["serde", "serde_json"],
+    },
     Row { module: "ledger", may_import: &["units", "measure", "scenario", "report", "sweep"], crates: &[] },
     Row {
         module: "cli",
@@ -85,6 +90,7 @@ const ALL: &[&str] = &[
     "validate",
     "replay",
     "sweep",
+    "trace",
     "ledger",
     "cli",
 ];
