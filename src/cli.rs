@@ -23,6 +23,7 @@ mod policy;
 mod run;
 mod sweep;
 mod test;
+mod trace;
 mod validate;
 
 use std::ffi::OsString;
@@ -120,6 +121,7 @@ fn perform(arguments: &[OsString]) -> Exit {
         Command::Compare(args) => compare::compare(&console, &invocation.common, args),
         Command::Sweep(args) => sweep::sweep(&console, &invocation.common, args),
         Command::Capacity(args) => capacity::capacity(&console, &invocation.common, args),
+        Command::Trace(args) => trace::trace(&console, &invocation.common, args),
         Command::Cost(args) => cost::cost(&console, &invocation.common, args),
         Command::Ledger(args) => ledger::ledger(&console, &invocation.common, args),
         Command::Init(args) => init::init(&console, &invocation.common, args),

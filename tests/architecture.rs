@@ -66,6 +66,11 @@ const TABLE: &[Row] = &[
         may_import: &["units", "policy", "measure", "scenario", "report", "sweep"],
         crates: &["serde_json", "plotters"],
     },
+    Row {
+        module: "trace",
+        may_import: &["units", "policy", "measure", "scenario", "sim"],
+        crates: &["serde", "serde_json"],
+    },
     Row { module: "ledger", may_import: &["units", "measure", "scenario", "report", "sweep"], crates: &[] },
     Row {
         module: "cli",
@@ -91,6 +96,7 @@ const ALL: &[&str] = &[
     "replay",
     "sweep",
     "capacity",
+    "trace",
     "ledger",
     "cli",
 ];

@@ -97,6 +97,8 @@ pub enum Command {
     Capacity(super::capacity::CapacityArgs),
     /// What each plane costs a month: every line with its formula, beside error rate and p99
     Cost(super::cost::CostArgs),
+    /// One replication as a Perfetto trace, or one request as text: who was chosen, what was retried, and why
+    Trace(super::trace::TraceArgs),
     /// Decide claims by scenarios and write the page that says so
     Ledger(LedgerArgs),
     /// Write a commented scenario to start from
@@ -177,8 +179,8 @@ pub struct Shape {
     /// Override a field, `key=value` in TOML; repeat for more
     #[arg(long, env = "SCSIM_SET", value_name = "KEY=VALUE", value_delimiter = None)]
     pub set: Vec<String>,
-    /// Compare this plane only; repeat for more
-    #[arg(long, env = "SCSIM_PLANE", value_name = "PLANE")]
+    /// Compare this plane only; repeat for more, or `a,b`
+    #[arg(long, env = "SCSIM_PLANE", value_name = "PLANE", value_delimiter = ',')]
     pub plane: Vec<String>,
     /// Simulated time, `2m`
     #[arg(long, env = "SCSIM_DURATION", value_name = "TIME")]

@@ -240,6 +240,13 @@ impl Flight {
     pub const fn attempts(&self) -> u8 {
         self.attempts
     }
+    /// The endpoint that the newest attempt waits for: for a connection or for an answer.
+    pub const fn endpoint(&self) -> Option<EndpointId> {
+        match self.state {
+            State::Pending { endpoint, .. } | State::Open { endpoint, .. } => Some(endpoint),
+            _ => None,
+        }
+    }
     /// The newest attempt, if it waits for an answer.
     pub const fn open_attempt(&self) -> Option<AttemptNo> {
         match self.state {
