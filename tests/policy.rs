@@ -23,6 +23,7 @@ use scsim::policy::config::Panic;
 use scsim::policy::config::RetryBudget;
 use scsim::policy::config::RetryOn;
 use scsim::policy::config::RetryPolicy;
+use scsim::policy::fact::Flag;
 use scsim::units::Ratio;
 use scsim::units::Span;
 use scsim::units::Time;
@@ -220,7 +221,7 @@ fn a_request_time_out_charges_the_endpoint_and_is_final() {
     bench.now = attempt.give_up_at;
     let Step::Done(verdict) = bench.step(&mut flight) else { panic!("the deadline has passed") };
     assert_eq!((verdict.status, verdict.attempts), (504, 1));
-    assert!(verdict.timed_out());
+    assert!(verdict.flags.has(Flag::Ut));
     assert_eq!((bench.router.active(), bench.router.connections()), (0, 0), "an HTTP/1 connection is lost with it");
 }
 
@@ -290,6 +291,29 @@ fn of_two_returns_in_one_sweep_the_second_is_seen_a_window_later() {
         pass(&mut bench, ms);
         assert_eq!(seen(&bench), expected, "at {ms} ms");
     }
+}
+
+/// Envoy wants strictly more than the window between two changes that are seen at once.
+#[test]
+fn a_change_exactly_one_window_after_the_last_waits_for_the_next() {
+    let mut config = PolicyConfig::envoy_default();
+    config.update_merge_window = Span::from_secs(1);
+    config.outlier_detection =
+        Some(OutlierDetection { consecutive_5xx: 1, max_ejection_percent: 100, ..OutlierDetection::envoy_default() });
+    let mut bench = Bench::new(config);
+    bench.list(&[1, 2, 3, 4], None);
+    // The second before, too: what is due then is seen then.
+    let mut seen = |at: u64| {
+        for second in [at - 1, at] {
+            bench.now = Time::ZERO + Span::from_secs(second);
+            bench.settle();
+        }
+        let out = bench.ask(at, 500);
+        bench.router.standing_of(MemberKey(out)).is_some_and(|standing| standing.seen_healthy)
+    };
+    assert!(!seen(2), "the first is out at once");
+    assert!(seen(3), "the second is still in the view");
+    assert!(!seen(6), "the third comes more than a window after the second was seen");
 }
 
 /// The wording of AWS counts failures within a window, in a row or not; those further apart never add up.
