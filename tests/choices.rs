@@ -177,6 +177,24 @@ fn the_second_priority_is_not_routed_by_zone() {
     assert_eq!(who(&mut desk, 30), (10..16).collect::<Vec<u64>>(), "all of the second priority");
 }
 
+/// Also while priority 0 takes its share by zone.
+#[test]
+fn what_flows_over_to_the_second_priority_is_not_routed_by_zone() {
+    // Two of four are healthy in each zone: 70 of 100 stay.
+    let zone = |(i, member): (usize, Member)| Member {
+        zone: (member.key.0 % 3) as u8,
+        health: if i < 6 { EdsHealth::Unhealthy } else { EdsHealth::Healthy },
+        ..member
+    };
+    let first = (0..12).map(|key| Member::of(MemberKey(key))).enumerate().map(zone);
+    let second = (20..26).map(|key| Member { zone: (key % 3) as u8, priority: 1, ..Member::of(MemberKey(key)) });
+    let mut desk = Desk::new(zone_aware(), &first.chain(second).collect::<Vec<Member>>());
+    desk.tell(|router, cx| router.on_local_cluster(cx, 0, &[1, 1, 1]));
+    assert_eq!(who(&mut desk, 30), [6, 9], "those of the own zone");
+    desk.words = Always(99);
+    assert_eq!(who(&mut desk, 30), (20..26).collect::<Vec<u64>>(), "all of the second priority");
+}
+
 /// A list that comes after the callers' own places routes by zone as one that came before.
 #[test]
 fn zones_are_routed_anew_with_each_list() {

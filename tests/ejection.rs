@@ -127,6 +127,20 @@ fn a_degradation_is_logged_like_an_ejection_with_times_of_its_own() {
 }
 
 #[test]
+fn ejections_are_counted_in_all() {
+    let mut desk = Desk::new(OutlierDetection { consecutive_5xx: 1, ..short() }, 2);
+    let total = |desk: &Desk| {
+        let stats = desk.router.ejection_stats();
+        stats.named().find(|(name, _)| *name == "ejections_enforced_total").map(|(_, count)| count)
+    };
+    assert_eq!(total(&desk), Some(0));
+    for _ in 0..2 {
+        desk.answer(|_| Answer::of(500));
+    }
+    assert_eq!(total(&desk), Some(2));
+}
+
+#[test]
 fn a_rate_that_is_not_enforced_is_logged_all_the_same() {
     let detection = OutlierDetection {
         consecutive_5xx: 0,

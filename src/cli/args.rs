@@ -93,10 +93,16 @@ pub enum Command {
     Compare(CompareArgs),
     /// Vary fields of a scenario and compare the cells
     Sweep(SweepArgs),
+    /// The largest rate, or the fewest tasks, that meets an SLO, and what binds
+    Capacity(super::capacity::CapacityArgs),
     /// What each plane costs a month: every line with its formula, beside error rate and p99
     Cost(super::cost::CostArgs),
+    /// One replication as a Perfetto trace, or one request as text: who was chosen, what was retried, and why
+    Trace(super::trace::TraceArgs),
     /// Decide claims by scenarios and write the page that says so
     Ledger(LedgerArgs),
+    /// Write a commented scenario to start from
+    Init(super::init::InitArgs),
     /// Read scenarios without running them
     Check(CheckArgs),
     /// List the constants in use: value, source, confidence, how to override
@@ -173,8 +179,8 @@ pub struct Shape {
     /// Override a field, `key=value` in TOML; repeat for more
     #[arg(long, env = "SCSIM_SET", value_name = "KEY=VALUE", value_delimiter = None)]
     pub set: Vec<String>,
-    /// Compare this plane only; repeat for more
-    #[arg(long, env = "SCSIM_PLANE", value_name = "PLANE")]
+    /// Compare this plane only; repeat for more, or `a,b`
+    #[arg(long, env = "SCSIM_PLANE", value_name = "PLANE", value_delimiter = ',')]
     pub plane: Vec<String>,
     /// Simulated time, `2m`
     #[arg(long, env = "SCSIM_DURATION", value_name = "TIME")]
@@ -515,7 +521,7 @@ fn percent(text: &str) -> Result<String, String> {
 }
 
 /// A percentage, as a fraction.
-fn share(text: &str) -> Result<f64, String> {
+pub(super) fn share(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').ok_or_else(|| format!("write a percentage: `{text}%`"))?;
     let value: f64 = number.trim().parse().map_err(|_| format!("`{number}` is no number"))?;
     if (0.0..=100.0).contains(&value) { Ok(value / 100.0) } else { Err("must lie between 0% and 100%".to_owned()) }

@@ -6,6 +6,7 @@
 //! segments whose mask has its bit. Latencies are measured from the intended arrival.
 
 mod calls;
+mod costliest;
 pub mod estimate;
 pub mod frame;
 pub mod study;
@@ -17,6 +18,8 @@ pub use calls::Ending;
 pub use calls::Flag;
 pub use calls::Histogram;
 pub use calls::latency_histogram;
+pub use costliest::Costliest;
+pub use costliest::Costly;
 pub use timeline::Bucket;
 pub use timeline::Timeline;
 pub use usage::EdgeUse;
@@ -68,6 +71,8 @@ pub struct Recording {
     pub keep_alive_races: u64,
     /// Requests that would have failed but for a retry.
     pub saved_by_retry: u64,
+    /// The failed requests that cost the most time.
+    pub costliest: Costliest,
     /// What deployments came to.
     pub rollout: Rollout,
     /// What it used of things that are paid by use.

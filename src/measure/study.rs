@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::Books;
 use super::Calls;
+use super::Costliest;
 use super::Flag;
 use super::Happening;
 use super::HappeningKind;
@@ -194,6 +195,8 @@ pub struct PlaneResult {
     pub events_dropped: u64,
     /// The books of all runs together.
     pub books: Books,
+    /// The failed requests that cost the most time, all replications together.
+    pub costliest: Costliest,
 }
 
 /// A task over the replications; one in which it never ran counts as zero.
@@ -246,6 +249,7 @@ pub struct Reduced {
     events: Vec<KeptEvent>,
     events_dropped: u64,
     books: Books,
+    costliest: Costliest,
     /// Simulator events handled.
     pub engine_events: u64,
     /// The run was cut short.
@@ -332,6 +336,7 @@ impl Reduced {
             events,
             events_dropped,
             books: recording.books,
+            costliest: recording.costliest,
             engine_events: recording.engine_events,
             partial: recording.partial,
         }
@@ -436,6 +441,7 @@ impl PlaneResult {
         let at = self.events.partition_point(|e| e.replication < reduced.replica.index);
         self.events.splice(at..at, reduced.events);
         self.absorb_books(reduced.replica.index, reduced.books);
+        self.costliest.merge(&reduced.costliest);
         let at = self.replicas.partition_point(|r| r.index < reduced.replica.index);
         self.replicas.insert(at, reduced.replica);
     }
@@ -543,6 +549,7 @@ mod tests {
             connections_opened: 0,
             keep_alive_races: 0,
             saved_by_retry: 0,
+            costliest: Costliest::default(),
             rollout: Rollout::default(),
             usage: Usage::default(),
             books: Books { problems: vec!["x".into()], ..Books::default() },

@@ -62,6 +62,8 @@ pub struct LoadOptions {
     pub price_file: Option<(String, String)>,
     /// A bill is asked for, whether or not the file has `[cost]`.
     pub priced: bool,
+    /// `--slo`: clauses that take the place of the file's expectations.
+    pub slo: Option<String>,
 }
 
 impl LoadOptions {
@@ -152,6 +154,7 @@ pub fn parse(name: &str, text: &str, base: &Path, options: &LoadOptions) -> Resu
         return Err(problems.errors);
     }
     texts.push(options.planes.join(","));
+    texts.extend(options.slo.clone());
     texts.extend(options.price_file.iter().map(|(_, text)| text.clone()));
     texts.append(&mut problems.read);
     let mut scenario = scenario;

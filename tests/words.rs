@@ -1,0 +1,74 @@
+//! The manual inside the command: templates, schemas, pages, completions.
+//!
+//! Each is asked for as a user would, and held against what the program does.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Output;
+
+/// A folder of its own for one test.
+fn desk(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("words-{name}"));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn scsim(folder: &PathBuf, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_scsim")).current_dir(folder).args(arguments).output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// The names that `scsim init` lists.
+fn templates() -> Vec<String> {
+    let listed = scsim(&desk("list"), &["init"]);
+    assert_eq!(code(&listed), 0);
+    out(&listed).lines().skip(1).map(|line| line.split_whitespace().next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_template_checks_and_runs_as_it_promises() {
+    let folder = desk("init");
+    let names = templates();
+    assert!(names.len() >= 7, "{names:?}");
+    for name in &names {
+        let written = scsim(&folder, &["init", name]);
+        assert_eq!((code(&written), out(&written).as_str()), (0, ""), "{}", err(&written));
+        let file = format!("{name}.toml");
+        let checked = scsim(&folder, &["check", &file]);
+        assert_eq!((code(&checked), err(&checked).as_str()), (0, ""), "{name}");
+        let ran = scsim(&folder, &["run", &file, "--quiet"]);
+        assert_eq!(code(&ran), 0, "{name}: {}{}", out(&ran), err(&ran));
+    }
+}
+
+#[test]
+fn a_template_never_replaces_a_file_unasked() {
+    let folder = desk("force");
+    std::fs::write(folder.join("cost.toml"), "mine").unwrap();
+    let refused = scsim(&folder, &["init", "cost"]);
+    assert_eq!(code(&refused), 2);
+    assert!(err(&refused).contains("--force"), "{}", err(&refused));
+    assert_eq!(std::fs::read_to_string(folder.join("cost.toml")).unwrap(), "mine");
+    assert_eq!(code(&scsim(&folder, &["init", "cost", "--force"])), 0);
+    let text = std::fs::read_to_string(folder.join("cost.toml")).unwrap();
+    assert_eq!(out(&scsim(&folder, &["init", "cost", "-o", "-"])), text);
+    assert_eq!(code(&scsim(&folder, &["init", "cost", "-o", "no/such/folder/x.toml"])), 2);
+    assert_eq!(code(&scsim(&folder, &["init", "cost", "-o", "."])), 2);
+}
+
+#[test]
+fn a_slip_in_a_template_is_named() {
+    let unknown = scsim(&desk("slip"), &["init", "wedged-replika"]);
+    assert_eq!(code(&unknown), 2);
+    assert!(err(&unknown).contains("did you mean `wedged-replica`"), "{}", err(&unknown));
+}
