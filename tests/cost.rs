@@ -317,9 +317,9 @@ fn more_than_a_hundred_services_need_more_memory() {
     let desk = Desk::new("large");
     let memory = |services: usize| {
         let names: Vec<String> = (1..services).map(|number| format!("\"s{number}\"")).collect();
-        let tables: String = (1..services).map(|number| format!("[service.s{number}]\n")).collect();
-        let calls = names.join(", ");
-        desk.file("t.toml", &format!("[service.web]\ncalls = [{calls}]\n{tables}[load]\nrate = \"1/s\"\n"));
+        let tables: Vec<String> = (1..services).map(|number| format!("[service.s{number}]")).collect();
+        let (calls, tables) = (names.join(", "), tables.join("\n"));
+        desk.file("t.toml", &format!("[service.web]\ncalls = [{calls}]\n{tables}\n[load]\nrate = \"1/s\"\n"));
         let bill = desk.bill(&["--no-run", "--fargate-sizes", "exact"]);
         line(plane(&bill, "service-connect"), "sidecar memory")["formula"].as_str().unwrap().to_owned()
     };

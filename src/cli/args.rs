@@ -404,7 +404,7 @@ pub struct SweepOutputs {
     /// Draw curves (one field) or heat maps (two) into this folder
     #[arg(long, env = "SCSIM_SVG", value_name = "FOLDER")]
     pub svg: Option<PathBuf>,
-    /// Metrics of the table and the charts; error_rate and p99 if none is named
+    /// Metrics of the table and the charts; error_rate and p99 if none is named, cost_per_month too where a cost.* is varied
     #[arg(long, env = "SCSIM_METRIC", value_name = "METRIC")]
     pub metric: Vec<String>,
     /// What an inconclusive expectation counts as; exit code 3 if not given

@@ -98,10 +98,13 @@ impl<'a> Fleet<'a> {
         if facts.not_applicable.is_some() {
             return None;
         }
+        let mut calls = vec![false; scenario.services.len()];
+        for edge in &scenario.edges {
+            calls[edge.from.0 as usize] = true;
+        }
         let has_one = |number: usize| {
             let service = &scenario.services[number];
-            let calls = scenario.edges.iter().any(|edge| edge.from.0 as usize == number);
-            !service.external && service.service_connect != Enrolment::None && (sidecar.inbound || calls)
+            !service.external && service.service_connect != Enrolment::None && (sidecar.inbound || calls[number])
         };
         let members: Vec<bool> = (0..scenario.services.len()).map(has_one).collect();
         let count = members.iter().filter(|member| **member).count();

@@ -259,7 +259,7 @@ fn sums(out: &mut String, entry: &Entry) {
     }
     if !lines.is_empty() {
         out.push_str("\nOur lines:\n\n| | line | a month | formula | source |\n|---|---|---:|---|---|\n");
-        lines.iter().for_each(|line| out.push_str(line));
+        out.push_str(&lines.concat());
     }
     out.push('\n');
 }
