@@ -20,6 +20,7 @@ mod loading;
 mod outputs;
 mod policy;
 mod run;
+mod schema;
 mod sweep;
 mod test;
 mod validate;
@@ -124,6 +125,7 @@ fn perform(arguments: &[OsString]) -> Exit {
         Command::Check(args) => check::check(&console, args),
         Command::Assumptions(args) => assumptions::list(&console, &invocation.common, args),
         Command::Explain(args) => explain::explain(&console, args),
+        Command::Schema(args) => schema::schema(&invocation.common, args),
         Command::Validate(args) => validate::validate(&console, &invocation.common, args),
         Command::Import { command: ImportCommand::Fis(args) } => import::fis(&console, &invocation.common, args),
         Command::Policy { command: PolicyCommand::Replay(args) } => policy::replay(&console, args),

@@ -105,6 +105,8 @@ pub enum Command {
     Assumptions(AssumptionsArgs),
     /// Explain a metric, a fault or a field
     Explain(ExplainArgs),
+    /// Print a JSON Schema, for editors and scripts
+    Schema(super::schema::SchemaArgs),
     /// Check the engine against queueing theory
     Validate(ValidateArgs),
     /// Turn what other tools wrote into parts of a scenario

@@ -26,6 +26,8 @@ mod sweep;
 mod table;
 mod tree;
 pub mod value;
+pub mod vocabulary;
+mod watch;
 mod workload;
 
 use crate::units::Span;
