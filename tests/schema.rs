@@ -46,7 +46,7 @@ fn every_scenario_that_is_shipped_fits() {
     let validator = validator(&schema("scenario"));
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    for folder in ["scenarios", "tests/examples", "src/cli/init"] {
+    for folder in ["scenarios", "tests/examples", "tests/data/words", "src/cli/init"] {
         toml_files(&root.join(folder), &mut files);
     }
     let mut count = 0;

@@ -19,7 +19,6 @@ const U64: Form = Form::Count(0, u64::MAX);
 const TUNABLE: Form = Form::Either(&[Form::Number(-1e9, 1e9), Form::Table("policy.runtime_number")]);
 const SLOW: Form = Form::Either(&[Form::Off, Form::Table("policy.slow_start_config")]);
 const HEADERS: Form = Form::List(&Form::Either(&[Form::Text, Form::Table("policy.retry_policy.retriable_headers")]));
-const EXTENSION: Form = Form::Either(&[Form::Text, Form::Anything]);
 
 /// The fields of these messages that `keys` has not.
 fn others(keys: &[&[Key]], messages: &[&Message]) -> Vec<&'static str> {
@@ -303,7 +302,7 @@ const RETRY: &[Key] = &[
     key("host_selection_retry_max_attempts", Form::Count(0, 1_000), "1", "Extra picks while a predicate rejects."),
     key(
         "retry_host_predicate",
-        Form::Either(&[Form::Text, Form::Anything]),
+        Form::Anything,
         "none; service-connect: previous_hosts",
         "previous_hosts: pick again while the pick was tried before.",
     ),
@@ -352,7 +351,7 @@ const RESET: &[Key] = &[
 ];
 
 const PRIORITY: &[Key] = &[
-    key("name", EXTENSION, "previous_priorities", "The extension."),
+    key("name", Form::Text, "previous_priorities", "The extension."),
     key("update_frequency", I32, "", "After so many attempts."),
     key(
         "typed_config",
@@ -363,7 +362,7 @@ const PRIORITY: &[Key] = &[
 ];
 
 const TYPED: &[Key] = &[
-    key("@type", Form::Text, "", "Envoy's name for the type of this table."),
+    key("@type", Form::Anything, "", "Envoy's name for the type of this table."),
     key("update_frequency", I32, "", "After so many attempts."),
 ];
 
