@@ -166,3 +166,91 @@ fn every_word_is_described() {
     }
     assert!(count > 400, "{count}");
 }
+
+/// A result of each of these, as one file.
+fn results() -> Value {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new(env!("CARGO_BIN_EXE_scsim"))
+        .current_dir(root)
+        .args(["run", "src/cli/init/cost.toml", "scenarios/library/deploys/migration.toml", "-n", "2", "--json", "-"])
+        .output()
+        .unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Every object of a value against the schema at the same place: keys that it does not describe.
+fn undescribed(schema: &Value, root: &Value, value: &Value, path: &str, found: &mut Vec<String>) {
+    if let Some(name) = schema["$ref"].as_str() {
+        return undescribed(&root["$defs"][name.trim_start_matches("#/$defs/")], root, value, path, found);
+    }
+    if let Some(forms) = schema["anyOf"].as_array() {
+        let fits = |form: &&Value| form["type"] != "null" || value.is_null();
+        if let Some(form) = forms.iter().find(fits) {
+            undescribed(form, root, value, path, found);
+        }
+        return;
+    }
+    match value {
+        Value::Object(entries) => {
+            for (key, inner) in entries {
+                match (schema["properties"].get(key), schema.get("additionalProperties")) {
+                    (Some(schema), _) => undescribed(schema, root, inner, &format!("{path}.{key}"), found),
+                    (None, Some(_)) => {}
+                    (None, None) => found.push(format!("{path}.{key}")),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| undescribed(&schema["items"], root, item, path, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn results_fit_theirs_and_every_key_is_described() {
+    let schema = schema("result");
+    let validator = validator(&schema);
+    let results = results();
+    assert_eq!(results.as_array().map(Vec::len), Some(2));
+    let one = &results[1];
+    for result in [&results, one] {
+        assert_eq!(errors(&validator, result), [""; 0]);
+    }
+    let mut found = Vec::new();
+    for result in results.as_array().unwrap() {
+        undescribed(&schema["$defs"]["result"], &schema, result, "", &mut found);
+    }
+    found.sort();
+    found.dedup();
+    assert_eq!(found, [""; 0]);
+    for (path, wrong) in [
+        ("/schema", json!("scsim.result/2")),
+        ("/seed", json!("1")),
+        ("/planes/0/metrics/error_rate/mean", json!("0.1")),
+        ("/expectations/0/verdict", json!("maybe")),
+        ("/assumptions/0/confidence", json!("sure")),
+        ("/planes", json!({})),
+    ] {
+        let mut broken = one.clone();
+        *broken.pointer_mut(path).unwrap() = wrong;
+        assert!(!validator.is_valid(&broken), "{path}");
+    }
+    let mut more = one.clone();
+    more["a_key_of_a_later_version"] = json!(1);
+    assert!(validator.is_valid(&more), "keys are only ever added");
+}
+
+#[test]
+fn sweeps_fit_theirs_and_every_key_is_described() {
+    let output = Command::new(env!("CARGO_BIN_EXE_scsim"))
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .args(["sweep", concat!(env!("CARGO_MANIFEST_DIR"), "/src/cli/init/capacity.toml"), "-n", "2"])
+        .args(["--vary", "service.catalog.tasks=3,4", "--duration", "20s", "--fresh", "--json", "-"])
+        .output()
+        .unwrap();
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let schema = schema("sweep");
+    assert_eq!(errors(&validator(&schema), &result), [""; 0]);
+    let mut found = Vec::new();
+    undescribed(&schema, &schema, &result, "", &mut found);
+    assert_eq!(found, [""; 0]);
+}

@@ -13,6 +13,7 @@ use super::Exit;
 use super::args::Common;
 use super::console;
 use super::outputs;
+use crate::replay::schema as trace;
 use crate::scenario::vocabulary;
 use crate::scenario::vocabulary::Form;
 use crate::scenario::vocabulary::Key;
@@ -33,18 +34,95 @@ pub enum Subject {
     Scenario,
     /// Price files of `[cost]`, TOML
     PriceFile,
+    /// Result files of `run --json`
+    Result,
+    /// Results of `sweep --json`
+    Sweep,
+    /// Vectors of `policy replay`, YAML
+    PolicyTrace,
 }
+
+/// The schema of result files, written by hand; a test holds real results against it.
+pub const RESULT: &str = include_str!("schema/result.json");
 
 /// Prints a schema.
 pub fn schema(common: &Common, args: &SchemaArgs) -> Exit {
     let schema = match args.subject {
         Subject::Scenario => language("", "A scenario of scsim"),
         Subject::PriceFile => language("price-file", "A price file of scsim"),
+        Subject::Result => fixed(RESULT),
+        Subject::Sweep => fixed(include_str!("schema/sweep.json")),
+        Subject::PolicyTrace => policy_trace(),
     };
     let text = format!("{}\n", serde_json::to_string_pretty(&schema).expect("every key is a string"));
     match &common.output {
         Some(path) => outputs::deliver(path, &text),
         None => console::print(&text),
+    }
+}
+
+/// A schema that is written by hand.
+pub fn fixed(text: &str) -> Value {
+    serde_json::from_str(text).expect("the schemas that scsim carries are JSON")
+}
+
+/// The schema of a file of vectors, from the keys that `policy replay` takes.
+fn policy_trace() -> Value {
+    let mut properties = Map::new();
+    for key in trace::common().iter().chain(trace::situation()) {
+        properties.insert((*key).to_owned(), vector_key(key));
+    }
+    // A kind refuses what it makes no use of.
+    let refusals: Vec<Value> = trace::kinds()
+        .iter()
+        .map(|(kind, takes)| {
+            let others = trace::situation().iter().filter(|key| !takes.contains(key));
+            let refused: Map<String, Value> = others.map(|key| ((*key).to_owned(), json!(false))).collect();
+            json!({ "if": { "properties": { "kind": { "const": kind } } }, "then": { "properties": refused } })
+        })
+        .collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Vectors of scsim policy replay",
+        "description": "A list of vectors, alone or under `vectors` with notes in `meta`.",
+        "anyOf": [
+            { "$ref": "#/$defs/vectors" },
+            { "type": "object", "properties": { "meta": true, "vectors": { "$ref": "#/$defs/vectors" } },
+              "required": ["vectors"], "additionalProperties": false }
+        ],
+        "$defs": {
+            "vectors": { "type": "array", "items": { "$ref": "#/$defs/vector" } },
+            "vector": {
+                "type": "object",
+                "description": "A configuration, a situation, and what must come of it.",
+                "properties": properties,
+                "required": ["id", "kind"],
+                "additionalProperties": false,
+                "allOf": refusals
+            }
+        }
+    })
+}
+
+/// A key of a vector.
+fn vector_key(key: &str) -> Value {
+    let mapping = |about: &str| json!({ "type": "object", "description": about });
+    match key {
+        "id" => json!({ "type": ["string", "integer"], "description": "Its name; each has its own." }),
+        "kind" => {
+            let kinds: Vec<&str> = trace::kinds().iter().map(|(kind, _)| *kind).collect();
+            json!({ "enum": kinds, "description": "What it describes." })
+        }
+        "title" => json!({ "type": "string", "description": "What it is about, printed." }),
+        "config" => mapping("Settings in Envoy's names; what is not written is Envoy's default."),
+        "expect" => mapping("What must be so; of kind `outlier` it stands on the time line."),
+        "hosts" => json!({ "type": "array", "items": { "type": "string" }, "uniqueItems": true,
+                           "description": "Names, in the order of the router's list." }),
+        "timeline" => json!({ "type": "array", "description": "Results and moments, in order of time." }),
+        "attempts" | "sets" | "cases" | "headers" | "concurrent" => {
+            json!({ "description": "The situation, where the kind takes it." })
+        }
+        _ => json!({ "description": "A note; it is not read." }),
     }
 }
 
@@ -202,4 +280,47 @@ fn off() -> Value {
         { "type": "array", "maxItems": 0 },
         { "type": "object", "additionalProperties": { "$ref": "#/$defs/off" } }
     ] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::yaml;
+    use crate::replay::yaml::Data;
+    use crate::replay::yaml::Node;
+
+    /// Scalars as text: the schema of vectors tells apart lists, mappings and names.
+    fn plain(node: &Node) -> Value {
+        match &node.data {
+            Data::Map(entries) => entries.iter().map(|(key, inner)| (key.clone(), plain(inner))).collect(),
+            Data::List(items) => items.iter().map(plain).collect(),
+            _ => Value::from(node.text().unwrap_or_default()),
+        }
+    }
+
+    #[test]
+    fn vectors_of_the_tests_fit_their_schema_and_slips_do_not() {
+        let validator = jsonschema::draft202012::new(&policy_trace()).unwrap();
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors");
+        let mut count = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let file = yaml::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            assert!(validator.is_valid(&plain(&file)), "{}", path.display());
+            count += 1;
+        }
+        assert!(count > 4);
+        let right = json!([{ "id": "a", "kind": "outlier", "hosts": ["h"], "timeline": [] }]);
+        assert!(validator.is_valid(&right));
+        for wrong in [
+            json!([{ "id": "a", "kind": "outlire" }]),
+            json!([{ "id": "a" }]),
+            json!([{ "id": "a", "kind": "outlier", "host": ["h"] }]),
+            json!([{ "id": "a", "kind": "outlier", "sets": [] }]),
+            json!([{ "id": "a", "kind": "outlier", "hosts": "h" }]),
+            json!({ "vectors": right, "notes": 1 }),
+        ] {
+            assert!(!validator.is_valid(&wrong), "{wrong}");
+        }
+    }
 }

@@ -17,9 +17,9 @@ mod facts;
 mod outlier;
 mod output;
 mod requests;
-mod schema;
+pub mod schema;
 mod tape;
-mod yaml;
+pub mod yaml;
 
 pub use output::Counts;
 pub use output::Shown;
