@@ -17,6 +17,7 @@ mod import;
 mod init;
 mod ledger;
 mod loading;
+mod manual;
 mod outputs;
 mod policy;
 mod run;
@@ -126,6 +127,8 @@ fn perform(arguments: &[OsString]) -> Exit {
         Command::Assumptions(args) => assumptions::list(&console, &invocation.common, args),
         Command::Explain(args) => explain::explain(&console, args),
         Command::Schema(args) => schema::schema(&invocation.common, args),
+        Command::Completions(args) => manual::completions(&invocation.common, args),
+        Command::Man(args) => manual::man(&console, &invocation.common, args),
         Command::Validate(args) => validate::validate(&console, &invocation.common, args),
         Command::Import { command: ImportCommand::Fis(args) } => import::fis(&console, &invocation.common, args),
         Command::Policy { command: PolicyCommand::Replay(args) } => policy::replay(&console, args),

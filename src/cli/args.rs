@@ -107,6 +107,10 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Print a JSON Schema, for editors and scripts
     Schema(super::schema::SchemaArgs),
+    /// Print the completions of a shell
+    Completions(super::manual::CompletionsArgs),
+    /// Print a manual page, or write all of them into the folder that --output names
+    Man(super::manual::ManArgs),
     /// Check the engine against queueing theory
     Validate(ValidateArgs),
     /// Turn what other tools wrote into parts of a scenario
