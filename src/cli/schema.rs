@@ -13,7 +13,7 @@ use super::Exit;
 use super::args::Common;
 use super::console;
 use super::outputs;
-use crate::replay::schema as trace;
+use crate::replay as trace;
 use crate::scenario::vocabulary;
 use crate::scenario::vocabulary::Form;
 use crate::scenario::vocabulary::Key;

@@ -17,7 +17,7 @@ mod facts;
 mod outlier;
 mod output;
 mod requests;
-pub mod schema;
+mod schema;
 mod tape;
 pub mod yaml;
 
@@ -27,6 +27,9 @@ pub use output::counts;
 pub use output::json;
 pub use output::junit;
 pub use output::text;
+pub use schema::common;
+pub use schema::kinds;
+pub use schema::situation;
 
 use schema::only;
 use tape::Tape;

@@ -32,6 +32,7 @@ mod workload;
 
 use crate::units::Span;
 
+pub use assumptions::extras::IDS as LISTED_LATER;
 pub use defaults::filled;
 pub use defaults::quoted;
 pub use envoy_text::lines as policy_lines;

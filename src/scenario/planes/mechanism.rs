@@ -117,9 +117,9 @@ fn sidecar(
             }
         }),
         ready_when,
-        // ASSUMPTION(proxy.overhead): 0.2 to 0.5 ms per passage (aws.md 8).
+        // ASSUMPTION(sc.proxy_overhead), ASSUMPTION(envoy.proxy_overhead): 0.2 to 0.5 ms per passage (aws.md 8).
         overhead: log_normal(Span::from_micros(300), Span::from_millis(1)),
-        // ASSUMPTION(proxy.cpu_per_request).
+        // ASSUMPTION(sc.proxy_cpu_per_request), ASSUMPTION(envoy.proxy_cpu_per_request).
         cpu_per_request: Span::from_micros(100),
         // ASSUMPTION(sc.sidecar_start): the agent looks every 10 s whether Envoy is ready; 5 to 15 s (aws.md 1.5). Elsewhere
         // the order of containers is the user's own.
