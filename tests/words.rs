@@ -110,7 +110,9 @@ fn every_command_has_a_manual_page() {
         .skip_while(|line| *line != "Commands:")
         .skip(1)
         .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.split_whitespace().next())
+        // A description that does not fit goes on further right.
+        .filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')))
+        .filter_map(|rest| rest.split_whitespace().next())
         .filter(|name| *name != "help")
         .collect();
     assert!(commands.len() > 10, "{commands:?}");
@@ -119,4 +121,54 @@ fn every_command_has_a_manual_page() {
         assert!(page.contains(".SH SYNOPSIS") && page.contains("SCSIM_QUIET"), "{name}");
     }
     assert!(folder.join("scsim.1").exists() && folder.join("scsim-sweep-merge.1").exists());
+}
+
+#[test]
+fn words_of_every_kind_are_explained_and_slips_corrected() {
+    let folder = desk("explain");
+    for (word, says) in [
+        ("service.stop_timeout", "SIGTERM to SIGKILL"),
+        ("internal-alb", "(plane)"),
+        ("scenario::unit", "needs its unit"),
+        ("UF", "could not be made"),
+        ("sc.push_latency", "guess"),
+        ("planes.events", "(result key)"),
+        ("deploy", "(table)"),
+        ("codes", "scenario::unknown-key"),
+    ] {
+        let page = scsim(&folder, &["explain", word]);
+        assert_eq!(code(&page), 0, "{word}");
+        assert!(out(&page).contains(says), "{word}: {}", out(&page));
+    }
+    for (slip, meant) in
+        [("stop_timout", "stop_timeout"), ("unknwon-key", "unknown-key"), ("internal-alp", "internal-alb")]
+    {
+        let page = scsim(&folder, &["explain", slip]);
+        assert_eq!(code(&page), 2, "{slip}");
+        assert!(err(&page).contains(&format!("did you mean `{meant}`")), "{slip}: {}", err(&page));
+    }
+}
+
+#[test]
+fn constants_are_listed_in_three_formats() {
+    let folder = desk("assumptions");
+    let text = out(&scsim(&folder, &["assumptions"]));
+    assert!(text.contains("override: plane.service-connect.endpoint_push"), "{text}");
+    let json = scsim(&folder, &["assumptions", "--format", "json"]);
+    let all: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    for constant in all.as_array().unwrap() {
+        for key in ["id", "value", "source", "confidence", "override"] {
+            assert!(constant[key].is_string(), "{constant}");
+        }
+        // What nobody published is called a guess, and nothing else is.
+        if constant["source"] == "not published; a guess" {
+            assert_eq!(constant["confidence"], "guess", "{constant}");
+        }
+    }
+    let table = out(&scsim(&folder, &["assumptions", "--format", "markdown"]));
+    assert_eq!(table.lines().count(), all.as_array().unwrap().len() + 2);
+    assert!(table.lines().all(|line| line.starts_with('|') && line.ends_with('|')));
+    assert_eq!(code(&scsim(&folder, &["assumptions", "--format", "csv"])), 2);
+    let slip = scsim(&folder, &["assumptions", "no-such.toml"]);
+    assert_eq!(code(&slip), 2);
 }

@@ -158,6 +158,12 @@ pub fn for_assumptions(console: &Console, path: Option<&Path>, shape: &Shape) ->
     }
 }
 
+/// Every constant there is, at its default.
+pub fn every_constant() -> Vec<scenario::Assumption> {
+    let loaded = scenario::parse("built-in", EVERYTHING, Path::new("."), &LoadOptions::default());
+    loaded.map(|loaded| loaded.scenario.assumptions).unwrap_or_default()
+}
+
 /// "; did you mean `x`?", or nothing.
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     diagnostic::did_you_mean(word, candidates)

@@ -19,7 +19,7 @@ mod output;
 mod requests;
 mod schema;
 mod tape;
-pub mod yaml;
+pub(crate) mod yaml;
 
 pub use output::Counts;
 pub use output::Shown;
