@@ -153,14 +153,14 @@ fn what_the_loader_refuses_the_schema_refuses() {
 #[test]
 fn every_word_is_described() {
     let schema = schema("scenario");
-    let mut open = vec![("".to_owned(), &schema)];
+    let mut open = vec![(String::new(), &schema)];
     let definitions = schema["$defs"].as_object().unwrap();
     open.extend(definitions.iter().map(|(name, table)| (name.clone(), table)));
     let mut count = 0;
     for (name, table) in open {
         for (key, property) in table["properties"].as_object().into_iter().flatten() {
             let about = property["description"].as_str().unwrap_or_default();
-            assert!(about.len() > 3 && !about.starts_with("\n"), "{name}.{key} has no description");
+            assert!(about.len() > 3 && !about.starts_with('\n'), "{name}.{key} has no description");
             count += 1;
         }
     }

@@ -28,7 +28,7 @@ pub const IDS: [&str; 8] = [
 
 pub(super) fn list(rows: &mut Rows, scenario: &Scenario) {
     loads(rows, scenario);
-    for plane in scenario.planes.iter().flat_map(|plane| plane.paths()) {
+    for plane in scenario.planes.iter().flat_map(crate::scenario::Plane::paths) {
         match &plane.mechanism {
             Mechanism::Alb(alb)
                 if alb.node_policy.lb_policy == LbPolicy::WeightedRandom { anomaly_mitigation: true } =>

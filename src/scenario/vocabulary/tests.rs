@@ -143,11 +143,11 @@ impl Walk<'_> {
             // A family of random times may narrow its parameter.
             (Form::Number(low, high), Asked::Form(Form::Number(least, most))) => low <= least && most <= high,
             // Families and kinds of fault look their words up themselves.
-            (Form::Known(_) | Form::SizePer | Form::Money, Asked::Form(Form::Text)) => true,
+            // Envoy's percentages are told apart before anybody asks.
+            (Form::Known(_) | Form::SizePer | Form::Money, Asked::Form(Form::Text))
+            | (Form::Percent, Asked::Form(Form::Share)) => true,
             (Form::Known(words), Asked::Words(asked)) => words() == *asked,
             (Form::Words(words), Asked::Words(asked)) => *words == asked.as_slice(),
-            // Envoy's percentages, and words that stand for durations, are told apart before anybody asks.
-            (Form::Percent, Asked::Form(Form::Share)) => true,
             (form, Asked::Form(asked)) => std::mem::discriminant(form) == std::mem::discriminant(asked),
             _ => false,
         })
