@@ -276,3 +276,71 @@ fn every_table_that_is_named_exists_and_has_each_key_once() {
     named.extend(super::planes().map(|name| of(&format!("plane.{name}")).unwrap().name));
     assert_eq!(named, tables().map(|table| table.name).collect::<BTreeSet<_>>());
 }
+
+/// A default that is said as a value, in one spelling.
+fn plain(form: &Form, text: &str) -> Option<String> {
+    use crate::scenario::value;
+    match form {
+        Form::Span => value::parse_span(text).ok().map(|span| span.to_string()),
+        Form::Share => value::parse_ratio(text).ok().map(|share| share.to_string()),
+        Form::Size => value::parse_bytes(text).ok().map(|size| size.to_string()),
+        Form::Cpu => value::parse_cpu(text).ok().map(|cpu| cpu.to_string()),
+        Form::Count(..) => text.parse::<u64>().ok().map(|n| n.to_string()),
+        Form::Truth => text.parse::<bool>().ok().map(|truth| truth.to_string()),
+        Form::Words(words) => words.contains(&text).then(|| text.to_owned()),
+        Form::Known(words) => words().contains(&text).then(|| text.to_owned()),
+        Form::Either(forms) => forms.iter().find_map(|form| plain(form, text)),
+        _ => None,
+    }
+}
+
+/// Compares the values that `check --defaults` marks with what the vocabulary says of them.
+fn compare(words: &'static Table, given: &toml::Table, compared: &mut BTreeSet<String>, wrong: &mut Vec<String>) {
+    for (name, value) in given {
+        let Some(key) = words.all().find(|key| key.name == name) else {
+            wrong.push(format!("{}.{name} is printed and no word", words.name));
+            continue;
+        };
+        let text = match value {
+            toml::Value::Table(inner) => {
+                if let Form::Table(table) = key.form {
+                    compare(of(table).unwrap(), inner, compared, wrong);
+                }
+                continue;
+            }
+            toml::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        if let (Some(said), Some(used)) = (plain(&key.form, key.default), plain(&key.form, &text)) {
+            compared.insert(format!("{}.{name}", words.name));
+            if said != used {
+                wrong.push(format!("{}.{name}: {said} here, {used} is used", words.name));
+            }
+        }
+    }
+}
+
+#[test]
+fn defaults_are_those_that_the_readers_use() {
+    let text = "compare = [\"service-connect\", \"cloud-map-dns\", \"internal-alb\"]\n\
+                [service.a]\nhealth_check = {}\ncalls = [\"b\"]\n[service.b]\n\
+                [load]\nrate = \"1/s\"\n[scaling.a]\nmax = 2\ntarget_rps = \"1/s\"\n\
+                [[deploy]]\nat = \"10s\"\nservice = \"a\"\n";
+    let loaded = parse("t", text, Path::new("."), &LoadOptions::default()).unwrap();
+    let (mut compared, mut wrong) = (BTreeSet::new(), Vec::new());
+    let mut words = of("").unwrap();
+    for line in crate::scenario::filled(&loaded).lines() {
+        if let Some(header) = line.strip_prefix('[') {
+            let header = header.trim_matches(['[', ']']);
+            words = match header.split('.').next().unwrap() {
+                "plane" => of(header).unwrap(),
+                section => of(section).unwrap_or(words),
+            };
+        } else if line.contains("# default") || line.contains(", default") || line.starts_with("health_check") {
+            let Ok(given) = toml::from_str::<toml::Table>(line) else { continue };
+            compare(words, &given, &mut compared, &mut wrong);
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+    assert!(compared.len() > 55, "{} {compared:?}", compared.len());
+}
