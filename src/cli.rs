@@ -92,7 +92,7 @@ scsim simulates how Amazon ECS services call each other, and compares the ways t
   scsim init wedged-replica        write a scenario to start from
   scsim run wedged-replica.toml    simulate it on every plane, side by side
   scsim check wedged-replica.toml  is the file right, and what does it mean?
-  scsim explain wedge              what a metric, a fault or a field means
+  scsim explain wedge              what a word of files, reports or errors means
   scsim help                       every command; `scsim help run` its flags
 ";
 

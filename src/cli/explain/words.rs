@@ -51,7 +51,8 @@ pub fn table_page(table: &Table) -> String {
     let mut out = format!("[{}] (table)\n  {}\n\n", table.name, table.about);
     for key in table.all() {
         let must = if table.needs.contains(&key.name) { " (must be there)" } else { "" };
-        let _ = writeln!(out, "  {:<28} {}{must}", key.name, key.about);
+        let default = if key.default.is_empty() { String::new() } else { format!(" Default: {}.", key.default) };
+        let _ = writeln!(out, "  {:<28} {}{must}{default}", key.name, key.about);
     }
     out
 }
