@@ -26,10 +26,13 @@ mod sweep;
 mod table;
 mod tree;
 pub mod value;
+pub mod vocabulary;
+mod watch;
 mod workload;
 
 use crate::units::Span;
 
+pub use assumptions::extras::IDS as LISTED_LATER;
 pub use defaults::filled;
 pub use defaults::quoted;
 pub use envoy_text::lines as policy_lines;
