@@ -104,8 +104,9 @@ impl Answer {
         };
         let mut answer =
             Answer { plane: plane.to_owned(), variant, outcome, probes, bracket, binding: None, notes: Vec::new() };
-        if let (Some(before), Some(beyond)) = (answer.last_pass(), answer.first_failure()) {
-            answer.binding = pressure::binding(scenario, &before.pressures, &beyond.pressures);
+        if let Some(beyond) = answer.first_failure() {
+            let before = answer.last_pass().map_or(&[][..], |probe| &probe.pressures);
+            answer.binding = pressure::binding(scenario, before, &beyond.pressures);
         }
         answer.notes = answer.remarks(line);
         answer

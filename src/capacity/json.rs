@@ -105,7 +105,13 @@ fn probe(probe: &Probe) -> Value {
 }
 
 fn pressure(pressure: &Pressure) -> Value {
-    json!({ "kind": pressure.kind.name(), "at": pressure.at, "share": pressure.share, "limit": pressure.limit })
+    json!({
+        "kind": pressure.kind.name(),
+        "at": pressure.at,
+        "share": pressure.share,
+        "mean": pressure.mean,
+        "limit": pressure.limit,
+    })
 }
 
 fn estimate(estimate: &Estimate) -> Value {

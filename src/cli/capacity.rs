@@ -3,11 +3,11 @@
 //! *Knows* files, flags and exit codes, and how a probe is run. *Does not know* where the boundary is looked
 //! for, nor when a verdict is sure: that is `capacity`.
 
-mod args;
+pub(super) mod args;
 
 use std::path::Path;
 
-pub use args::CapacityArgs;
+use args::CapacityArgs;
 use args::Variant;
 
 use super::Exit;
