@@ -99,7 +99,9 @@ fn of_service(sheet: &Sheet<'_>, plane: usize, service: usize, found: &mut Vec<P
     }
     let mut add = |kind, top: f64, bottom: f64, limit| {
         if top > 0.0 && bottom > 0.0 {
-            found.push(Pressure { kind, at: what.name.clone(), service, share: top / bottom, mean: None, limit });
+            // What is finished after the last arrival is counted, the time it takes is not.
+            let share = (top / bottom).min(1.0);
+            found.push(Pressure { kind, at: what.name.clone(), service, share, mean: None, limit });
         }
     };
     let places = what.queue.map(|queue| format!("queue = {queue}"));
@@ -123,7 +125,9 @@ fn busy(sheet: &Sheet<'_>, plane: usize, service: usize) -> Option<(f64, f64)> {
         let Some(record) = replica.services.get(service).filter(|record| record.area_servers > 0) else { continue };
         let all = record.area_busy as f64 / record.area_servers as f64;
         let work = if record.finished > 0 { record.area_busy as f64 / record.finished as f64 } else { 0.0 };
-        let most = replica.usage.task_requests_max.get(service).map_or(0.0, |most| *most as f64);
+        // Those that its queue turned away took none of its time.
+        let taken = 1.0 - record.rejected as f64 / record.arrived.max(1) as f64;
+        let most = replica.usage.task_requests_max.get(service).map_or(0.0, |most| *most as f64 * taken);
         let given = replica.usage.stretch.as_nanos() as f64 * servers;
         let one = if given > 0.0 { most * work / given } else { 0.0 };
         // More may arrive than is served.
