@@ -87,7 +87,7 @@ fn ends_of(answer: &Value) -> (f64, f64) {
 fn the_bracket_of_a_single_server_holds_what_theory_says() {
     let desk = Desk::new("mm1", QUEUE);
     // Time in M/M/1 is exponential with rate mu - lambda (Kleinrock, vol. 1, 3.2): its p99 is ln(100)/(mu - lambda).
-    for (slo, truth) in [("p99<100ms", 100.0 - 100_f64.ln() / 0.1), ("mean < 20ms", 100.0 - 1.0 / 0.02)] {
+    for (slo, truth) in [("p99<100ms", 100.0 - libm::log(100.0) / 0.1), ("mean < 20ms", 100.0 - 1.0 / 0.02)] {
         let answers = desk.answers(&["--slo", slo, "--within", "4%", "-n", "6"]);
         let (passes, fails) = ends_of(&answers[0]);
         assert!(passes <= truth && truth <= fails, "{slo}: {truth} is not in [{passes}, {fails})");
@@ -179,7 +179,7 @@ fn a_lost_task_takes_its_share_and_so_does_a_zone() {
     let answers = shop.answers(&[&slo[..], &["--variant", "n-1,zone-loss"]].concat());
     let names: Vec<&str> = answers.iter().map(|answer| answer["variant"].as_str().unwrap_or("-")).collect();
     assert_eq!(names, ["-", "n-1 (payments#1)", "zone-loss (a)"]);
-    let middles: Vec<f64> = answers.iter().map(|answer| ends_of(answer)).map(|(a, b)| f64::midpoint(a, b)).collect();
+    let middles: Vec<f64> = answers.iter().map(ends_of).map(|(a, b)| f64::midpoint(a, b)).collect();
     // Five of six tasks, four of six.
     let shares = [middles[1] / middles[0], middles[2] / middles[0]];
     assert!((shares[0] - 5.0 / 6.0).abs() < 0.06 && (shares[1] - 4.0 / 6.0).abs() < 0.06, "{shares:?} of {middles:?}");
