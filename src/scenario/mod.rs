@@ -124,6 +124,7 @@ pub use model::ecs;
 pub use policy::envoy_message;
 pub use presets::Preset;
 pub use settings::Setting;
+pub use sweep::in_file;
 pub use sweep::nobody;
 pub use sweep::vary;
 
