@@ -38,6 +38,7 @@ pub use load::Loaded;
 pub use load::holds_scenario;
 pub use load::load;
 pub use load::parse;
+pub use load::with_cell;
 pub use model::Alarm;
 pub use model::AlarmOn;
 pub use model::AlbPlane;

@@ -15,7 +15,7 @@ use crate::scenario::Scenario;
 use crate::scenario::Sweep;
 use crate::scenario::in_file;
 use crate::scenario::nobody;
-use crate::scenario::parse;
+use crate::scenario::with_cell;
 
 /// Cells up to which every combination is checked before the first is run; beyond it, each value
 /// alone is.
@@ -124,8 +124,7 @@ impl Plan {
 
     fn load(&self, cell: Vec<(String, crate::scenario::AxisValue)>) -> Result<Loaded, Vec<Diagnostic>> {
         let options = LoadOptions { cell: Some(cell), ..self.options.clone() };
-        parse(self.base.source.name(), self.base.source.text(), &self.folder, &options)
-            .map_err(|problems| self.placed(problems))
+        with_cell(&self.base, &self.folder, &options).map_err(|problems| self.placed(problems))
     }
 
     /// Problems of fields and values, where the file says them if they are the file's own.
@@ -142,6 +141,7 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::scenario::SweepMode;
+    use crate::scenario::parse;
     use crate::scenario::vary;
 
     const FILE: &str = "compare = [\"internal-alb\"]\n[service.a]\ncalls = [\"b\"]\n[service.b]\ntasks = 2\n\
