@@ -155,7 +155,10 @@ fn of_edge(sheet: &Sheet<'_>, plane: usize, edge: usize, found: &mut Vec<Pressur
     add(Kind::Endpoints, &[Flag::Uh, Flag::Uf, Flag::Df], None);
 }
 
-/// The limits of an edge's breaker that are limits.
+/// Envoy's default of most limits: where something is set lower, that is what is meant.
+const USUAL: u32 = 1024;
+
+/// The limits of an edge's breaker that are limits, those below the usual ones alone where there are any.
 fn breaker(plane: &Plane, edge: usize) -> Option<String> {
     let CircuitBreakers { max_connections, per_host_max_connections, max_pending_requests, max_requests, .. } =
         plane.edge_policies.get(edge)?.circuit_breakers;
@@ -165,7 +168,8 @@ fn breaker(plane: &Plane, edge: usize) -> Option<String> {
         ("max_connections", max_connections),
         ("per_host max_connections", per_host_max_connections),
     ];
-    let set = limits.into_iter().filter(|(_, limit)| *limit != u32::MAX);
+    let low = limits.iter().any(|(_, limit)| *limit < USUAL);
+    let set = limits.into_iter().filter(|(_, limit)| if low { *limit < USUAL } else { *limit != u32::MAX });
     let texts: Vec<String> = set.map(|(name, limit)| format!("{name} = {limit}")).collect();
     (!texts.is_empty()).then(|| texts.join(", "))
 }
