@@ -99,6 +99,7 @@ fn probe(probe: &Probe) -> Value {
         "at": probe.at,
         "verdict": verdict(probe.verdict),
         "replications": probe.replications,
+        "error_rate": probe.error_rate,
         "clauses": clauses,
         "pressures": probe.pressures.iter().map(pressure).collect::<Vec<Value>>(),
     })

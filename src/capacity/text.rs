@@ -30,7 +30,7 @@ pub fn render(study: &Study, line: &Line) -> String {
         (None, true) => "largest peak rate (the schedule keeps its shape)".to_owned(),
     };
     let _ = writeln!(out, "{}", study.title);
-    let _ = writeln!(out, "{asked} with {}", study.slo.join(", "));
+    let _ = writeln!(out, "{asked} with {}; the file has {}", study.slo.join(", "), shown(study.kind, study.start));
     let _ = writeln!(
         out,
         "{} s per run, {least} to {most} replications a probe, {} % intervals, the same arrivals at each · seed {}\n",
