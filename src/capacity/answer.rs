@@ -177,7 +177,7 @@ impl Answer {
             .any(|c| ["error_rate", "success_rate", "failed_requests", "goodput"].contains(&c.metric.as_str()));
         if let Some(errors) = pass.error_rate.filter(|errors| !speaks && *errors > SILENT_ERRORS) {
             notes.push(format!(
-                "{:.1} % of the requests fail where the SLO holds, and it says nothing of errors: latencies are those of successes; add error_rate<…",
+                "{:.1} % of the requests fail where the SLO holds, and it says nothing of errors: latencies are those of successes; add error_rate<1%",
                 errors * 100.0
             ));
         }

@@ -105,7 +105,7 @@ fn cells(study: &Study, line: &Line, answer: &Answer) -> Vec<String> {
         (Outcome::NeverBroken, Some(passes), _) => {
             let (carries, why) = match kind {
                 Kind::Rate => (
-                    format!("≥ {}", shown(kind, passes)),
+                    format!("{} or more", shown(kind, passes)),
                     format!("nothing up to {}, the most that was tried (--rate-max)", shown(kind, line.most)),
                 ),
                 Kind::Tasks => (shown(kind, passes), "nothing: fewer is not possible".to_owned()),
