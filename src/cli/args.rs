@@ -94,7 +94,7 @@ pub enum Command {
     /// Vary fields of a scenario and compare the cells
     Sweep(SweepArgs),
     /// The largest rate, or the fewest tasks, that meets an SLO, and what binds
-    Capacity(super::capacity::CapacityArgs),
+    Capacity(super::capacity::args::CapacityArgs),
     /// What each plane costs a month: every line with its formula, beside error rate and p99
     Cost(super::cost::CostArgs),
     /// One replication as a Perfetto trace, or one request as text: who was chosen, what was retried, and why
