@@ -18,6 +18,7 @@ mod ledger;
 mod loading;
 mod outputs;
 mod policy;
+mod report;
 mod run;
 mod sweep;
 mod test;
@@ -118,6 +119,7 @@ fn perform(arguments: &[OsString]) -> Exit {
         Command::Compare(args) => compare::compare(&console, &invocation.common, args),
         Command::Sweep(args) => sweep::sweep(&console, &invocation.common, args),
         Command::Cost(args) => cost::cost(&console, &invocation.common, args),
+        Command::Report(args) => report::report(&console, &invocation.common, args),
         Command::Ledger(args) => ledger::ledger(&console, &invocation.common, args),
         Command::Check(args) => check::check(&console, args),
         Command::Assumptions(args) => assumptions::list(&console, &invocation.common, args),

@@ -95,6 +95,8 @@ pub enum Command {
     Sweep(SweepArgs),
     /// What each plane costs a month: every line with its formula, beside error rate and p99
     Cost(super::cost::CostArgs),
+    /// A result file as a page, without running anything
+    Report(super::report::ReportArgs),
     /// Decide claims by scenarios and write the page that says so
     Ledger(LedgerArgs),
     /// Read scenarios without running them

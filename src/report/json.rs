@@ -588,6 +588,11 @@ fn expectation<'a>(sheet: &'a Sheet<'_>, judgement: &'a Judgement) -> Expectatio
     }
 }
 
+/// The key of a metric of calls in result files.
+pub fn key(metric: Metric) -> Option<&'static str> {
+    CALL_METRICS.iter().find(|(_, m)| *m == metric).map(|(key, _)| *key)
+}
+
 /// True if a metric has a key of its own in result files; used to keep the manual complete.
 pub fn has_key(metric: Metric) -> bool {
     CALL_METRICS.iter().chain(&PLANE_METRICS).any(|(_, m)| *m == metric)
