@@ -26,7 +26,6 @@ use super::detail::Detail;
 use super::differences::Difference;
 use super::differences::differences;
 use super::expect::Judgement;
-use super::figure;
 use super::figure::Place;
 use super::figure::Sheet;
 use crate::MODEL_VERSION;

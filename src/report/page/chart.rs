@@ -42,8 +42,6 @@ pub enum Layer {
     Ribbon(usize, Vec<(f64, f64, f64)>),
     /// A line; it breaks where there is no value.
     Line(usize, Vec<(f64, Option<f64>)>),
-    /// A thin line.
-    Thin(usize, Vec<(f64, Option<f64>)>),
     /// Dots.
     Dots(usize, Vec<(f64, f64)>),
     /// A rectangle with a share between 0 and 1 of the darkest shade: x from and to, y from and to.
@@ -93,7 +91,7 @@ impl Chart<'_> {
             self.x.from,
             self.x.to,
             self.height,
-            if self.zooms { " data-zoom" } else { "" },
+            if self.zooms { " data-zoom" } else { "" }.to_owned() + if self.x.log { " data-log" } else { "" },
             escape(self.title),
             escape(self.note),
             id = escape(&self.id),
@@ -155,7 +153,37 @@ impl Chart<'_> {
         // Only what lies between the outermost tags: the frame around it is ours.
         let from = svg.find('>').map_or(0, |at| at + 1);
         let to = svg.rfind("</svg>").unwrap_or(svg.len());
-        svg[from..to].trim().replace(" opacity=\"1\"", "").replace(" stroke=\"none\"", "")
+        let mut out = self.tiles(wide * FINE, self.height * FINE);
+        out.push_str(&svg[from..to].trim().replace(" opacity=\"1\"", "").replace(" stroke=\"none\"", ""));
+        out
+    }
+
+    /// Tiles, one path for all of a shade.
+    fn tiles(&self, wide: f64, high: f64) -> String {
+        const SHADES: f64 = 12.0;
+        let mut out = String::new();
+        for layer in &self.layers {
+            let Layer::Tiles(plane, tiles) = layer else { continue };
+            let mut paths = vec![String::new(); SHADES as usize + 1];
+            for ([x0, x1, y0, y1], share) in tiles {
+                let (left, right) = (self.x.share(*x0) * wide, self.x.share(*x1) * wide);
+                let (top, bottom) = ((1.0 - self.y.share(*y1)) * high, (1.0 - self.y.share(*y0)) * high);
+                let path = &mut paths[(share.clamp(0.0, 1.0) * SHADES).round() as usize];
+                let _ = write!(path, "M{left:.0} {top:.0}H{right:.0}V{bottom:.0}H{left:.0}z");
+            }
+            let colour = COLOURS[colour(*plane)];
+            for (shade, path) in paths.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
+                let _ = write!(
+                    out,
+                    "<path fill=\"#{:02X}{:02X}{:02X}\" fill-opacity=\"{:.2}\" d=\"{path}\"/>",
+                    colour.0,
+                    colour.1,
+                    colour.2,
+                    shade as f64 / SHADES
+                );
+            }
+        }
+        out
     }
 
     fn draw(&self, svg: &mut String, size: (u32, u32)) -> Result<(), Box<dyn std::error::Error>> {
@@ -169,9 +197,8 @@ impl Chart<'_> {
                     outline.extend(points.iter().rev().map(|&(x, _, high)| at(x, high)));
                     area.draw_series(std::iter::once(Polygon::new(outline, COLOURS[colour(*plane)].mix(0.16))))?;
                 }
-                Layer::Line(plane, points) | Layer::Thin(plane, points) => {
-                    let width = if matches!(layer, Layer::Line(..)) { 3 } else { 1 };
-                    let style = COLOURS[colour(*plane)].stroke_width(width);
+                Layer::Line(plane, points) => {
+                    let style = COLOURS[colour(*plane)].stroke_width(3);
                     for run in points.split(|(_, y)| y.is_none()).filter(|run| !run.is_empty()) {
                         let line = run.iter().filter_map(|&(x, y)| Some(at(x, y?)));
                         area.draw_series(LineSeries::new(line, style))?;
@@ -181,12 +208,8 @@ impl Chart<'_> {
                     let style = COLOURS[colour(*plane)].filled();
                     area.draw_series(points.iter().map(|&(x, y)| Circle::new(at(x, y), 7, style)))?;
                 }
-                Layer::Tiles(plane, tiles) => {
-                    area.draw_series(tiles.iter().map(|([x0, x1, y0, y1], share)| {
-                        let style = COLOURS[colour(*plane)].mix((share * 100.0).round() / 100.0).filled();
-                        Rectangle::new([at(*x0, *y0), at(*x1, *y1)], style)
-                    }))?;
-                }
+                // Too many for an element each.
+                Layer::Tiles(..) => {}
             }
         }
         root.present()?;

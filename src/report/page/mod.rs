@@ -5,12 +5,21 @@
 //! how numbers become pictures, and each panel has a file. The page is whole without its script, without the
 //! network and on paper; the script adds hints, zoom, choices and downloads.
 
+mod attribution;
 mod chart;
+mod cost;
+mod data;
 mod html;
+mod lanes;
+mod latency;
+mod layout;
 mod read;
+mod replications;
 mod scale;
+mod scenario;
 mod table;
 mod timeline;
+mod topology;
 mod verdict;
 
 use std::fmt::Write as _;
@@ -29,10 +38,18 @@ const SCRIPT: &str = include_str!("script.js");
 type Panel = (&'static str, &'static str, fn(&Section<'_>) -> String);
 
 /// The panels in their order.
-const PANELS: [Panel; 3] = [
+const PANELS: [Panel; 11] = [
     ("verdict", "Verdict", verdict::render),
     ("compare", "Side by side", table::render),
     ("timeline", "Timeline", timeline::render),
+    ("topology", "Topology", topology::render),
+    ("lanes", "Tasks", lanes::render),
+    ("latency", "Latency", latency::render),
+    ("attribution", "Attribution", attribution::render),
+    ("replications", "Replications", replications::render),
+    ("cost", "Cost", cost::render),
+    ("scenario", "Scenario", scenario::render),
+    ("assumptions", "Assumptions", scenario::assumptions),
 ];
 
 /// One result on its way to a page.
@@ -70,8 +87,9 @@ fn page(taken: &[Taken]) -> String {
                 escape(&one.result.scenario.title)
             );
         }
-        for (name, heading, make) in PANELS {
-            let inside = make(&section);
+        let made = PANELS.iter().map(|(name, heading, make)| (*name, *heading, make(&section)));
+        let last = ("data", "Data", data::render(one, &section.prefix, taken.len()));
+        for (name, heading, inside) in made.chain([last]) {
             if inside.is_empty() {
                 continue;
             }
@@ -93,4 +111,4 @@ fn page(taken: &[Taken]) -> String {
 }
 
 /// Fill patterns that every picture may use.
-const PATTERNS: &str = "<svg width=0 height=0 aria-hidden=true class=patterns><defs><pattern id=hatch width=8 height=8 patternUnits=userSpaceOnUse patternTransform=\"rotate(45)\"><path class=hatched d=\"M0 0H8V8H0z\"/><path class=hatch d=\"M0 0V8\"/></pattern></defs></svg>";
+const PATTERNS: &str = "<svg width=0 height=0 aria-hidden=true class=patterns><defs><pattern id=hatch width=8 height=8 patternUnits=userSpaceOnUse patternTransform=\"rotate(45)\"><path class=hatched d=\"M0 0H8V8H0z\"/><path class=hatch d=\"M0 0V8\"/></pattern><pattern id=cross width=9 height=9 patternUnits=userSpaceOnUse><path class=cross d=\"M0 0L9 9M9 0L0 9\"/></pattern><pattern id=bars width=7 height=7 patternUnits=userSpaceOnUse><path class=bars d=\"M3 0V7\"/></pattern></defs></svg>";

@@ -47,6 +47,16 @@ impl Axis {
         Axis { from: 0.0, to, log: false, ticks }
     }
 
+    /// Around values between these.
+    pub fn between(least: f64, most: f64, unit: Unit) -> Axis {
+        let room = (most - least).max(most.abs() * 1e-9).max(f64::MIN_POSITIVE);
+        let step = round(room / 6.0);
+        let (from, to) = (if least == 0.0 { -room * 0.02 } else { least - room * 0.06 }, most + room * 0.06);
+        let first = (from / step).ceil() * step;
+        let ticks = multiples(first, to, step).into_iter().map(|v| (v, label(v, step, unit))).collect();
+        Axis { from, to, log: false, ticks }
+    }
+
     /// A logarithmic one around values above zero.
     pub fn log(least: f64, most: f64, unit: Unit) -> Axis {
         let least = if least.is_finite() && least > 0.0 { least } else { 1.0 };

@@ -72,8 +72,22 @@
     });
   });
 
-  // ---- one choice among several views: planes of a map, of lanes
+  // ---- what only makes the page shorter
+  all('.hide-defaults').forEach(function (box) {
+    box.addEventListener('change', function () { document.getElementById(box.dataset.of).classList.toggle('brief', box.checked); });
+  });
+  all('.filter').forEach(function (box) {
+    box.addEventListener('input', function () {
+      var wanted = box.value.toLowerCase();
+      all('tbody tr', document.getElementById(box.dataset.of)).forEach(function (row) {
+        row.hidden = row.textContent.toLowerCase().indexOf(wanted) < 0;
+      });
+    });
+  });
+
+  // ---- one choice among several views
   all('[data-views]').forEach(function (set) {
+    all('[data-later]', document.getElementById(set.dataset.views)).forEach(function (view) { view.hidden = true; });
     set.addEventListener('change', function () {
       var chosen = set.querySelector('input:checked').value;
       all('[data-view]', document.getElementById(set.dataset.views)).forEach(function (view) {
@@ -203,6 +217,22 @@
     }
   };
 
+  // ---- strips: a dot is a replication, a row a plane
+  Chart.prototype.dot = function (event) {
+    var value = this.value(event.clientX);
+    var box = this.svg.getBoundingClientRect();
+    var y = (event.clientY - box.top) * this.svg.viewBox.baseVal.height / box.height;
+    this.table();
+    var column = Math.floor((y - this.top) / this.height * (this.head.length - 1)) + 1;
+    if (column < 1 || column >= this.head.length) { hush(); return; }
+    var best = null, least = Infinity;
+    this.rows.forEach(function (row) {
+      var far = Math.abs(parseFloat(row[column]) - value);
+      if (far < least) { least = far; best = row; }
+    });
+    if (best) { tell(this.head[column] + ', replication ' + best[0] + ': ' + best[column], event.clientX, event.clientY); }
+  };
+
   var charts = all('figure[data-left]').map(function (figure) { return new Chart(figure); });
   var zoomed = function (chart) {
     var article = chart.figure.closest('article');
@@ -230,7 +260,12 @@
     function leave() { hush(); zoomed(chart).concat(chart).forEach(function (other) { other.mark(null); }); }
     chart.svg.addEventListener('pointermove', function (event) {
       var value = chart.value(event.clientX);
-      chart.read(chart.nearest(value), event.clientX, event.clientY);
+      if ('plain' in chart.figure.dataset) { chart.dot(event); return; }
+      if ('lanes' in chart.figure.dataset) {
+        var said = event.target.closest('[data-say]');
+        if (said) { tell(said.dataset.say, event.clientX, event.clientY); } else { hush(); }
+        chart.mark(value);
+      } else { chart.read(chart.nearest(value), event.clientX, event.clientY); }
       if (zooms) { zoomed(chart).forEach(function (other) { if (other !== chart) { other.mark(value); } }); }
       if (brush) {
         var a = chart.left + chart.share(Math.min(start, value)) * chart.wide, b = chart.left + chart.share(Math.max(start, value)) * chart.wide;
@@ -260,6 +295,7 @@
       chart.svg.addEventListener('dblclick', function () { zoom(chart, chart.from, chart.to); });
     }
     scroll.addEventListener('keydown', function (event) {
+      if ('plain' in chart.figure.dataset || 'lanes' in chart.figure.dataset) { return; }
       var rows = chart.table();
       var at = chart.at < 0 ? 0 : chart.at;
       var box = chart.svg.getBoundingClientRect();
@@ -276,4 +312,84 @@
     });
     scroll.addEventListener('blur', leave);
   });
+
+  // ---- the map, played along the run
+  all('[data-map]').forEach(function (player) {
+    var figure = document.getElementById(player.dataset.map);
+    var data = JSON.parse(document.getElementById(player.dataset.map + '-data').textContent);
+    var flows = all('[data-edge]', figure);
+    var range = player.querySelector('input[type=range]');
+    var button = player.querySelector('.play');
+    var output = player.querySelector('output');
+    var timer = null;
+    var still = window.matchMedia && window.matchMedia('(prefers-reduced-motion: reduce)').matches;
+    function plane() { return data.planes[+player.querySelector('input[type=radio]:checked').value]; }
+    function level(rate) { return [0, 0.001, 0.01, 0.1].filter(function (limit) { return rate > 0 && rate >= limit; }).length; }
+    function percent(rate) { var p = rate * 100; return p < 0.01 ? '<0.01 %' : p.toFixed(p >= 9.95 ? 1 : 2) + ' %'; }
+    // Rate, error rate of an edge: whole run for frame 0, else that frame.
+    function state(of, edge, frame) {
+      if (frame === 0 || !of.calls) { return [of.rate[edge] || 0, of.errors[edge] || 0]; }
+      var calls = of.calls[edge][frame - 1] || 0;
+      return [calls / of.frame, calls > 0 ? of.failed[edge][frame - 1] / calls : 0];
+    }
+    function draw() {
+      var of = plane(), frame = range ? +range.value : 0, most = 0;
+      // One scale for all frames: an arrow that shrinks carries less.
+      of.rate.forEach(function (rate, edge) {
+        most = Math.max(most, rate || 0);
+        if (of.calls) { of.calls[edge].forEach(function (calls) { most = Math.max(most, frame === 0 ? 0 : calls / of.frame); }); }
+      });
+      flows.forEach(function (flow) {
+        var edge = +flow.dataset.edge, now = state(of, edge, frame);
+        flow.setAttribute('class', 'flow e' + level(now[1]) + (now[0] > 0 ? '' : ' idle'));
+        flow.querySelector('.line').setAttribute('stroke-width', 1.2 + 8 * Math.sqrt(most > 0 ? now[0] / most : 0));
+        var text = flow.querySelector('text');
+        if (text) { text.textContent = now[1] > 0 ? percent(now[1]) : ''; }
+      });
+      if (output) { output.textContent = frame === 0 ? 'whole run' : +((frame - 1) * of.frame).toFixed(1) + ' s to ' + +Math.min(frame * of.frame, data.end).toFixed(1) + ' s'; }
+    }
+    function stop() { clearInterval(timer); timer = null; button.textContent = 'Play'; button.setAttribute('aria-pressed', 'false'); }
+    player.addEventListener('input', draw);
+    player.addEventListener('change', draw);
+    if (button) {
+      button.addEventListener('click', function () {
+        if (timer) { stop(); return; }
+        if (+range.value >= +range.max) { range.value = 0; }
+        button.textContent = 'Pause';
+        button.setAttribute('aria-pressed', 'true');
+        timer = setInterval(function () {
+          if (+range.value >= +range.max) { stop(); return; }
+          range.value = +range.value + 1;
+          draw();
+        }, still ? 1000 : 220);
+      });
+    }
+    flows.forEach(function (flow) {
+      var title = flow.querySelector('title'), name = title.textContent;
+      title.remove();
+      flow.addEventListener('pointermove', function (event) {
+        var of = plane(), edge = +flow.dataset.edge, now = state(of, edge, range ? +range.value : 0);
+        var policy = of.policy[edge] === null ? '' : '\n\n' + data.policies[of.policy[edge]];
+        tell(name + ' on ' + of.name + '\n' + now[0].toFixed(1) + ' calls/s, ' + (now[1] > 0 ? percent(now[1]) : 'no') + ' errors' + (of.p99[edge] === null ? '' : ', p99 ' + of.p99[edge] + ' ms') + policy, event.clientX, event.clientY);
+      });
+      flow.addEventListener('pointerleave', hush);
+    });
+    draw();
+  });
+
+  // ---- where in the page
+  if ('IntersectionObserver' in window) {
+    var links = {};
+    all('nav a').forEach(function (link) { links[link.getAttribute('href').slice(1)] = link; });
+    var seen = new IntersectionObserver(function (entries) {
+      entries.forEach(function (entry) {
+        var link = links[entry.target.id];
+        if (link && entry.isIntersecting) {
+          all('nav a[aria-current]').forEach(function (other) { other.removeAttribute('aria-current'); });
+          link.setAttribute('aria-current', 'true');
+        }
+      });
+    }, { rootMargin: '-20% 0px -70% 0px' });
+    all('section.panel').forEach(function (panel) { seen.observe(panel); });
+  }
 }());
