@@ -113,6 +113,9 @@ fn perform(arguments: &[OsString]) -> Exit {
         }
     };
     let console = Console::new(&invocation.common);
+    if let Some(exit) = refuses_page(&invocation) {
+        return exit;
+    }
     match &invocation.command {
         Command::Run(args) => run::run(&console, &invocation.common, args),
         Command::Test(args) => test::test(&console, &invocation.common, args),
@@ -128,4 +131,13 @@ fn perform(arguments: &[OsString]) -> Exit {
         Command::Import { command: ImportCommand::Fis(args) } => import::fis(&console, &invocation.common, args),
         Command::Policy { command: PolicyCommand::Replay(args) } => policy::replay(&console, args),
     }
+}
+
+/// Only what `run` and `report` say has a page.
+fn refuses_page(invocation: &Invocation) -> Option<Exit> {
+    let has_one = matches!(invocation.command, Command::Run(_) | Command::Report(_));
+    (invocation.common.format == args::Format::Html && !has_one).then(|| {
+        console::complain("error: only `scsim run` and `scsim report` write --format html");
+        Exit::Usage
+    })
 }

@@ -80,6 +80,8 @@ pub enum Format {
     Markdown,
     /// One line per figure.
     Csv,
+    /// One page, for `run` and `report`.
+    Html,
 }
 
 /// What to do.
@@ -221,6 +223,9 @@ pub struct RunArgs {
     /// Write the figures as CSV
     #[arg(long, env = "SCSIM_CSV", value_name = "FILE")]
     pub csv: Option<PathBuf>,
+    /// What people look at.
+    #[command(flatten)]
+    pub pages: super::report::PageArgs,
     /// What fails.
     #[command(flatten)]
     pub verdicts: Verdicts,

@@ -40,7 +40,7 @@ pub fn list(console: &Console, common: &Common, args: &AssumptionsArgs) -> Exit 
             let text = serde_json::to_string_pretty(&records).expect("every key is a string");
             console::print(&format!("{text}\n"))
         }
-        Format::Markdown | Format::Csv => {
+        Format::Markdown | Format::Csv | Format::Html => {
             complain("error: assumptions are printed as human or json");
             Exit::Usage
         }

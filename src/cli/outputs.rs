@@ -23,6 +23,8 @@ pub fn check(common: &Common, args: &RunArgs, inputs: &[PathBuf]) -> Result<(), 
         ("--json", &args.json),
         ("--markdown", &args.markdown),
         ("--csv", &args.csv),
+        ("--html", &args.pages.html),
+        ("--timeseries", &args.pages.timeseries),
         ("--junit", &args.gate.junit),
         ("--save-baseline", &args.gate.save_baseline),
     ];

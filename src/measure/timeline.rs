@@ -111,7 +111,7 @@ impl Timeline {
         const PER_ROW: usize = 4;
         let per_column = self.buckets.len().div_ceil(columns.max(1)).max(1);
         let counts = |steps: &[u32]| -> Vec<u64> {
-            let rows = (0..STEPS).step_by(PER_ROW).map(|row| (row..row + PER_ROW));
+            let rows = (0..STEPS).step_by(PER_ROW).map(|row| row..row + PER_ROW);
             let sum = |row: std::ops::Range<usize>| row.flat_map(|i| steps.iter().skip(i).step_by(STEPS));
             rows.map(|row| sum(row).map(|&n| u64::from(n)).sum()).collect()
         };

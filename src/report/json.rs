@@ -280,7 +280,7 @@ fn written(report: &Report<'_>, trimmed: bool) -> String {
         }
     }
     if !trimmed {
-        document.summary = Some(view::summary(report.comparison()));
+        document.summary = Some(view::summary(report.comparison(), &report.again));
         document.scenario.toml = (!report.filled.is_empty()).then_some(report.filled.as_str());
     }
     if trimmed {

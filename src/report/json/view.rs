@@ -26,6 +26,8 @@ pub(super) struct Summary {
     alarms: Vec<String>,
     footer: Vec<String>,
     next: String,
+    /// The command that makes the same result again.
+    again: String,
     marks: Vec<Mark>,
 }
 
@@ -72,7 +74,7 @@ struct Mark {
 }
 
 /// The comparison as data.
-pub(super) fn summary(comparison: Comparison) -> Summary {
+pub(super) fn summary(comparison: Comparison, again: &str) -> Summary {
     let cell = |cell: crate::report::model::Cell| {
         let (value, spread) = match cell.shown {
             Some(shown) => (Some(shown.value), (!shown.spread.is_empty()).then_some(shown.spread)),
@@ -115,6 +117,7 @@ pub(super) fn summary(comparison: Comparison) -> Summary {
         alarms: comparison.alarms,
         footer: comparison.footer,
         next: comparison.next,
+        again: again.to_owned(),
         marks: comparison
             .chart
             .marks

@@ -23,7 +23,7 @@ pub(super) fn render(section: &Section<'_>) -> String {
     let most =
         planes.iter().map(|(_, _, a)| total(a).max(a.saved.iter().map(|c| finite(c.count)).sum())).fold(0.0, f64::max);
     let mut out = format!(
-        "<p class=quiet>Calls between services, means per replication. A call may carry several causes; `status` is an answer of the service itself. Bars share one scale.</p><figure class=falls id=\"{0}causes\"><div class=scroll tabindex=0 role=group aria-label=\"causes\"><table class=\"grid-table twin-of\"><thead><tr><th scope=col>plane<th scope=col>what became of calls<th scope=col class=n>per run<th scope=col class=wide>share",
+        "<p class=quiet>Calls between services, means per replication. A call may carry several causes; <code>status</code> is an answer of the service itself. Bars share one scale.</p><figure class=falls id=\"{0}causes\"><div class=scroll tabindex=0 role=group aria-label=\"causes\"><table class=\"grid-table twin-of\"><thead><tr><th scope=col>plane<th scope=col>what became of calls<th scope=col class=n>per run<th scope=col class=wide>share",
         section.prefix
     );
     out.push_str("<tbody>");

@@ -29,10 +29,10 @@ pub const COLOURS: [RGBColor; 8] = [
 
 /// Width of a chart in its own units.
 pub const WIDTH: f64 = 1000.0;
-/// Left and right of what lies inside the axes.
+/// Left of what lies inside the axes, where labels are numbers.
 pub const LEFT: f64 = 74.0;
 /// Right margin.
-pub const RIGHT: f64 = 14.0;
+pub const RIGHT: f64 = 26.0;
 /// Steps per unit inside the axes: plotters counts in whole ones.
 const FINE: f64 = 2.0;
 
@@ -62,6 +62,8 @@ pub struct Chart<'a> {
     pub y: Axis,
     /// Height inside the axes.
     pub height: f64,
+    /// Room for the labels on the left: [`LEFT`], or more for names.
+    pub left: f64,
     /// What happened meanwhile.
     pub marks: &'a [Mark],
     /// Their names stand above.
@@ -85,9 +87,10 @@ impl Chart<'_> {
         let labels = if self.names { names(self.marks, &self.x) } else { (String::new(), 0.0) };
         let top = 8.0 + labels.1;
         let total = top + self.height + 24.0;
-        let wide = WIDTH - LEFT - RIGHT;
+        let left = self.left;
+        let wide = WIDTH - left - RIGHT;
         let mut out = format!(
-            "<figure class=chart id=\"{id}\" data-left={LEFT} data-wide={wide} data-from=\"{}\" data-to=\"{}\" data-top={top} data-height=\"{}\"{}><figcaption><b id=\"{id}-t\">{}</b> <span>{}</span></figcaption>",
+            "<figure class=chart id=\"{id}\" data-left={left} data-wide={wide} data-from=\"{}\" data-to=\"{}\" data-top={top} data-height=\"{}\"{}><figcaption><b id=\"{id}-t\">{}</b> <span>{}</span></figcaption>",
             self.x.from,
             self.x.to,
             self.height,
@@ -105,7 +108,7 @@ impl Chart<'_> {
         out.push_str(&labels.0);
         let _ = write!(
             out,
-            "<svg class=plot x={LEFT} y={top} width={wide} height={} viewBox=\"0 0 {} {}\" preserveAspectRatio=none>",
+            "<svg class=plot x={left} y={top} width={wide} height={} viewBox=\"0 0 {} {}\" preserveAspectRatio=none>",
             self.height,
             wide * FINE,
             self.height * FINE
@@ -119,21 +122,21 @@ impl Chart<'_> {
     }
 
     fn axes(&self, top: f64) -> String {
-        let (right, bottom) = (WIDTH - RIGHT, top + self.height);
+        let (left, right, bottom) = (self.left, WIDTH - RIGHT, top + self.height);
         let mut out = String::from("<g class=axis>");
         for (value, label) in &self.y.ticks {
             let y = bottom - self.y.share(*value) * self.height;
             let _ = write!(
                 out,
-                "<path class=grid d=\"M{LEFT} {y:.1}H{right}\"/><text x={} y=\"{:.1}\" text-anchor=end>{}</text>",
-                LEFT - 8.0,
+                "<path class=grid d=\"M{left} {y:.1}H{right}\"/><text x={} y=\"{:.1}\" text-anchor=end>{}</text>",
+                left - 8.0,
                 y + 4.0,
                 escape(label)
             );
         }
         out.push_str("</g><g class=\"axis xticks\">");
         for (value, label) in &self.x.ticks {
-            let x = LEFT + self.x.share(*value) * (right - LEFT);
+            let x = left + self.x.share(*value) * (right - left);
             let _ = write!(
                 out,
                 "<path d=\"M{x:.1} {bottom}v4\"/><text x=\"{x:.1}\" y={} text-anchor=middle>{}</text>",
@@ -141,7 +144,7 @@ impl Chart<'_> {
                 escape(label)
             );
         }
-        let _ = write!(out, "</g><path class=base d=\"M{LEFT} {bottom}H{right}\"/>");
+        let _ = write!(out, "</g><path class=base d=\"M{left} {bottom}H{right}\"/>");
         out
     }
 

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use super::Section;
 use super::chart::Chart;
+use super::chart::LEFT;
 use super::chart::Layer;
 use super::html::Table;
 use super::html::escape;
@@ -194,6 +195,7 @@ fn break_even(section: &Section<'_>, bill: &Bill) -> String {
         note: &note,
         x,
         y: Axis::upwards(high, Unit::Dollars, 4.0),
+        left: LEFT,
         height: 190.0,
         marks: &[],
         names: false,

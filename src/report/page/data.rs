@@ -11,7 +11,7 @@ use super::read::Taken;
 use crate::report::format::number;
 
 /// Bytes of embedded JSON on a page at the most, all results together.
-const ROOM: usize = 560_000;
+const ROOM: usize = 420_000;
 
 /// What is left out if there is no room, in this order: the key of each plane, and what it holds.
 const EXPENDABLE: [(&str, &str); 7] = [

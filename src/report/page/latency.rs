@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use super::Section;
 use super::chart::Chart;
+use super::chart::LEFT;
 use super::chart::Layer;
 use super::html::Table;
 use super::html::escape;
@@ -94,6 +95,7 @@ fn percentiles(section: &Section<'_>, planes: &[(usize, &Plane, &Latency)], fail
             points().map(|p| p.1).fold(0.0, f64::max),
             Unit::Millis,
         ),
+        left: LEFT,
         height: if failed { 150.0 } else { 230.0 },
         marks: &[],
         names: false,
@@ -149,6 +151,7 @@ fn heat_map(section: &Section<'_>, number: usize, plane: &Plane, heat: &Heat) ->
         note: "successes; the darker, the more of them (by the logarithm)",
         x,
         y,
+        left: LEFT,
         height: 130.0,
         marks: &marks,
         names: false,

@@ -6,10 +6,10 @@
 pub const BOX: (f64, f64) = (152.0, 30.0);
 /// Room between two boxes, one under the other.
 const GAP: f64 = 16.0;
-/// Least width of a map.
-const LEAST: f64 = 1000.0;
-/// Least room between two columns.
-const BETWEEN: f64 = 84.0;
+/// Width that a map takes if it can.
+const WHOLE: f64 = 1000.0;
+/// Room between two columns: at the least and at the most.
+const BETWEEN: (f64, f64) = (84.0, 220.0);
 
 /// A box.
 #[derive(Clone, Debug)]
@@ -65,9 +65,12 @@ pub fn of(edges: &[(&str, &str)]) -> Layout {
     straighten(&mut columns, &links, &layers);
     let tallest = columns.iter().map(Vec::len).max().unwrap_or(1) as f64;
     let height = (tallest * (BOX.1 + GAP) + GAP).max(90.0);
-    let between =
-        if count > 1 { ((LEAST - 8.0 - BOX.0 * count as f64) / (count - 1) as f64).max(BETWEEN) } else { 0.0 };
-    let width = (8.0 + BOX.0 * count as f64 + between * (count - 1) as f64).max(LEAST);
+    let between = if count > 1 {
+        ((WHOLE - 8.0 - BOX.0 * count as f64) / (count - 1) as f64).clamp(BETWEEN.0, BETWEEN.1)
+    } else {
+        0.0
+    };
+    let width = 8.0 + BOX.0 * count as f64 + between * (count - 1) as f64;
     let mut nodes: Vec<Node> = names.iter().map(|name| Node { name: (*name).to_owned(), x: 0.0, y: 0.0 }).collect();
     for (c, column) in columns.iter().enumerate() {
         let room = height / column.len() as f64;

@@ -9,6 +9,7 @@ mod attribution;
 mod chart;
 mod cost;
 mod data;
+mod export;
 mod html;
 mod lanes;
 mod latency;
@@ -27,7 +28,8 @@ use std::fmt::Write as _;
 use super::compare::saved::Unreadable;
 use html::escape;
 use read::Outcome;
-use read::Taken;
+pub use read::Taken;
+pub use read::read;
 
 /// The style sheet.
 const STYLE: &str = include_str!("style.css");
@@ -65,10 +67,24 @@ pub struct Section<'a> {
 /// # Errors
 /// [`Unreadable`] if it is no result file, or only a part of one.
 pub fn render(text: &str) -> Result<String, Unreadable> {
-    Ok(page(&read::read(text)?))
+    Ok(page(&read(text)?))
 }
 
-fn page(taken: &[Taken]) -> String {
+/// Results that a page shows at the most.
+pub const RESULTS_MAX: usize = 12;
+
+/// A result as Markdown; `None` if it lacks the table.
+pub fn markdown(taken: &Taken) -> Option<String> {
+    export::markdown(&taken.result)
+}
+
+/// A result as lines of CSV.
+pub fn csv(taken: &Taken) -> String {
+    export::csv(&taken.result)
+}
+
+/// The page of results.
+pub fn page(taken: &[Taken]) -> String {
     let title = match taken {
         [one] => one.result.scenario.title.clone(),
         many => format!("{} scenarios", many.len()),

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::report::compare;
 use crate::report::compare::saved;
 use crate::report::compare::saved::Unreadable;
 
@@ -18,6 +19,20 @@ pub struct Taken {
     pub result: Outcome,
     /// All of it.
     pub whole: Value,
+}
+
+impl Taken {
+    /// What it is called: the name of its file, else its title.
+    pub fn name(&self) -> String {
+        let about = &self.result.scenario;
+        if about.file.is_empty() { about.title.clone() } else { compare::stem(&about.file).to_owned() }
+    }
+
+    /// True if `name` means it.
+    pub fn is_called(&self, name: &str) -> bool {
+        let about = &self.result.scenario;
+        name == about.title || name == about.file || name == self.name()
+    }
 }
 
 /// The result of one scenario.
@@ -38,8 +53,6 @@ pub struct Outcome {
     pub planes: Vec<Plane>,
     #[serde(default)]
     pub differences: Vec<Difference>,
-    #[serde(default)]
-    pub expectations: Vec<Expectation>,
     #[serde(default)]
     pub assumptions: Vec<Assumption>,
     pub cost: Option<Bill>,
@@ -82,6 +95,8 @@ pub struct Summary {
     pub alarms: Vec<String>,
     pub footer: Vec<String>,
     pub next: String,
+    #[serde(default)]
+    pub again: String,
     pub marks: Vec<Mark>,
 }
 
@@ -148,16 +163,12 @@ pub struct Plane {
     #[serde(default)]
     pub edges: Vec<Edge>,
     #[serde(default)]
-    pub services: Vec<Service>,
-    #[serde(default)]
     pub tasks: Vec<Task>,
     pub timeline: Option<Timeline>,
     #[serde(default)]
     pub events: Vec<Event>,
     #[serde(default)]
     pub events_dropped: u64,
-    #[serde(default)]
-    pub runs: Vec<String>,
     pub replications_detail: Option<IndexMap<String, Vec<Option<f64>>>>,
     pub latency: Option<Latency>,
     pub attribution: Option<Attribution>,
@@ -175,15 +186,7 @@ pub struct Edge {
     pub from: String,
     pub to: String,
     pub metrics: Figures,
-    #[serde(default)]
-    pub flags: IndexMap<String, u64>,
     pub policy: Option<String>,
-}
-
-#[derive(Deserialize, Debug)]
-pub struct Service {
-    pub name: String,
-    pub metrics: Figures,
 }
 
 #[derive(Deserialize, Debug)]
@@ -295,18 +298,6 @@ pub struct Difference {
 }
 
 #[derive(Deserialize, Debug)]
-pub struct Expectation {
-    pub that: String,
-    pub plane: Option<String>,
-    pub during: String,
-    pub severity: String,
-    pub verdict: String,
-    pub worst_replication: Option<u32>,
-    pub note: Option<String>,
-    pub line: u32,
-}
-
-#[derive(Deserialize, Debug)]
 pub struct Assumption {
     pub id: String,
     pub value: String,
@@ -322,7 +313,6 @@ pub struct Bill {
     pub hours: u64,
     pub simulated: bool,
     pub price_book: PriceBook,
-    pub tasks_per_month: Option<String>,
     pub planes: Vec<PlaneBill>,
     #[serde(default)]
     pub break_even: Vec<BreakEven>,

@@ -25,6 +25,8 @@ const STRIPS: [(&str, &str, Unit, bool); 6] = [
     ("ejections", "Ejections", Unit::Count, true),
 ];
 
+/// Room for names of planes.
+const NAMES: f64 = 150.0;
 /// Height of a plane's row.
 const ROW: f64 = 26.0;
 
@@ -68,8 +70,8 @@ fn draw(section: &Section<'_>, planes: &[(usize, &Plane)], strip: &(&str, &str, 
         Table::new(["replication".to_owned()].into_iter().chain(planes.iter().map(|(_, p)| p.name.clone())));
     for (row, (i, plane)) in planes.iter().enumerate() {
         let y = rows - row as f64 - 0.5;
-        let name: String = plane.name.chars().take(11).collect();
-        ticks.push((y, if plane.name.chars().count() > 11 { format!("{name}…") } else { name }));
+        let name: String = plane.name.chars().take(20).collect();
+        ticks.push((y, if plane.name.chars().count() > 20 { format!("{name}…") } else { name }));
         // Dots of one row stand a little above and below each other, always in the same way.
         let dots = values(plane, key).iter().enumerate();
         let dots = dots.filter_map(|(n, v)| Some(((*v)?, y + (f64::from((n * 7 % 11) as u32) / 10.0 - 0.5) * 0.5)));
@@ -89,6 +91,7 @@ fn draw(section: &Section<'_>, planes: &[(usize, &Plane)], strip: &(&str, &str, 
         note: "",
         x,
         y: Axis { from: 0.0, to: rows, log: false, ticks },
+        left: NAMES,
         height: rows * ROW,
         marks: &[],
         names: false,

@@ -64,6 +64,12 @@ impl Axis {
         let (from, to) = (least / 1.12, most * 1.12);
         let few = (to / from).log10() > 3.0;
         let mut ticks = Vec::new();
+        if to / from < 8.0 {
+            let step = round((to - from) / 4.0);
+            let first = (from / step).ceil() * step;
+            let ticks = multiples(first, to, step).into_iter().map(|v| (v, label(v, step, unit))).collect();
+            return Axis { from, to, log: true, ticks };
+        }
         let mut decade = 10_f64.powi(from.log10().floor() as i32);
         while decade <= to && ticks.len() < 60 {
             for factor in [1.0, 2.0, 5.0] {
@@ -129,15 +135,15 @@ fn multiples(from: f64, to: f64, step: f64) -> Vec<f64> {
 fn label(value: f64, step: f64, unit: Unit) -> String {
     let (factor, mark) = match unit {
         Unit::Share => (100.0, " %"),
-        Unit::Millis if value >= 1000.0 => (1e-3, " s"),
+        Unit::Millis if value >= 1000.0 && step >= 100.0 => (1e-3, " s"),
         Unit::Millis => (1.0, " ms"),
         Unit::Seconds => (1.0, " s"),
         Unit::PerSecond => (1.0, " /s"),
-        Unit::Dollars => (1.0, " $"),
-        Unit::Count | Unit::Plain => (1.0, ""),
+        Unit::Count | Unit::Plain | Unit::Dollars => (1.0, ""),
     };
     let decimals = (-(step * factor).log10().floor()).clamp(0.0, 6.0) as usize;
-    format!("{}{mark}", number(value * factor, decimals))
+    let digits = number(value * factor, decimals);
+    if unit == Unit::Dollars { format!("${digits}") } else { format!("{digits}{mark}") }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use super::Section;
 use super::chart::Chart;
+use super::chart::LEFT;
 use super::chart::Layer;
 use super::html::Table;
 use super::html::escape;
@@ -174,7 +175,10 @@ fn draw(section: &Section<'_>, figure: &Figure, first: bool) -> Option<String> {
         result.shown().filter_map(|(i, p)| Some((i, p.name.as_str(), p.timeline.as_ref()?))).collect();
     let values = |t: &Timeline| -> Vec<(f64, Option<f64>)> {
         let count = t.requests.len().min((x.to / t.bucket_s).ceil() as usize);
-        (0..count).map(|i| ((i as f64 + 0.5) * t.bucket_s, (figure.of)(t, i).filter(|v| v.is_finite()))).collect()
+        // Nothing is counted during the warm-up.
+        let counted = |i: usize| (i + 1) as f64 * t.bucket_s > result.scenario.warmup_s;
+        let value = |i| (figure.of)(t, i).filter(|v| v.is_finite() && counted(i));
+        (0..count).map(|i| ((i as f64 + 0.5) * t.bucket_s, value(i))).collect()
     };
     let lines: Vec<Vec<(f64, Option<f64>)>> = planes.iter().map(|(_, _, t)| values(t)).collect();
     let known = || lines.iter().flatten().filter_map(|(_, y)| *y);
@@ -218,6 +222,7 @@ fn draw(section: &Section<'_>, figure: &Figure, first: bool) -> Option<String> {
         note: figure.note,
         x,
         y,
+        left: LEFT,
         height: figure.height,
         marks: result.marks(),
         names: first,

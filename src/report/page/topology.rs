@@ -124,10 +124,11 @@ fn svg(planes: &[(usize, &Plane)], kept: &[usize], layout: &Layout) -> String {
     let plane = planes[0].1;
     let most = kept.iter().filter_map(|&e| mean(&plane.edges[e], "requests")).fold(0.0, f64::max);
     let mut out = format!(
-        "<svg viewBox=\"0 0 {:.0} {:.0}\" role=img aria-label=\"services and their calls\" style=\"max-width:{:.0}px\">",
+        "<svg viewBox=\"0 0 {:.0} {:.0}\" role=img aria-label=\"services and their calls\" style=\"max-width:{:.0}px;min-width:{:.0}px\">",
         layout.width,
         layout.height,
-        layout.width * 1.1
+        layout.width * 1.1,
+        layout.width * 0.75
     );
     for (n, &e) in kept.iter().enumerate() {
         let edge = &plane.edges[e];

@@ -8,6 +8,7 @@ use super::Section;
 use super::html::escape;
 use super::read::Judged;
 use super::read::Outcome;
+use super::read::Summary;
 
 /// The panel.
 pub(super) fn render(section: &Section<'_>) -> String {
@@ -43,7 +44,7 @@ pub(super) fn render(section: &Section<'_>) -> String {
             out,
             "<p class=again><span>Run it again</span> <code id=\"{0}again\">{1}</code> <button type=button class=\"copy js\" data-of=\"{0}again\">Copy</button></p>",
             section.prefix,
-            escape(&again(result, &summary.next))
+            escape(again(summary))
         );
     }
     out
@@ -67,21 +68,9 @@ fn notices(result: &Outcome) -> Vec<String> {
     all
 }
 
-/// The same figures again: what the result says was run, with its seed and its replications.
-fn again(result: &Outcome, next: &str) -> String {
-    // The command of the comparison repeats overrides; what follows `--json` or `--html` is its own idea.
-    let command = next.split(" --json ").next().unwrap_or(next).split(" --html ").next().unwrap_or(next);
-    let mut out = command.to_owned();
-    if !command.starts_with("scsim run") || command.contains(" --replication ") {
-        out = format!("scsim run {}", crate::report::format::shell_word(&result.scenario.file));
-    }
-    if !out.contains(" --seed ") {
-        let _ = write!(out, " --seed {}", result.seed);
-    }
-    if !out.contains(" --replications ") && !out.contains(" -n ") {
-        let _ = write!(out, " --replications {}", result.replications);
-    }
-    out
+/// The same figures again. Results of earlier versions have no such command, only what to try next.
+fn again(summary: &Summary) -> &str {
+    if summary.again.is_empty() { &summary.next } else { &summary.again }
 }
 
 fn judgements(all: &[Judged]) -> String {
