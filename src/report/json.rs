@@ -4,7 +4,7 @@
 //! Keys are only ever added. Numbers print in their shortest form that reads back the same;
 //! `null` stands where a figure does not exist on that plane, and where it is infinite.
 
-mod names;
+pub mod names;
 mod pictures;
 mod rollout;
 mod timeline;
@@ -40,9 +40,6 @@ use crate::scenario::Scope;
 use crate::scenario::ServiceId;
 use crate::scenario::Severity;
 use crate::scenario::Window;
-
-pub use names::has_key;
-pub use names::key;
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -352,7 +352,7 @@ fn row(sheet: &Sheet<'_>, label: &'static str, metric: Metric, window: Window) -
             Cell { figure, shown, more: Vec::new(), best }
         })
         .collect();
-    let key = (window == Window::All).then(|| json::key(metric)).flatten();
+    let key = (window == Window::All).then(|| json::names::key(metric)).flatten();
     Row { label: label.to_owned(), key, narrows: false, cells }
 }
 

@@ -128,7 +128,8 @@ class Browser:
         self.call("Emulation.setDeviceMetricsOverride", metrics)
 
     def scheme(self, name):
-        features = [{"name": "prefers-color-scheme", "value": name}]
+        # Without motion a scroll has happened when it returns.
+        features = [{"name": "prefers-color-scheme", "value": name}, {"name": "prefers-reduced-motion", "value": "reduce"}]
         self.call("Emulation.setEmulatedMedia", {"media": "", "features": features})
 
     def ask(self, expression):

@@ -2,8 +2,6 @@
 //!
 //! *Knows* which metrics a file has, in which order. *Does not know* their values.
 
-use super::rollout;
-use crate::report::figure;
 use crate::scenario::Metric;
 
 /// Metrics of calls, with their names in the file.
@@ -58,11 +56,4 @@ pub(super) const SERVICE_METRICS: [(&str, Metric); 7] = [
 /// The key of a metric of calls in result files.
 pub fn key(metric: Metric) -> Option<&'static str> {
     CALL_METRICS.iter().find(|(_, m)| *m == metric).map(|(key, _)| *key)
-}
-
-/// True if a metric has a key of its own in result files; used to keep the manual complete.
-pub fn has_key(metric: Metric) -> bool {
-    CALL_METRICS.iter().chain(&PLANE_METRICS).any(|(_, m)| *m == metric)
-        || rollout::has(metric)
-        || figure::unit(metric) == figure::Unit::Dollars
 }

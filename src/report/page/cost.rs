@@ -44,12 +44,12 @@ pub(super) fn render(section: &Section<'_>) -> String {
     out
 }
 
-/// `1 234.56`; the text itself if it is no number.
+/// `$1 234.56`, ready for the page; the text itself if it is no number.
 fn dollars(text: &str) -> String {
     text.parse::<f64>()
         .ok()
         .filter(|x| x.is_finite())
-        .map_or_else(|| text.to_owned(), |x| format!("${}", number(x, if x.abs() < 0.1 && x != 0.0 { 4 } else { 2 })))
+        .map_or_else(|| escape(text), |x| format!("${}", number(x, if x.abs() < 0.1 && x != 0.0 { 4 } else { 2 })))
 }
 
 fn amount(text: Option<&str>) -> String {

@@ -97,7 +97,7 @@ pub fn csv(result: &Outcome) -> String {
 
 fn lines(out: &mut String, result: &Outcome, plane: &Plane, scope: &str, metrics: &Figures) {
     for metric in csv::METRICS {
-        let Some(key) = json::key(metric) else { continue };
+        let Some(key) = json::names::key(metric) else { continue };
         let figure = metrics.get(key).copied().flatten();
         let part = |x: Option<f64>| x.map_or_else(String::new, |x| (x + 0.0).to_string());
         let fields = [
