@@ -335,7 +335,7 @@ fn wrong_wishes_are_told_before_anything_runs() {
         (&["run", "small.toml", "--html", "a", "--json", "a"], "both write"),
         (&["run", "small.toml", "--html", "no/such/folder.html"], "no file can be written"),
         (&["run", "small.toml", "--html", "small.toml"], "overwrite the scenario"),
-        (&["run", "small.toml", "--hdr", "small.toml"], "no folder"),
+        (&["run", "small.toml", "--hdr", "small.toml"], "this is no folder"),
         (&["check", "small.toml", "--format", "html"], "only `scsim run`"),
     ] {
         let made = scsim(&folder, arguments);

@@ -28,6 +28,10 @@ pub fn check(common: &Common, args: &RunArgs, inputs: &[PathBuf]) -> Result<(), 
         ("--junit", &args.gate.junit),
         ("--save-baseline", &args.gate.save_baseline),
     ];
+    if let Some(folder) = args.pages.hdr.as_deref().filter(|folder| folder.exists() && !folder.is_dir()) {
+        complain(&format!("error: --hdr {}: this is no folder", folder.display()));
+        return Err(Exit::Usage);
+    }
     check_all(&named, "the scenario", inputs)
 }
 

@@ -225,12 +225,13 @@ fn bands(marks: &[Mark], x: &Axis, wide: f64, high: f64) -> String {
     let mut out = String::new();
     for mark in marks {
         let from = x.share(mark.from_s) * wide;
+        let planned = if mark.is_planned() { " planned" } else { "" };
         match mark.to_s {
             Some(to) => {
                 let to = x.share(to) * wide;
                 let _ = write!(
                     out,
-                    "<rect class=band x=\"{from:.1}\" y=0 width=\"{:.1}\" height={high}><title>{}</title></rect><path class=edge d=\"M{from:.1} 0V{high}M{to:.1} 0V{high}\"/>",
+                    "<rect class=\"band{planned}\" x=\"{from:.1}\" y=0 width=\"{:.1}\" height={high}><title>{}</title></rect><path class=\"edge{planned}\" d=\"M{from:.1} 0V{high}M{to:.1} 0V{high}\"/>",
                     (to - from).max(1.0),
                     escape(&mark.label)
                 );
@@ -238,7 +239,7 @@ fn bands(marks: &[Mark], x: &Axis, wide: f64, high: f64) -> String {
             None => {
                 let _ = write!(
                     out,
-                    "<path class=instant d=\"M{from:.1} 0V{high}\"><title>{}</title></path>",
+                    "<path class=\"instant{planned}\" d=\"M{from:.1} 0V{high}\"><title>{}</title></path>",
                     escape(&mark.label)
                 );
             }
@@ -257,7 +258,6 @@ fn names(marks: &[Mark], x: &Axis) -> (String, f64) {
     let wide = WIDTH - LEFT - RIGHT;
     let mut ends = [f64::NEG_INFINITY; NAME_ROWS];
     let mut placed = Vec::new();
-    let mut left_out = 0;
     for mark in marks.iter().filter(|mark| mark.from_s <= x.to) {
         let at = LEFT + x.share(mark.from_s) * wide;
         let label: String = if mark.label.chars().count() > 40 {
@@ -267,12 +267,10 @@ fn names(marks: &[Mark], x: &Axis) -> (String, f64) {
         };
         let width = label.chars().count() as f64 * LETTER + 14.0;
         let start = at.min(WIDTH - width).max(0.0);
-        match ends.iter().position(|end| *end < start) {
-            Some(row) => {
-                ends[row] = start + width;
-                placed.push((start, row, label, mark));
-            }
-            None => left_out += 1,
+        // Those without room are in the list below the charts.
+        if let Some(row) = ends.iter().position(|end| *end < start) {
+            ends[row] = start + width;
+            placed.push((start, row, label, mark));
         }
     }
     let rows = placed.iter().map(|(_, row, ..)| row + 1).max().unwrap_or(0);
@@ -280,11 +278,10 @@ fn names(marks: &[Mark], x: &Axis) -> (String, f64) {
     for (start, row, label, mark) in &placed {
         // Row 0 is the lowest, next to the chart.
         let y = (rows - row) as f64 * 15.0 - 3.0;
-        let _ = write!(out, "<text x=\"{start:.1}\" y={y} data-from=\"{}\">▾ {}</text>", mark.from_s, escape(label));
+        let planned = if mark.is_planned() { " class=planned" } else { "" };
+        let (from, label) = (mark.from_s, escape(label));
+        let _ = write!(out, "<text x=\"{start:.1}\" y={y} data-from=\"{from}\"{planned}>▾ {label}</text>");
     }
     out.push_str("</g>");
-    if left_out > 0 {
-        let _ = write!(out, "<!-- {left_out} names have no room -->");
-    }
     (out, rows as f64 * 15.0)
 }

@@ -103,7 +103,7 @@ pub(super) fn render(section: &Section<'_>) -> String {
 fn one(section: &Section<'_>, number: usize, plane: &Plane, lanes: &[Lane], axis: &Axis) -> String {
     let events: Vec<&Event> = plane.events.iter().filter(|event| event.replication == 0).collect();
     let end = axis.to;
-    let marks = section.result.marks();
+    let marks = &section.marks;
     let mut all: Vec<(usize, Vec<Stretch>)> =
         lanes.iter().enumerate().map(|(i, lane)| (i, stretches(lane, &events, marks, end))).collect();
     let total = all.len();
@@ -182,7 +182,28 @@ fn one(section: &Section<'_>, number: usize, plane: &Plane, lanes: &[Lane], axis
     }
     out.push_str(&html::twin(&table, &id, "What each task went through"));
     out.push_str("</figure>");
+    out.push_str(&happened(&events));
     out
+}
+
+/// Happenings listed at the most.
+const LISTED_MAX: usize = 200;
+
+/// What happened, in order: steps of deployments, scalings, panics and all that lanes show.
+fn happened(events: &[&Event]) -> String {
+    let told: Vec<&&Event> = events.iter().filter(|event| event.kind != "dns_answer").collect();
+    if told.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(["t s", "what", "task", "by", "note"]);
+    for event in told.iter().take(LISTED_MAX) {
+        let what = event.kind.replace('_', " ");
+        table.rows.push(vec![short(event.t_s), what, event.task.clone(), event.by.clone(), event.note.clone()]);
+    }
+    let more = told.len().saturating_sub(LISTED_MAX);
+    let more = if more > 0 { format!("; {more} more are in the data") } else { String::new() };
+    let table = table.render(&format!("Replication 0, DNS answers left out{more}"));
+    format!("<details class=twin><summary>What happened, in order</summary>{table}</details>")
 }
 
 /// The stretches of one task, those that are drawn below first.

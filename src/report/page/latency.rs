@@ -137,7 +137,7 @@ fn heat_map(section: &Section<'_>, number: usize, plane: &Plane, heat: &Heat) ->
     }
     let y = Axis::log(heat.edges_ms[0] * 1.12, heat.edges_ms[rows] / 1.12, Unit::Millis);
     let mut marks: Vec<Mark> = Vec::new();
-    for mark in section.result.marks() {
+    for mark in &section.marks {
         // Bands would change the shades: their ends are enough here.
         marks.push(Mark { to_s: None, ..mark.clone() });
         if let Some(to) = mark.to_s {

@@ -27,6 +27,7 @@ use std::fmt::Write as _;
 
 use super::compare::saved::Unreadable;
 use html::escape;
+use read::Mark;
 use read::Outcome;
 pub use read::Taken;
 pub use read::read;
@@ -58,6 +59,8 @@ const PANELS: [Panel; 11] = [
 pub struct Section<'a> {
     /// What is drawn.
     result: &'a Outcome,
+    /// Faults, deployments and scalings.
+    marks: Vec<Mark>,
     /// In front of every name in an address, so that several results can share a page.
     prefix: String,
 }
@@ -93,7 +96,7 @@ pub fn page(taken: &[Taken]) -> String {
     let mut body = String::new();
     for (i, one) in taken.iter().enumerate() {
         let prefix = if taken.len() == 1 { String::new() } else { format!("r{}-", i + 1) };
-        let section = Section { result: &one.result, prefix };
+        let section = Section { result: &one.result, marks: one.result.marks(), prefix };
         let _ = write!(body, "<article class=result id=\"{}result\">", section.prefix);
         if taken.len() > 1 {
             let _ = write!(
@@ -127,4 +130,4 @@ pub fn page(taken: &[Taken]) -> String {
 }
 
 /// Fill patterns that every picture may use.
-const PATTERNS: &str = "<svg width=0 height=0 aria-hidden=true class=patterns><defs><pattern id=hatch width=8 height=8 patternUnits=userSpaceOnUse patternTransform=\"rotate(45)\"><path class=hatched d=\"M0 0H8V8H0z\"/><path class=hatch d=\"M0 0V8\"/></pattern><pattern id=cross width=9 height=9 patternUnits=userSpaceOnUse><path class=cross d=\"M0 0L9 9M9 0L0 9\"/></pattern><pattern id=bars width=7 height=7 patternUnits=userSpaceOnUse><path class=bars d=\"M3 0V7\"/></pattern></defs></svg>";
+const PATTERNS: &str = "<svg width=0 height=0 aria-hidden=true class=patterns><defs><pattern id=hatch width=8 height=8 patternUnits=userSpaceOnUse patternTransform=\"rotate(45)\"><path class=hatched d=\"M0 0H8V8H0z\"/><path class=hatch d=\"M0 0V8\"/></pattern><pattern id=hatch2 width=8 height=8 patternUnits=userSpaceOnUse patternTransform=\"rotate(-45)\"><path class=hatched2 d=\"M0 0H8V8H0z\"/><path class=hatch2 d=\"M0 0V8\"/></pattern><pattern id=cross width=9 height=9 patternUnits=userSpaceOnUse><path class=cross d=\"M0 0L9 9M9 0L0 9\"/></pattern><pattern id=bars width=7 height=7 patternUnits=userSpaceOnUse><path class=bars d=\"M3 0V7\"/></pattern></defs></svg>";

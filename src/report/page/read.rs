@@ -431,9 +431,37 @@ impl Outcome {
         self.planes.iter().enumerate().filter(|(_, plane)| plane.applicable)
     }
 
-    /// Faults, deployments and scalings.
-    pub fn marks(&self) -> &[Mark] {
-        self.summary.as_ref().map_or(&[], |summary| &summary.marks)
+    /// Faults, deployments and scalings. A deployment lasts until its last step in replication 0, on the plane
+    /// where that comes last.
+    pub fn marks(&self) -> Vec<Mark> {
+        let marks = self.summary.as_ref().map_or(&[][..], |summary| &summary.marks);
+        let steps = || {
+            self.shown().flat_map(|(_, plane)| &plane.events).filter(|e| e.replication == 0 && e.kind == "deploy_step")
+        };
+        let deploys = || marks.iter().filter(|mark| mark.is_deploy());
+        let lasting = |mark: &Mark| {
+            let next =
+                deploys().map(|other| other.from_s).filter(|from| *from > mark.from_s).fold(f64::INFINITY, f64::min);
+            let mine = steps().map(|e| e.t_s).filter(|t| *t > mark.from_s && *t < next);
+            let to_s = mine.fold(None, |last: Option<f64>, t| Some(last.map_or(t, |last| last.max(t))));
+            Mark { to_s, ..mark.clone() }
+        };
+        marks
+            .iter()
+            .map(|mark| if mark.is_deploy() && mark.to_s.is_none() { lasting(mark) } else { mark.clone() })
+            .collect()
+    }
+}
+
+impl Mark {
+    /// True of a deployment.
+    pub fn is_deploy(&self) -> bool {
+        self.label.starts_with("deploy ")
+    }
+
+    /// True of what somebody wanted: a deployment or a scaling, not a fault.
+    pub fn is_planned(&self) -> bool {
+        self.is_deploy() || self.to_s.is_none() && self.label.ends_with(" tasks")
     }
 }
 

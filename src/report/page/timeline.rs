@@ -144,7 +144,7 @@ pub(super) fn render(section: &Section<'_>) -> String {
             first = false;
         }
     }
-    out.push_str(&happened(result));
+    out.push_str(&happened(section));
     out
 }
 
@@ -224,7 +224,7 @@ fn draw(section: &Section<'_>, figure: &Figure, first: bool) -> Option<String> {
         y,
         left: LEFT,
         height: figure.height,
-        marks: result.marks(),
+        marks: &section.marks,
         names: first,
         zooms: true,
         layers,
@@ -234,18 +234,19 @@ fn draw(section: &Section<'_>, figure: &Figure, first: bool) -> Option<String> {
 }
 
 /// Faults, deployments and scalings as a list: what the bands are.
-fn happened(result: &Outcome) -> String {
-    if result.marks().is_empty() {
+fn happened(section: &Section<'_>) -> String {
+    if section.marks.is_empty() {
         return String::new();
     }
     let mut out = String::from("<details class=marks><summary>What the shaded parts are</summary><ul>");
-    let length = result.scenario.duration_s;
-    for mark in result.marks() {
+    let length = section.result.scenario.duration_s;
+    for mark in &section.marks {
         let when = match mark.to_s {
             Some(to) => format!("{} to {}", clock(mark.from_s, length), clock(to, length)),
             None => format!("from {}", clock(mark.from_s, length)),
         };
-        let _ = write!(out, "<li><b>{}</b> {when}", escape(&mark.label));
+        let until = if mark.is_deploy() && mark.to_s.is_some() { ", its last step on the slowest plane" } else { "" };
+        let _ = write!(out, "<li><b>{}</b> {when}{until}", escape(&mark.label));
     }
     out.push_str("</ul></details>");
     out
