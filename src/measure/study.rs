@@ -526,7 +526,7 @@ mod tests {
             replication,
             segments: vec![Segment { windows: 1, users, edges: vec![edge] }],
             window_lengths: vec![Span::from_secs(60)],
-            flows: super::Flows::default(),
+            flows: crate::measure::Flows::default(),
             timeline,
             tasks: vec![TaskRecord { name: format!("a#{}", replication + 1), requests: 5, ..TaskRecord::default() }],
             services: vec![],

@@ -566,7 +566,7 @@ fn next(sheet: &Sheet<'_>, judgements: &[Judgement], circumstances: &Circumstanc
     } else if let Some(n) = judgements.iter().filter_map(|j| j.needed).max() {
         command.push(format!("-n {n}"));
     } else {
-        command.push("--json result.json".to_owned());
+        command.push("--html report.html --open".to_owned());
     }
     command.join(" ")
 }

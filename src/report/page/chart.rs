@@ -116,7 +116,9 @@ impl Chart<'_> {
         out.push_str(&bands(self.marks, &self.x, wide * FINE, self.height * FINE));
         out.push_str(&self.inside(wide));
         out.push_str("</svg></svg></div>");
-        out.push_str(&html::twin(&self.table, &self.id, self.title));
+        let unit = if self.zooms { "; t in seconds" } else { "" };
+        let caption = format!("{}, {}{unit}", self.title, self.note);
+        out.push_str(&html::twin(&self.table, &self.id, caption.trim_end_matches(", ")));
         out.push_str("</figure>");
         out
     }

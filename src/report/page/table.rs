@@ -7,12 +7,14 @@ use std::fmt::Write as _;
 
 use super::Section;
 use super::html::escape;
-use super::html::short;
 use super::read::Cell;
 use super::read::Figure;
 use super::read::Outcome;
 use super::read::Row;
 use super::read::Summary;
+use crate::measure::estimate::Estimate;
+use crate::report::figure::Unit;
+use crate::report::format;
 
 /// The panel.
 pub(super) fn render(section: &Section<'_>) -> String {
@@ -122,37 +124,30 @@ fn relative(result: &Outcome, summary: &Summary, row: &Row, column: usize, other
             None
         }
     });
-    let (factor, unit) = unit_of(&row.cells[column], mine);
-    let signed = |x: f64| {
-        let text = short3(x * factor);
-        if x > 0.0 && text != "0" { format!("+{text}") } else { text.replace('-', "−") }
-    };
-    match paired {
-        Some((mean, low, high)) => format!("{}{unit} [{}, {}]", signed(mean), signed(low), signed(high)),
-        None => format!("{}{unit}", signed(mine - theirs)),
-    }
+    let (mean, low, high) =
+        paired.map_or((mine - theirs, None, None), |(mean, low, high)| (mean, Some(low), Some(high)));
+    let unit = unit_of(&row.cells[column]);
+    let text = format::bracketed(&Estimate { mean, low, high, worst: mean, replications: result.replications }, unit);
+    let text = if unit == Unit::Share { text.replace(" %", " points") } else { text };
+    let sign = if mean > 0.0 { "+" } else { "" };
+    format!("{sign}{}", text.replace('-', "−"))
 }
 
-fn short3(value: f64) -> String {
-    let magnitude = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
-    let step = 10_f64.powi(magnitude - 2);
-    short((value / step).round() * step)
-}
-
-/// How the shown text scales the stored figure, and its unit; shares differ by points.
-fn unit_of(cell: &Cell, mean: f64) -> (f64, &'static str) {
+/// The unit that the shown text has.
+fn unit_of(cell: &Cell) -> Unit {
     let text = cell.value.as_deref().unwrap_or_default();
     if text.ends_with('%') {
-        (100.0, " points")
-    } else if text.ends_with(" ms") {
-        (1.0, " ms")
-    } else if text.ends_with(" µs") {
-        (1e3, " µs")
-    } else if text.ends_with(" s") && mean >= 10_000.0 {
-        (1e-3, " s")
-    } else if text.contains(" s ") || text.ends_with(" s") {
-        (1.0, " s")
+        Unit::Share
+    } else if text.ends_with(" ms") || text.ends_with(" µs") {
+        Unit::Millis
+    } else if text.contains(" s ") {
+        Unit::Seconds
+    } else if text.ends_with(" s") {
+        // Latencies above 10 s are shown in seconds too.
+        Unit::Millis
+    } else if cell.figure.and_then(|f| f.mean).is_some_and(|mean| mean >= 10.0) {
+        Unit::Count
     } else {
-        (1.0, "")
+        Unit::Plain
     }
 }
