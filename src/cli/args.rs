@@ -221,6 +221,9 @@ pub struct RunArgs {
     /// Write the figures as CSV
     #[arg(long, env = "SCSIM_CSV", value_name = "FILE")]
     pub csv: Option<PathBuf>,
+    /// A closer look.
+    #[command(flatten)]
+    pub look: super::why::LookArgs,
     /// What fails.
     #[command(flatten)]
     pub verdicts: Verdicts,

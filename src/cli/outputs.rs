@@ -23,6 +23,7 @@ pub fn check(common: &Common, args: &RunArgs, inputs: &[PathBuf]) -> Result<(), 
         ("--json", &args.json),
         ("--markdown", &args.markdown),
         ("--csv", &args.csv),
+        ("--trace", &args.look.trace),
         ("--junit", &args.gate.junit),
         ("--save-baseline", &args.gate.save_baseline),
     ];

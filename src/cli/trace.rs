@@ -271,7 +271,7 @@ enum Trouble {
     File(io::Error),
 }
 
-fn limits() -> Limits<'static> {
+pub(super) fn limits() -> Limits<'static> {
     Limits { stop: &STOP, events_max: EVENTS_MAX }
 }
 
@@ -337,8 +337,8 @@ fn tell(
             text.push('\n');
         }
         let names = Names { scenario, plane: &scenario.planes[plane], tasks: book.tasks() };
-        text += &format!("{name} · seed {}, replication {}\n", scenario.run.seed, args.replication);
-        text += &tree::render(story, &names, console.ascii);
+        text += &format!("{name} · seed {}\n", scenario.run.seed);
+        text += &tree::render(story, &names, args.replication, console.ascii);
     }
     let text = console.style.spell_lines(&text);
     Ok(match common.output.as_deref() {

@@ -377,7 +377,11 @@ impl Tracer for Book {
             Note::Ended { call, status, flags, .. } => self.end_call(at, call, Some((status, flags))),
             Note::Dropped { call } => self.end_call(at, call, None),
             Note::Fact { call: Some(call), fact, .. } => self.learn(at, call, fact),
-            Note::Fact { call: None, .. } | Note::Connections { .. } | Note::Stale { .. } | Note::Happened(_) => {}
+            Note::Fact { call: None, .. }
+            | Note::Connections { .. }
+            | Note::Stale { .. }
+            | Note::Fault { .. }
+            | Note::Happened(_) => {}
         }
     }
 

@@ -114,6 +114,8 @@ pub struct Chrome<'a> {
     ticks: usize,
     now: Time,
     requests: u64,
+    /// Faults that are on, since when, on which lane.
+    faults: BTreeMap<u32, (Time, u32)>,
     /// Who is ejected: by whom, whom, since when, until when, its lane.
     ejected: Vec<(u32, u32, Time, Option<Time>, u32)>,
     cut_at: Option<Time>,
@@ -166,6 +168,7 @@ impl<'a> Chrome<'a> {
             ticks: 0,
             now: Time::ZERO,
             requests: 0,
+            faults: BTreeMap::new(),
             ejected: Vec::new(),
             cut_at: None,
         }
@@ -181,6 +184,9 @@ impl<'a> Chrome<'a> {
             self.cut_at = self.cut_at.or(Some(self.now));
         }
         self.draw(&stories);
+        for (fault, (since, lane)) in std::mem::take(&mut self.faults) {
+            self.draw_fault(fault, since, lane);
+        }
         for at in 0..self.ejected.len() {
             self.draw_ejected(self.ejected[at]);
         }
@@ -256,6 +262,23 @@ impl<'a> Chrome<'a> {
         self.events.slice(place, ("ejected", &format!("ejected by {by}")), since, self.now, args);
     }
 
+    fn fault(&mut self, at: Time, fault: u32, on: bool) {
+        if on && !self.faults.contains_key(&fault) {
+            let lane = self.book.lanes.take(Track::Faults);
+            self.faults.insert(fault, (at, lane));
+        }
+        if !on && let Some((since, lane)) = self.faults.remove(&fault) {
+            self.book.lanes.give_back(Track::Faults, lane);
+            self.draw_fault(fault, since, lane);
+        }
+    }
+
+    fn draw_fault(&mut self, fault: u32, since: Time, lane: u32) {
+        let name = self.scenario.faults.get(fault as usize).map_or("fault", |fault| fault.name.as_str());
+        let place = self.place(Track::Faults, lane);
+        self.events.slice(place, ("fault", name), since, self.now, json!({ "fault": name }));
+    }
+
     fn stale(&mut self, at: Time, task: u32, after: Span) {
         if !self.windows.covers(at) || self.events.is_full() {
             return;
@@ -322,6 +345,7 @@ impl Tracer for Chrome<'_> {
         match note {
             Note::Happened(happening) => self.happened(happening),
             Note::Stale { task, after } => self.stale(at, task, after),
+            Note::Fault { fault, on } => self.fault(at, fault, on),
             Note::Answered { .. } | Note::Left { .. } | Note::Ended { .. } | Note::Dropped { .. } => {
                 let stories = self.book.take_over();
                 self.draw(&stories);

@@ -179,6 +179,7 @@ impl<'w> Events<'w> {
         };
         // Within a process: what a task works on, what it calls, when it was out; then the next task.
         let ((pid, rank), kind, name) = match track {
+            Track::Faults => ((WORLD, 0), 0, "faults".to_owned()),
             Track::Users => ((WORLD, 0), 1, "users".to_owned()),
             Track::Node(node) => ((WORLD, u64::from(node) << 24), 2, Names::node(node)),
             Track::Work(task) => (of_task(task), 0, names.task(task)),
