@@ -87,7 +87,7 @@ impl Tree<'_> {
         };
         let queued = match job.started {
             Some(started) if started > job.came => {
-                format!(", {} of them in its queue", words::span(started.since(job.came)))
+                format!(", {} of it in its queue", words::span(started.since(job.came)))
             }
             Some(_) => String::new(),
             None => ", always in its queue".to_owned(),
@@ -183,7 +183,11 @@ impl Tree<'_> {
         if let Some(job) = attempt.job
             && depth <= DEPTH_MAX
         {
-            self.job(&self.story.jobs[job], below, depth + 1);
+            let job = &self.story.jobs[job];
+            self.job(job, below, depth + 1);
+            if attempt.over.is_some_and(|over| job.over.is_none_or(|(at, _)| at > over)) {
+                self.line(None, below, "for nobody: its caller had given up");
+            }
         }
         if let Some(relayed) = attempt.relayed
             && depth <= DEPTH_MAX
