@@ -129,16 +129,18 @@ fn number(event: &Value, key: &str) -> u64 {
 
 /// Slices on a thread, which must nest or follow; how many there were.
 fn nest(trace: &Value) -> usize {
-    let mut tracks: BTreeMap<(u64, u64), Vec<(u64, std::cmp::Reverse<u64>, &str)>> = BTreeMap::new();
+    // By thread: the beginning, the end turned round so that what encloses sorts first, the name.
+    let mut tracks: BTreeMap<(u64, u64), Vec<(u64, u64, &str)>> = BTreeMap::new();
     for event in events(trace).iter().filter(|event| event["ph"] == "X") {
         let (from, to) = (number(event, "ts"), number(event, "ts") + number(event, "dur"));
         let track = tracks.entry((number(event, "pid"), number(event, "tid"))).or_default();
-        track.push((from, std::cmp::Reverse(to), event["name"].as_str().unwrap()));
+        track.push((from, u64::MAX - to, event["name"].as_str().unwrap()));
     }
     for (track, slices) in &mut tracks {
         slices.sort_unstable();
         let mut around: Vec<(u64, &str)> = Vec::new();
-        for &(from, std::cmp::Reverse(to), name) in slices.iter() {
+        for &(from, turned, name) in slices.iter() {
+            let to = u64::MAX - turned;
             around.retain(|(end, _)| *end > from);
             if let Some((end, outer)) = around.last() {
                 assert!(to <= *end, "{name} [{from}, {to}] reaches out of {outer}, which ends at {end}, on {track:?}");

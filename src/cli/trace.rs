@@ -1,6 +1,7 @@
 //! `scsim trace`: one replication for a viewer of traces, or one request as text.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
@@ -101,12 +102,11 @@ fn traced(console: &Console, common: &Common, args: &TraceArgs) -> Result<Exit, 
         };
         return run.draw_to_stdout(console, plane);
     }
-    let files = match &common.output {
-        Some(path) => beside(path, &scenario, &planes),
-        None => {
-            let stem = args.scenario.file_stem().map_or_else(|| "scsim".into(), |stem| stem.to_string_lossy());
-            planes.iter().map(|&plane| format!("{stem}.{}.trace.json", safe(&scenario, plane)).into()).collect()
-        }
+    let files = if let Some(path) = &common.output {
+        beside(path, &scenario, &planes)
+    } else {
+        let stem = args.scenario.file_stem().map_or_else(|| "scsim".into(), |stem| stem.to_string_lossy());
+        planes.iter().map(|&plane| format!("{stem}.{}.trace.json", safe(&scenario, plane)).into()).collect()
     };
     run.draw_all(console, "--output", &planes, &files, std::slice::from_ref(&args.scenario))
 }
@@ -337,7 +337,7 @@ fn tell(
             text.push('\n');
         }
         let names = Names { scenario, plane: &scenario.planes[plane], tasks: book.tasks() };
-        text += &format!("{name} · seed {}\n", scenario.run.seed);
+        let _ = writeln!(text, "{name} · seed {}", scenario.run.seed);
         text += &tree::render(story, &names, args.replication, console.ascii);
     }
     let text = console.style.spell_lines(&text);

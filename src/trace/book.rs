@@ -242,13 +242,13 @@ impl Book {
         self.shelve(request);
     }
 
-    fn choose(&mut self, id: CallId, attempt: Attempt) {
+    fn choose(&mut self, id: CallId, mut attempt: Attempt) {
         let Some(call) = self.call(id) else { return };
         let track = caller_track(call.task, call.node);
         let beside = call.attempts.iter().any(|other| other.over.is_none());
-        let lane = beside.then(|| self.lanes.take(track));
+        attempt.lane = beside.then(|| self.lanes.take(track));
         if let Some(call) = self.call(id) {
-            call.attempts.push(Attempt { lane, ..attempt });
+            call.attempts.push(attempt);
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! *Knows* names of tasks and nodes, and a phrase for every reason. *Does not know* layout.
 
+use std::fmt::Write as _;
+
 use super::story::Attempt;
 use super::story::Call;
 use super::story::End;
@@ -125,15 +127,15 @@ impl Names<'_> {
             text = text.replacen("fewer requests under way of two", "the first of two", 1);
         }
         if why.priority > 0 {
-            text += &format!(", priority {}", why.priority);
+            let _ = write!(text, ", priority {}", why.priority);
         }
-        match (why.rejected, why.again) {
-            (0, true) => text += "; it had been tried before",
-            (0, false) => {}
-            (n, false) => text += &format!("; picked again {}, because a pick had been tried before", times(n)),
-            (n, true) => text += &format!("; tried before, but the extra picks were used up ({})", times(n)),
-        }
-        Some(text)
+        let more = match (why.rejected, why.again) {
+            (0, true) => "; it had been tried before".to_owned(),
+            (0, false) => String::new(),
+            (n, false) => format!("; picked again {}, because a pick had been tried before", times(n)),
+            (n, true) => format!("; tried before, but the extra picks were used up ({})", times(n)),
+        };
+        Some(text + &more)
     }
 
     fn zone(&self, zone: u8) -> String {
