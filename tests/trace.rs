@@ -127,10 +127,12 @@ fn number(event: &Value, key: &str) -> u64 {
     event[key].as_u64().unwrap_or_else(|| panic!("{key} of {event}"))
 }
 
+/// Its beginning, its end turned round so that what encloses sorts first, its name.
+type Slice<'a> = (u64, u64, &'a str);
+
 /// Slices on a thread, which must nest or follow; how many there were.
 fn nest(trace: &Value) -> usize {
-    // By thread: the beginning, the end turned round so that what encloses sorts first, the name.
-    let mut tracks: BTreeMap<(u64, u64), Vec<(u64, u64, &str)>> = BTreeMap::new();
+    let mut tracks: BTreeMap<(u64, u64), Vec<Slice<'_>>> = BTreeMap::new();
     for event in events(trace).iter().filter(|event| event["ph"] == "X") {
         let (from, to) = (number(event, "ts"), number(event, "ts") + number(event, "dur"));
         let track = tracks.entry((number(event, "pid"), number(event, "tid"))).or_default();
