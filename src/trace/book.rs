@@ -408,6 +408,7 @@ impl Attempt {
         Attempt {
             number,
             host,
+            meant: host,
             endpoint: None,
             why,
             other,

@@ -151,6 +151,7 @@ fn args(names: &Names<'_>, story: &Story, call: &Call, at: usize) -> Value {
         "flags": flags,
         "refused": one.refused.map(words::refusal),
         "chosen": names.choice(one),
+        "meant": names.host(one.meant),
         "after": names.aftermath(call, at),
     })
 }

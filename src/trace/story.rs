@@ -126,6 +126,8 @@ pub struct Attempt {
     pub number: u8,
     /// Where to.
     pub host: Host,
+    /// Where it was to go when it was chosen: another's connection may have come free first.
+    pub meant: Host,
     /// The router's name for that.
     pub endpoint: Option<EndpointId>,
     /// Why there.

@@ -176,6 +176,10 @@ impl Tree<'_> {
         let why = self.names.choice(attempt);
         let why = why.unwrap_or_else(|| "a connection that stood ready leads there".to_owned());
         self.line(None, below, &format!("chosen: {why}"));
+        if attempt.meant != attempt.host {
+            let meant = self.names.host(attempt.meant);
+            self.line(None, below, &format!("that was {meant}; a connection to {host} could be had first"));
+        }
         self.way(attempt, below);
         if let Some(how) = attempt.refused {
             self.line(None, below, &format!("there: {}", words::refusal(how)));
