@@ -5,6 +5,7 @@
 //! their common vocabulary, [`measure`] what a run leaves behind, [`report`] what people read.
 //! Who may import whom is a table in `ARCHITECTURE.md`, held by `tests/architecture.rs`.
 
+pub mod capacity;
 pub mod cli;
 pub mod cost;
 pub mod diagnostic;

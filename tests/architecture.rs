@@ -62,6 +62,11 @@ const TABLE: &[Row] = &[
         crates: &["serde", "serde_json", "sha2", "plotters"],
     },
     Row {
+        module: "capacity",
+        may_import: &["units", "policy", "measure", "scenario", "report", "sweep"],
+        crates: &["serde_json", "plotters"],
+    },
+    Row {
         module: "trace",
         may_import: &["units", "policy", "measure", "scenario", "sim"],
         crates: &["serde", "serde_json"],
@@ -70,7 +75,7 @@ const TABLE: &[Row] = &[
     Row {
         module: "cli",
         may_import: ALL,
-        crates: &["anyhow", "clap", "ctrlc", "serde_json", "rayon", "terminal_size"],
+        crates: &["anyhow", "clap", "clap_complete", "clap_mangen", "ctrlc", "serde_json", "rayon", "terminal_size"],
     },
     Row { module: "main", may_import: ALL, crates: &["anyhow", "clap", "ctrlc"] },
     Row { module: "lib", may_import: &[], crates: &[] },
@@ -90,6 +95,7 @@ const ALL: &[&str] = &[
     "validate",
     "replay",
     "sweep",
+    "capacity",
     "trace",
     "ledger",
     "cli",

@@ -41,6 +41,7 @@ pub use note::Refusal;
 pub use note::Tracer;
 pub use replicate::Conduct;
 pub use replicate::Progress;
+pub use replicate::extend;
 pub use replicate::needed_for;
 pub use replicate::replicate;
 pub use replicate::replicate_with;
