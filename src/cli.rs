@@ -28,6 +28,7 @@ mod sweep;
 mod test;
 mod trace;
 mod validate;
+mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

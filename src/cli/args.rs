@@ -238,6 +238,9 @@ pub struct RunArgs {
     /// What people look at.
     #[command(flatten)]
     pub pages: super::report::PageArgs,
+    /// A closer look.
+    #[command(flatten)]
+    pub look: super::why::LookArgs,
     /// What fails.
     #[command(flatten)]
     pub verdicts: Verdicts,

@@ -1,7 +1,7 @@
 //! Why an endpoint was chosen and why an attempt was retried, in words that a report can use.
 //!
 //! *Knows* what the rules of choice look at while they choose, and which conditions an outcome meets.
-//! *Does not know* any rule: the balancer tells a [`Watch`] what it does, and most of the time nobody
+//! *Does not know* any rule: the balancer tells a `Watch` what it does, and most of the time nobody
 //! listens, which costs nothing. Start reading at [`Router::explain`](super::Router::explain).
 
 use super::EndpointId;

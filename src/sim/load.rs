@@ -130,7 +130,7 @@ impl World<'_> {
         let other = state.paired && state.shift.group(key, segment) != state.live;
         let serving = if other { &state.side } else { &state.serving };
         self.recorder.recording.books.arrived += 1;
-        let who = User { load, user, request: self.recorder.recording.books.arrived as u32 };
+        let who = User { load, who: user, request: self.recorder.recording.books.arrived as u32 };
         self.in_flight += 1;
         let task = match (source.spread, serving.len()) {
             (_, 0) => None,
@@ -185,15 +185,15 @@ impl World<'_> {
 
     /// A request from outside has its answer.
     #[inline]
-    pub(super) fn user_answered(&mut self, who: User, segment: u16, since: Time, key: u64, status: u16) {
+    pub(super) fn user_answered(&mut self, from: User, segment: u16, since: Time, key: u64, status: u16) {
         let now = self.engine.now();
         let ending =
             Ending { latency: now.since(since), failed: status == 0 || status >= 500, attempts: 1, flags: Flags::NONE };
         self.in_flight -= 1;
-        self.note(Note::Answered { request: who.request, status });
-        self.recorder.user_done(who.request, segment, now, key, status, ending);
-        if who.user != NOBODY {
-            let (load, user) = (who.load, who.user);
+        self.note(Note::Answered { request: from.request, status });
+        self.recorder.user_done(from.request, segment, now, key, status, ending);
+        if from.who != NOBODY {
+            let (load, user) = (from.load, from.who);
             let wait = self.think(load, user);
             self.engine.after(wait, Ev::UserAsks { load, user });
         }

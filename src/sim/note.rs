@@ -252,6 +252,13 @@ pub enum Note {
         /// How long it had been deaf.
         after: Span,
     },
+    /// A fault begins or ends.
+    Fault {
+        /// Which, an index into the scenario's.
+        fault: u32,
+        /// It begins; one that begins again while it is on goes on.
+        on: bool,
+    },
     /// Something worth a line in the log.
     Happened(Happening),
 }

@@ -89,8 +89,8 @@ pub(super) enum Parent {
 #[derive(Clone, Copy)]
 pub(super) struct User {
     pub(super) load: u32,
-    /// Of a closed loop, else [`NOBODY`].
-    pub(super) user: u32,
+    /// Who of a closed loop it is, else [`NOBODY`].
+    pub(super) who: u32,
     /// Its number, 1 for the first to arrive.
     pub(super) request: u32,
 }

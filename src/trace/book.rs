@@ -242,13 +242,13 @@ impl Book {
         self.shelve(request);
     }
 
-    fn choose(&mut self, id: CallId, attempt: Attempt) {
+    fn choose(&mut self, id: CallId, mut attempt: Attempt) {
         let Some(call) = self.call(id) else { return };
         let track = caller_track(call.task, call.node);
         let beside = call.attempts.iter().any(|other| other.over.is_none());
-        let lane = beside.then(|| self.lanes.take(track));
+        attempt.lane = beside.then(|| self.lanes.take(track));
         if let Some(call) = self.call(id) {
-            call.attempts.push(Attempt { lane, ..attempt });
+            call.attempts.push(attempt);
         }
     }
 
@@ -377,7 +377,11 @@ impl Tracer for Book {
             Note::Ended { call, status, flags, .. } => self.end_call(at, call, Some((status, flags))),
             Note::Dropped { call } => self.end_call(at, call, None),
             Note::Fact { call: Some(call), fact, .. } => self.learn(at, call, fact),
-            Note::Fact { call: None, .. } | Note::Connections { .. } | Note::Stale { .. } | Note::Happened(_) => {}
+            Note::Fact { call: None, .. }
+            | Note::Connections { .. }
+            | Note::Stale { .. }
+            | Note::Fault { .. }
+            | Note::Happened(_) => {}
         }
     }
 
@@ -404,6 +408,7 @@ impl Attempt {
         Attempt {
             number,
             host,
+            meant: host,
             endpoint: None,
             why,
             other,

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 /// What has lanes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Track {
+    /// Faults.
+    Faults,
     /// The users' requests.
     Users,
     /// What a task works on.

@@ -5,7 +5,10 @@
 //! reading at [`book::Book`], which listens, and [`story::Story`], which is what it makes of it.
 
 pub mod book;
+pub mod chrome;
+mod events;
 mod lanes;
+mod slices;
 pub mod story;
 pub mod tree;
 mod words;

@@ -49,9 +49,9 @@ impl Story {
     pub fn failed(&self) -> bool {
         self.answered.is_none_or(|(_, status)| status == 0 || status >= 500)
     }
-    /// Attempts of all its calls.
+    /// Attempts of all calls that tasks made; those of an ALB's nodes are part of them.
     pub fn attempts(&self) -> usize {
-        self.calls.iter().map(|call| call.attempts.len()).sum()
+        self.calls.iter().filter(|call| call.node.is_none()).map(|call| call.attempts.len()).sum()
     }
 }
 
@@ -126,6 +126,8 @@ pub struct Attempt {
     pub number: u8,
     /// Where to.
     pub host: Host,
+    /// Where it was to go when it was chosen: another's connection may have come free first.
+    pub meant: Host,
     /// The router's name for that.
     pub endpoint: Option<EndpointId>,
     /// Why there.

@@ -30,23 +30,20 @@ const DEPTH_MAX: usize = 64;
 const TIMES: usize = 11;
 
 /// A story as text, each line ended.
-pub fn render(story: &Story, names: &Names<'_>, ascii: bool) -> String {
+pub fn render(story: &Story, names: &Names<'_>, replication: u32, ascii: bool) -> String {
     let strokes = if ascii { &ASCII } else { &UNICODE };
-    let mut tree = Tree { story, names, strokes, out: String::new() };
     let end = match story.answered {
         Some((at, 0)) => format!("no answer after {}", words::span(at.since(story.arrived))),
         Some((at, status)) => format!("{status} after {}", words::span(at.since(story.arrived))),
         None => "no answer by the end of the run".to_owned(),
     };
-    let at = match story.task {
-        Some(task) => format!("at {}", names.task(task)),
-        None => "and no task served".to_owned(),
+    let whom = match story.task {
+        Some(task) => format!("comes to {}", names.task(task)),
+        None => "finds no task that serves".to_owned(),
     };
-    tree.line(
-        None,
-        "",
-        &format!("request {} arrives {at}, {} into the run: {end}", story.request, words::instant(story.arrived)),
-    );
+    let (request, when) = (story.request, words::instant(story.arrived));
+    let head = format!("request {request} of replication {replication} {whom} {when} into the run: {end}\n");
+    let mut tree = Tree { story, names, strokes, out: head };
     if let Some(how) = story.refused {
         tree.line(None, strokes.last, &words::refusal(how));
     }
@@ -90,7 +87,7 @@ impl Tree<'_> {
         };
         let queued = match job.started {
             Some(started) if started > job.came => {
-                format!(", {} of them in its queue", words::span(started.since(job.came)))
+                format!(", {} of it in its queue", words::span(started.since(job.came)))
             }
             Some(_) => String::new(),
             None => ", always in its queue".to_owned(),
@@ -176,8 +173,12 @@ impl Tree<'_> {
             first,
             &format!("attempt {} to {host}: {}{took}{slow}", attempt.number + 1, words::end(attempt)),
         );
-        if let Some(why) = self.names.choice(attempt) {
-            self.line(None, below, &format!("chosen: {why}"));
+        let why = self.names.choice(attempt);
+        let why = why.unwrap_or_else(|| "a connection that stood ready leads there".to_owned());
+        self.line(None, below, &format!("chosen: {why}"));
+        if attempt.meant != attempt.host {
+            let meant = self.names.host(attempt.meant);
+            self.line(None, below, &format!("that was {meant}; a connection to {host} could be had first"));
         }
         self.way(attempt, below);
         if let Some(how) = attempt.refused {
@@ -186,7 +187,11 @@ impl Tree<'_> {
         if let Some(job) = attempt.job
             && depth <= DEPTH_MAX
         {
-            self.job(&self.story.jobs[job], below, depth + 1);
+            let job = &self.story.jobs[job];
+            self.job(job, below, depth + 1);
+            if attempt.over.is_some_and(|over| job.over.is_none_or(|(at, _)| at > over)) {
+                self.line(None, below, "for nobody: its caller had given up");
+            }
         }
         if let Some(relayed) = attempt.relayed
             && depth <= DEPTH_MAX

@@ -2,6 +2,8 @@
 //!
 //! *Knows* names of tasks and nodes, and a phrase for every reason. *Does not know* layout.
 
+use std::fmt::Write as _;
+
 use super::story::Attempt;
 use super::story::Call;
 use super::story::End;
@@ -125,15 +127,15 @@ impl Names<'_> {
             text = text.replacen("fewer requests under way of two", "the first of two", 1);
         }
         if why.priority > 0 {
-            text += &format!(", priority {}", why.priority);
+            let _ = write!(text, ", priority {}", why.priority);
         }
-        match (why.rejected, why.again) {
-            (0, true) => text += "; it had been tried before",
-            (0, false) => {}
-            (n, false) => text += &format!("; picked again {}, because a pick had been tried before", times(n)),
-            (n, true) => text += &format!("; tried before, but the extra picks were used up ({})", times(n)),
-        }
-        Some(text)
+        let more = match (why.rejected, why.again) {
+            (0, true) => "; it had been tried before".to_owned(),
+            (0, false) => String::new(),
+            (n, false) => format!("; picked again {}, because a pick had been tried before", times(n)),
+            (n, true) => format!("; tried before, but the extra picks were used up ({})", times(n)),
+        };
+        Some(text + &more)
     }
 
     fn zone(&self, zone: u8) -> String {
@@ -148,14 +150,14 @@ impl Names<'_> {
         if let Some(backoff) = attempt.retried {
             let nth = call.attempts[..=at].iter().filter(|one| one.retried.is_some()).count();
             let most = retry.map_or(0, |retry| retry.num_retries);
-            let why = if attempt.slow { "hedging".to_owned() } else { self.met(call, attempt) };
+            let why = if attempt.slow { "it was slow (hedging)".to_owned() } else { self.met(call, attempt) };
             let waited = call.attempts.get(at + 1).map(|next| next.chosen.since(attempt.over.unwrap_or(next.chosen)));
             let wait = match (waited, backoff) {
                 (None, _) => "and the request ended in its back-off".to_owned(),
                 (Some(waited), BackOff::Exponential) => format!("after a back-off of {}", span(waited)),
                 (Some(waited), BackOff::RateLimited) => format!("after {}, as the answer asked", span(waited)),
             };
-            return Some(format!("retried, {why}: retry {nth} of {most} {wait}"));
+            return Some(format!("retried because {why}: retry {nth} of {most}, {wait}"));
         }
         if let Some(denied) = attempt.denied {
             return Some(match denied {
@@ -188,12 +190,16 @@ impl Names<'_> {
         let outcome = match attempt.end {
             Some(End::Answered(status)) => Outcome::Answered(Answer::of(status)),
             Some(End::Failed(trouble)) => Outcome::Failed(trouble),
-            None => return "hedging".to_owned(),
+            None => return "it was slow (hedging)".to_owned(),
         };
         let Some(retry) = self.policy(call).and_then(|policy| policy.retry_policy.as_ref()) else {
-            return "the connection failed".to_owned();
+            return "the connection could not be made".to_owned();
         };
-        format!("meets {}", conditions(conditions_met(retry.retry_on, &retry.retriable_status_codes, outcome)))
+        format!(
+            "{} meets {}",
+            end(attempt),
+            conditions(conditions_met(retry.retry_on, &retry.retriable_status_codes, outcome))
+        )
     }
 }
 
