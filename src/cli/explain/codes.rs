@@ -13,6 +13,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("claim::figures", "`figures` needs one figure or more, each a metric with a label of its own."),
     ("claim::id", "An id is a letter and a number, \"A5\"."),
     ("claim::refused", "`refused` lists changes that must not load, written as after --set."),
+    ("claim::sum", "A sum of an article stands beside a figure of cost: { article, says, figure }."),
     ("cost::instance", "The instance of a price file needs a name, processors and memory."),
     ("cost::price", "A price is in dollars, \"$0.10\", with the unit that its key has, or none."),
     ("cost::region", "scsim has no prices for this region. A price_file with that region brings them: docs/cost.md."),
@@ -28,6 +29,10 @@ pub const CODES: &[(&str, &str)] = &[
         "The plane exists and is not compared. Add it to `compare`, at the top of the file.",
     ),
     ("expect::scope", "`service` is all calls to it, `edge` those of one caller; use one."),
+    (
+        "expect::slo",
+        "A limit is \"metric op value\" with a sign that an interval can decide, several of them with commas: \"p99<300ms,error_rate<0.1%\".",
+    ),
     ("expect::syntax", "An expectation is \"metric op value\" or \"plane.metric op plane.metric\"."),
     ("expect::units", "The two sides are counted in different units."),
     ("expect::unknown-metric", "There is no such metric. All of them: scsim explain metrics."),

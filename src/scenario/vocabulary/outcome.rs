@@ -12,6 +12,8 @@ pub(super) const TABLES: &[Table] = &[
     table("claim", "A statement that this scenario decides.", &[CLAIM])
         .needs(&["id", "says", "verdict", "because", "figures"]),
     table("claim.figures", "A figure that decides.", &[FIGURE, SCOPE]).needs(&["metric"]),
+    table("claim.sums", "A sum of an article beside the figure that it is about.", &[SUM])
+        .needs(&["article", "says", "figure"]),
     table("claim.refused", "A change that must not load.", &[REFUSED]).needs(&["set", "with"]),
 ];
 
@@ -67,12 +69,24 @@ const CLAIM: &[Key] = &[
         "",
         "Figures of the ledger.",
     ),
+    key(
+        "sums",
+        Form::List(&Form::Table("claim.sums")),
+        "none",
+        "Sums of articles that the ledger sets beside its own.",
+    ),
     key("refused", Form::List(&Form::Table("claim.refused")), "none", "Changes that must not load."),
 ];
 
 const FIGURE: &[Key] = &[
     key("metric", Form::Text, "", "\"p99\", or \"internal-alb.p99\"."),
     key("label", Form::Text, "the metric", "What the ledger calls it."),
+];
+
+const SUM: &[Key] = &[
+    key("article", Form::Text, "", "Whose sum it is."),
+    key("says", Form::Text, "", "The sum as it stands there."),
+    key("figure", Form::Text, "", "The figure of cost beside it, one of `figures`."),
 ];
 
 const REFUSED: &[Key] = &[
