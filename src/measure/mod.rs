@@ -6,6 +6,7 @@
 //! segments whose mask has its bit. Latencies are measured from the intended arrival.
 
 mod calls;
+mod containment;
 mod costliest;
 pub mod estimate;
 pub mod frame;
