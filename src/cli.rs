@@ -18,9 +18,11 @@ mod import;
 mod init;
 mod ledger;
 mod loading;
+mod manual;
 mod outputs;
 mod policy;
 mod run;
+mod schema;
 mod sweep;
 mod test;
 mod trace;
@@ -92,7 +94,7 @@ scsim simulates how Amazon ECS services call each other, and compares the ways t
   scsim init wedged-replica        write a scenario to start from
   scsim run wedged-replica.toml    simulate it on every plane, side by side
   scsim check wedged-replica.toml  is the file right, and what does it mean?
-  scsim explain wedge              what a metric, a fault or a field means
+  scsim explain wedge              what a word of files, reports or errors means
   scsim help                       every command; `scsim help run` its flags
 ";
 
@@ -128,6 +130,9 @@ fn perform(arguments: &[OsString]) -> Exit {
         Command::Check(args) => check::check(&console, args),
         Command::Assumptions(args) => assumptions::list(&console, &invocation.common, args),
         Command::Explain(args) => explain::explain(&console, args),
+        Command::Schema(args) => schema::schema(&invocation.common, args),
+        Command::Completions(args) => manual::completions(&invocation.common, args),
+        Command::Man(args) => manual::man(&console, &invocation.common, args),
         Command::Validate(args) => validate::validate(&console, &invocation.common, args),
         Command::Import { command: ImportCommand::Fis(args) } => import::fis(&console, &invocation.common, args),
         Command::Policy { command: PolicyCommand::Replay(args) } => policy::replay(&console, args),

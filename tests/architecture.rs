@@ -75,7 +75,7 @@ const TABLE: &[Row] = &[
     Row {
         module: "cli",
         may_import: ALL,
-        crates: &["anyhow", "clap", "ctrlc", "serde_json", "rayon", "terminal_size"],
+        crates: &["anyhow", "clap", "clap_complete", "clap_mangen", "ctrlc", "serde_json", "rayon", "terminal_size"],
     },
     Row { module: "main", may_import: ALL, crates: &["anyhow", "clap", "ctrlc"] },
     Row { module: "lib", may_import: &[], crates: &[] },

@@ -163,6 +163,20 @@ fn who(desk: &mut Desk, picks: usize) -> Vec<u64> {
     who
 }
 
+#[test]
+fn a_router_knows_whom_it_lists_and_its_connections_to_each() {
+    let mut desk = Desk::new(config(LbPolicy::RoundRobin), &[Member::of(MemberKey(1)), Member::of(MemberKey(2))]);
+    let (one, three) = (MemberKey(1), MemberKey(3));
+    assert_eq!(desk.router.connections_to(one), 0);
+    for _ in 0..4 {
+        desk.pick();
+    }
+    assert_eq!((desk.router.connections_to(one), desk.router.connections_to(three)), (1, 0));
+    assert_eq!((desk.router.lists(one), desk.router.lists(three)), (true, false));
+    desk.list(&[Member::of(three)]);
+    assert_eq!((desk.router.lists(one), desk.router.lists(three)), (false, true));
+}
+
 /// Only priority 0 is routed by zone (envoy.md 3.6).
 #[test]
 fn the_second_priority_is_not_routed_by_zone() {

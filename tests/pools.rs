@@ -368,6 +368,44 @@ fn who_takes_the_place_of_one_that_left_is_not_taken_for_it() {
 }
 
 #[test]
+fn requests_beyond_the_limit_are_counted() {
+    let mut config = PolicyConfig::envoy_default();
+    config.circuit_breakers.max_requests = 1;
+    config.pool.protocol = PoolProtocol::Http2 { max_concurrent_streams: 10 };
+    let mut desk = Desk::new(config, &[1]);
+    let (_first, _) = desk.open();
+    for _ in 0..2 {
+        assert!(matches!(desk.begin().1, Step::Done(_)));
+    }
+    assert_eq!(desk.router.pool_stats().upstream_rq_active_overflow, 2);
+}
+
+/// A TCP proxy's connection that stands is a success (envoy.md 1.1): failures before it do not count on.
+#[test]
+fn a_connection_that_stands_ends_a_row_of_failures_of_a_tcp_proxy() {
+    let mut config = tcp();
+    config.outlier_detection = Some(config::OutlierDetection {
+        consecutive_5xx: 2,
+        max_ejection_percent: 100,
+        ..config::OutlierDetection::envoy_default()
+    });
+    let mut desk = Desk::new(config, &[1]);
+    let fail = |desk: &mut Desk| {
+        let (mut flight, _) = desk.begin();
+        let dial = desk.dials.remove(0);
+        desk.tell(|router, cx| router.on_connect_failed(cx, dial, Trouble::ConnectRefused));
+        assert!(matches!(desk.step(&mut flight), Step::Done(_)));
+    };
+    fail(&mut desk);
+    let (mut flight, attempt) = desk.open();
+    desk.answer(&mut flight, attempt);
+    fail(&mut desk);
+    assert_eq!(desk.router.ejected(), 0);
+    fail(&mut desk);
+    assert_eq!(desk.router.ejected(), 1);
+}
+
+#[test]
 fn requests_on_a_member_are_counted_until_they_end_also_after_it_has_left() {
     let mut desk = Desk::new(PolicyConfig::envoy_default(), &[1, 2]);
     let mut open = [desk.open(), desk.open(), desk.open()];

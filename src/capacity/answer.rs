@@ -104,8 +104,9 @@ impl Answer {
         };
         let mut answer =
             Answer { plane: plane.to_owned(), variant, outcome, probes, bracket, binding: None, notes: Vec::new() };
-        if let (Some(before), Some(beyond)) = (answer.last_pass(), answer.first_failure()) {
-            answer.binding = pressure::binding(scenario, &before.pressures, &beyond.pressures);
+        if let Some(beyond) = answer.first_failure() {
+            let before = answer.last_pass().map_or(&[][..], |probe| &probe.pressures);
+            answer.binding = pressure::binding(scenario, before, &beyond.pressures);
         }
         answer.notes = answer.remarks(line);
         answer
@@ -176,7 +177,7 @@ impl Answer {
             .any(|c| ["error_rate", "success_rate", "failed_requests", "goodput"].contains(&c.metric.as_str()));
         if let Some(errors) = pass.error_rate.filter(|errors| !speaks && *errors > SILENT_ERRORS) {
             notes.push(format!(
-                "{:.1} % of the requests fail where the SLO holds, and it says nothing of errors: latencies are those of successes; add error_rate<…",
+                "{:.1} % of the requests fail where the SLO holds, and it says nothing of errors: latencies are those of successes; add error_rate<1%",
                 errors * 100.0
             ));
         }

@@ -8,6 +8,8 @@ use plotters::prelude::*;
 use crate::capacity::answer::Answer;
 use crate::capacity::answer::Study;
 use crate::capacity::answer::plain;
+use crate::capacity::probe::Clause;
+use crate::capacity::probe::Probe;
 use crate::capacity::search::Kind;
 use crate::capacity::text::name;
 use crate::report::figure::Unit;
@@ -53,7 +55,7 @@ struct Point {
 }
 
 fn points(answer: &Answer, clause: usize) -> Vec<Point> {
-    let of = |probe: &crate::capacity::probe::Probe| {
+    let of = |probe: &Probe| {
         let estimate = probe.clauses.get(clause)?.observed?;
         let mean = Some(estimate.mean).filter(|mean| mean.is_finite())?;
         Some(Point { at: probe.at, mean, low: estimate.low.unwrap_or(mean), high: estimate.high.unwrap_or(mean) })
@@ -79,7 +81,7 @@ fn panel(study: &Study, clause: usize, area: &Area<'_>) -> Result<(), String> {
         positions.clone().filter(|at| *at <= end * 1.6).fold(0.0, f64::max).max(study.start.min(end * 1.6)) * 1.03;
     let left = if study.kind == Kind::Tasks { 0.5 } else { 0.0 };
     let mut chart = ChartBuilder::on(area)
-        .caption(format!("{} ({})", what.metric, what.that), ("sans-serif", 18))
+        .caption(caption(what, most > top), ("sans-serif", 18))
         .margin(10)
         .x_label_area_size(42)
         .y_label_area_size(76)
@@ -107,6 +109,11 @@ fn panel(study: &Study, clause: usize, area: &Area<'_>) -> Result<(), String> {
         .label_font(("sans-serif", 13))
         .draw()
         .map_err(wrong)
+}
+
+fn caption(clause: &Clause, cut: bool) -> String {
+    let note = if cut { ", what lies above is drawn at the edge" } else { "" };
+    format!("{} ({}{note})", clause.metric, clause.that)
 }
 
 fn axis(study: &Study) -> String {

@@ -99,13 +99,20 @@ fn probe(probe: &Probe) -> Value {
         "at": probe.at,
         "verdict": verdict(probe.verdict),
         "replications": probe.replications,
+        "error_rate": probe.error_rate,
         "clauses": clauses,
         "pressures": probe.pressures.iter().map(pressure).collect::<Vec<Value>>(),
     })
 }
 
 fn pressure(pressure: &Pressure) -> Value {
-    json!({ "kind": pressure.kind.name(), "at": pressure.at, "share": pressure.share, "limit": pressure.limit })
+    json!({
+        "kind": pressure.kind.name(),
+        "at": pressure.at,
+        "share": pressure.share,
+        "mean": pressure.mean,
+        "limit": pressure.limit,
+    })
 }
 
 fn estimate(estimate: &Estimate) -> Value {

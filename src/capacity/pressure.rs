@@ -59,8 +59,10 @@ pub struct Pressure {
     pub at: String,
     /// Index of the service, or of the edge's callee.
     service: usize,
-    /// Mean share of its capacity in use; for refusals their share of the calls.
+    /// Share of its capacity in use, for tasks that of the busiest one; for refusals their share of the calls.
     pub share: f64,
+    /// The mean over all tasks, where `share` is that of one.
+    pub mean: Option<f64>,
     /// The limit in words, where there is one to raise: `max_requests = 100`.
     pub limit: Option<String>,
 }
@@ -91,13 +93,17 @@ fn of_service(sheet: &Sheet<'_>, plane: usize, service: usize, found: &mut Vec<P
     let records: Vec<&ServiceRecord> =
         sheet.result(plane).replicas.iter().filter_map(|replica| replica.services.get(service)).collect();
     let sum = |of: fn(&ServiceRecord) -> u128| records.iter().map(|record| of(record)).sum::<u128>() as f64;
+    if let Some((share, mean)) = busy(sheet, plane, service) {
+        let limit = what.concurrency.map(|servers| format!("concurrency = {servers}"));
+        found.push(Pressure { kind: Kind::Tasks, at: what.name.clone(), service, share, mean: Some(mean), limit });
+    }
     let mut add = |kind, top: f64, bottom: f64, limit| {
         if top > 0.0 && bottom > 0.0 {
-            found.push(Pressure { kind, at: what.name.clone(), service, share: top / bottom, limit });
+            // What is finished after the last arrival is counted, the time it takes is not.
+            let share = (top / bottom).min(1.0);
+            found.push(Pressure { kind, at: what.name.clone(), service, share, mean: None, limit });
         }
     };
-    let servers = what.concurrency.map(|servers| format!("concurrency = {servers}"));
-    add(Kind::Tasks, sum(|r| r.area_busy), sum(|r| r.area_servers), servers);
     let places = what.queue.map(|queue| format!("queue = {queue}"));
     add(Kind::Queue, sum(|r| u128::from(r.rejected)), sum(|r| u128::from(r.arrived)), places);
     if let Some(sidecar) = sheet.scenario.planes[plane].sidecar() {
@@ -106,6 +112,30 @@ fn of_service(sheet: &Sheet<'_>, plane: usize, service: usize, found: &mut Vec<P
         let share = format!("{} vCPU", f64::from(sidecar.cpu.as_millis()) / 1e3);
         add(Kind::SidecarCpu, sum(|r| u128::from(r.sidecar_cpu.as_nanos())), given, Some(share));
     }
+}
+
+/// How busy the servers of a service's tasks are: those of the busiest task, and all of them.
+///
+/// Callers may crowd on one task, and tasks that are cut off have idle servers. The busiest task is the one
+/// that most requests reached in a stretch (a minute), at the mean work per request.
+fn busy(sheet: &Sheet<'_>, plane: usize, service: usize) -> Option<(f64, f64)> {
+    let servers = f64::from(sheet.scenario.services[service].concurrency?);
+    let (mut busiest, mut mean, mut count) = (0.0, 0.0, 0.0);
+    for replica in &sheet.result(plane).replicas {
+        let Some(record) = replica.services.get(service).filter(|record| record.area_servers > 0) else { continue };
+        let all = record.area_busy as f64 / record.area_servers as f64;
+        let work = if record.finished > 0 { record.area_busy as f64 / record.finished as f64 } else { 0.0 };
+        // Those that its queue turned away took none of its time.
+        let taken = 1.0 - record.rejected as f64 / record.arrived.max(1) as f64;
+        let most = replica.usage.task_requests_max.get(service).map_or(0.0, |most| *most as f64 * taken);
+        let given = replica.usage.stretch.as_nanos() as f64 * servers;
+        let one = if given > 0.0 { most * work / given } else { 0.0 };
+        // More may arrive than is served.
+        busiest += one.min(1.0).max(all);
+        mean += all;
+        count += 1.0;
+    }
+    (count > 0.0 && mean > 0.0).then(|| (busiest / count, mean / count))
 }
 
 fn of_edge(sheet: &Sheet<'_>, plane: usize, edge: usize, found: &mut Vec<Pressure>) {
@@ -117,7 +147,7 @@ fn of_edge(sheet: &Sheet<'_>, plane: usize, edge: usize, found: &mut Vec<Pressur
     let mut add = |kind, flags: &[Flag], limit| {
         let share = refused(flags) / hops.requests as f64;
         if share > 0.0 {
-            found.push(Pressure { kind, at: sheet.scenario.edge_name(id), service, share, limit });
+            found.push(Pressure { kind, at: sheet.scenario.edge_name(id), service, share, mean: None, limit });
         }
     };
     add(Kind::Breaker, &[Flag::Uo], breaker(&sheet.scenario.planes[plane], edge));
@@ -125,7 +155,10 @@ fn of_edge(sheet: &Sheet<'_>, plane: usize, edge: usize, found: &mut Vec<Pressur
     add(Kind::Endpoints, &[Flag::Uh, Flag::Uf, Flag::Df], None);
 }
 
-/// The limits of an edge's breaker that are limits.
+/// Envoy's default of most limits: where something is set lower, that is what is meant.
+const USUAL: u32 = 1024;
+
+/// The limits of an edge's breaker that are limits, those below the usual ones alone where there are any.
 fn breaker(plane: &Plane, edge: usize) -> Option<String> {
     let CircuitBreakers { max_connections, per_host_max_connections, max_pending_requests, max_requests, .. } =
         plane.edge_policies.get(edge)?.circuit_breakers;
@@ -135,7 +168,8 @@ fn breaker(plane: &Plane, edge: usize) -> Option<String> {
         ("max_connections", max_connections),
         ("per_host max_connections", per_host_max_connections),
     ];
-    let set = limits.into_iter().filter(|(_, limit)| *limit != u32::MAX);
+    let low = limits.iter().any(|(_, limit)| *limit < USUAL);
+    let set = limits.into_iter().filter(|(_, limit)| if low { *limit < USUAL } else { *limit != u32::MAX });
     let texts: Vec<String> = set.map(|(name, limit)| format!("{name} = {limit}")).collect();
     (!texts.is_empty()).then(|| texts.join(", "))
 }
@@ -213,7 +247,7 @@ mod tests {
     }
 
     fn pressure(kind: Kind, service: usize, share: f64) -> Pressure {
-        Pressure { kind, at: format!("s{service}"), service, share, limit: None }
+        Pressure { kind, at: format!("s{service}"), service, share, mean: None, limit: None }
     }
 
     #[test]

@@ -11,10 +11,14 @@ use crate::capacity::answer::plain;
 use crate::capacity::answer::shown;
 use crate::capacity::pressure::Binding;
 use crate::capacity::pressure::Kind as Full;
+use crate::capacity::pressure::Pressure;
 use crate::capacity::probe::Clause;
 use crate::capacity::search::Kind;
 use crate::capacity::search::Line;
 use crate::report::format;
+
+/// Mean over busiest below which tasks are told apart.
+const UNEVEN: f64 = 0.9;
 
 /// Lays out a study.
 pub fn render(study: &Study, line: &Line) -> String {
@@ -26,7 +30,7 @@ pub fn render(study: &Study, line: &Line) -> String {
         (None, true) => "largest peak rate (the schedule keeps its shape)".to_owned(),
     };
     let _ = writeln!(out, "{}", study.title);
-    let _ = writeln!(out, "{asked} with {}", study.slo.join(", "));
+    let _ = writeln!(out, "{asked} with {}; the file has {}", study.slo.join(", "), shown(study.kind, study.start));
     let _ = writeln!(
         out,
         "{} s per run, {least} to {most} replications a probe, {} % intervals, the same arrivals at each · seed {}\n",
@@ -101,7 +105,7 @@ fn cells(study: &Study, line: &Line, answer: &Answer) -> Vec<String> {
         (Outcome::NeverBroken, Some(passes), _) => {
             let (carries, why) = match kind {
                 Kind::Rate => (
-                    format!("≥ {}", shown(kind, passes)),
+                    format!("{} or more", shown(kind, passes)),
                     format!("nothing up to {}, the most that was tried (--rate-max)", shown(kind, line.most)),
                 ),
                 Kind::Tasks => (shown(kind, passes), "nothing: fewer is not possible".to_owned()),
@@ -140,7 +144,7 @@ fn bound(answer: &Answer, kind: Kind, binding: &Binding) -> String {
     let percent = |share: f64| format::number(share * 100.0, usize::from(share < 0.1));
     let share = percent(pressure.share);
     let mut text = match pressure.kind {
-        Full::Tasks => format!("{} tasks {share} % busy", pressure.at),
+        Full::Tasks => tasks(pressure, &share),
         Full::SidecarCpu => format!("sidecar CPU of {} {share} % busy", pressure.at),
         Full::Queue => format!("{} queue turns {share} % away", pressure.at),
         Full::Breaker => format!("breaker of {} refuses {share} %", pressure.at),
@@ -157,24 +161,31 @@ fn bound(answer: &Answer, kind: Kind, binding: &Binding) -> String {
     text
 }
 
+/// How busy tasks are: all, or one of them while the others have room.
+fn tasks(pressure: &Pressure, share: &str) -> String {
+    match pressure.mean.filter(|mean| *mean < pressure.share * UNEVEN) {
+        Some(mean) => format!("busiest {} task {share} % busy (all: {:.0} %)", pressure.at, mean * 100.0),
+        None => format!("{} tasks {share} % busy", pressure.at),
+    }
+}
+
 /// What to type next: the run at the answer, or the other question.
 fn next(study: &Study) -> Option<String> {
     let answer = study.answers.iter().find(|answer| answer.outcome == Outcome::Found && answer.variant.is_none())?;
     let file = format::shell_word(&study.file);
     let slo = format::shell_word(&study.slo.join(","));
     match study.kind {
-        Kind::Rate => match &answer.binding {
-            Some(Binding { pressure, .. }) if pressure.kind == Full::Tasks => Some(format!(
-                "scsim capacity {file} --tasks {} --slo {slo} --set load.rate=…/s",
-                format::shell_word(&pressure.at)
+        Kind::Rate => {
+            let fails = plain(answer.bracket.fails.filter(|_| study.plain)?);
+            let full = answer.binding.as_ref().map(|binding| &binding.pressure).filter(|p| p.kind == Full::Tasks);
+            Some(full.map_or_else(
+                || format!("scsim run {file} --plane {} --set load.rate={fails}/s", answer.plane),
+                |full| {
+                    let service = format::shell_word(&full.at);
+                    format!("scsim capacity {file} --slo {slo} --tasks {service} --set load.rate={fails}/s")
+                },
             ))
-            .filter(|_| study.plain),
-            _ => None,
         }
-        .or_else(|| {
-            let fails = answer.bracket.fails.filter(|_| study.plain)?;
-            Some(format!("scsim run {file} --plane {} --set load.rate={}/s", answer.plane, plain(fails)))
-        }),
         Kind::Tasks => {
             let service = study.service.as_deref()?;
             let passes = answer.bracket.passes?;

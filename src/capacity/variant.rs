@@ -6,6 +6,7 @@ use crate::capacity::rates;
 use crate::scenario::Fault;
 use crate::scenario::FaultKind;
 use crate::scenario::How;
+use crate::scenario::Scale;
 use crate::scenario::Scenario;
 use crate::scenario::ServiceId;
 use crate::scenario::Target;
@@ -16,7 +17,7 @@ use crate::units::Time;
 /// What is gone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Loss {
-    /// One task of a service (its index): it crashes, and so does each that takes its place.
+    /// One task of a service (its index): it crashes as the run begins, and nothing takes its place.
     Task(usize),
     /// A zone (its number): cut off from the others for the whole run.
     Zone(u8),
@@ -26,7 +27,7 @@ pub enum Loss {
 /// DNS record's 60 s and the time until it is taken out.
 pub const SETTLE: Span = Span::from_secs(90);
 
-/// A crash this soon after the start comes before any request.
+/// From the crash until the service wants a task less: ECS notices nothing sooner.
 const AT_ONCE: Span = Span::from_millis(1);
 
 /// The name of the fault that stands for a loss.
@@ -63,7 +64,13 @@ pub fn settling(scenario: &Scenario) -> Span {
 /// part stays as long as it was.
 pub fn lose(scenario: &mut Scenario, loss: Loss, settle: Span) {
     let (kind, target) = match loss {
-        Loss::Task(service) => (FaultKind::CrashLoop { delay: AT_ONCE }, Target::Task(ServiceId(service as u32), 1)),
+        Loss::Task(service) => {
+            let id = ServiceId(service as u32);
+            let tasks = scenario.services[service].tasks.saturating_sub(1);
+            scenario.scales.push(Scale { at: Time::ZERO + AT_ONCE, service: id, tasks });
+            scenario.scales.sort_by_key(|scale| scale.at);
+            (FaultKind::Crash, Target::Task(id, 1))
+        }
         Loss::Zone(zone) => (FaultKind::AzOutage { power: false }, Target::Zone(zone)),
     };
     let when = When::Once { at: Time::ZERO, lasts: None };

@@ -94,7 +94,7 @@ pub enum Command {
     /// Vary fields of a scenario and compare the cells
     Sweep(SweepArgs),
     /// The largest rate, or the fewest tasks, that meets an SLO, and what binds
-    Capacity(super::capacity::CapacityArgs),
+    Capacity(super::capacity::args::CapacityArgs),
     /// What each plane costs a month: every line with its formula, beside error rate and p99
     Cost(super::cost::CostArgs),
     /// One replication as a Perfetto trace, or one request as text: who was chosen, what was retried, and why
@@ -103,12 +103,18 @@ pub enum Command {
     Ledger(LedgerArgs),
     /// Write a commented scenario to start from
     Init(super::init::InitArgs),
-    /// Read scenarios without running them
+    /// Say whether scenarios are right, and what they mean, without running them
     Check(CheckArgs),
     /// List the constants in use: value, source, confidence, how to override
     Assumptions(AssumptionsArgs),
-    /// Explain a metric, a fault or a field
+    /// Explain any word of scenarios, reports, errors and results
     Explain(ExplainArgs),
+    /// Print a JSON Schema, for editors and scripts
+    Schema(super::schema::SchemaArgs),
+    /// Print the completions of a shell
+    Completions(super::manual::CompletionsArgs),
+    /// Print a manual page, or write all of them into the folder that --output names
+    Man(super::manual::ManArgs),
     /// Check the engine against queueing theory
     Validate(ValidateArgs),
     /// Turn what other tools wrote into parts of a scenario
@@ -456,7 +462,7 @@ pub struct CheckArgs {
     /// Overrides.
     #[command(flatten)]
     pub shape: Shape,
-    /// Print every value that would be used, defaults included
+    /// Print every value that would be used, as TOML with the defaults marked
     #[arg(long, env = "SCSIM_DEFAULTS", value_parser = FalseyValueParser::new())]
     pub defaults: bool,
 }
@@ -475,7 +481,8 @@ pub struct AssumptionsArgs {
 /// `scsim explain`.
 #[derive(Args, Debug)]
 pub struct ExplainArgs {
-    /// A metric, a fault, a field, a preset, or `metrics`, `faults`, `fields`, `presets`
+    /// Any word of scenarios, reports, errors or result files; or a list: `metrics`, `faults`, `fields`, `planes`,
+    /// `presets`, `codes`, `flags`, `constants`, `results`
     #[arg(value_name = "WORD")]
     pub word: Option<String>,
 }

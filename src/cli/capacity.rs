@@ -3,11 +3,11 @@
 //! *Knows* files, flags and exit codes, and how a probe is run. *Does not know* where the boundary is looked
 //! for, nor when a verdict is sure: that is `capacity`.
 
-mod args;
+pub(super) mod args;
 
 use std::path::Path;
 
-pub use args::CapacityArgs;
+use args::CapacityArgs;
 use args::Variant;
 
 use super::Exit;
@@ -36,6 +36,7 @@ use crate::capacity::probe::Probe;
 use crate::capacity::rates;
 use crate::capacity::search::Kind;
 use crate::capacity::search::Line;
+use crate::capacity::search::Verdict;
 use crate::capacity::text;
 use crate::capacity::variant;
 use crate::capacity::variant::Loss;
@@ -273,7 +274,7 @@ impl Asked<'_> {
                 Exit::Usage
             })?;
             let until = study.replications.saturating_mul(2).min(self.most());
-            if probe.verdict != crate::capacity::search::Verdict::Undecided || until <= study.replications {
+            if probe.verdict != Verdict::Undecided || until <= study.replications {
                 break probe;
             }
             sim::extend(&mut study, &scenario, until, &conduct).map_err(failed)?;

@@ -21,6 +21,8 @@ use crate::scenario::tree::Node;
 use crate::scenario::tree::Table;
 use crate::scenario::tree::Value;
 use crate::scenario::value;
+use crate::scenario::vocabulary::Form;
+use crate::scenario::watch;
 
 /// Most figures of one claim: more than fit a page's width tell nobody anything.
 const FIGURES_MAX: usize = 24;
@@ -202,6 +204,7 @@ fn figure(
     problems: &mut Problems<'_>,
 ) -> Option<ClaimFigure> {
     if let Value::Text(text) = &node.value {
+        watch::form(&node.place, Form::Text);
         let (metric, planes) = expect::measured(text, node, cx, defined, problems)?;
         return Some(ClaimFigure { label: text.clone(), metric, planes, during: Window::All, scope: Scope::Users });
     }
