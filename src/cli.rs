@@ -21,6 +21,7 @@ mod loading;
 mod manual;
 mod outputs;
 mod policy;
+mod report;
 mod run;
 mod schema;
 mod sweep;
@@ -117,6 +118,9 @@ fn perform(arguments: &[OsString]) -> Exit {
         }
     };
     let console = Console::new(&invocation.common);
+    if let Some(exit) = refuses_page(&invocation) {
+        return exit;
+    }
     match &invocation.command {
         Command::Run(args) => run::run(&console, &invocation.common, args),
         Command::Test(args) => test::test(&console, &invocation.common, args),
@@ -125,6 +129,7 @@ fn perform(arguments: &[OsString]) -> Exit {
         Command::Capacity(args) => capacity::capacity(&console, &invocation.common, args),
         Command::Trace(args) => trace::trace(&console, &invocation.common, args),
         Command::Cost(args) => cost::cost(&console, &invocation.common, args),
+        Command::Report(args) => report::report(&console, &invocation.common, args),
         Command::Ledger(args) => ledger::ledger(&console, &invocation.common, args),
         Command::Init(args) => init::init(&console, &invocation.common, args),
         Command::Check(args) => check::check(&console, args),
@@ -137,4 +142,13 @@ fn perform(arguments: &[OsString]) -> Exit {
         Command::Import { command: ImportCommand::Fis(args) } => import::fis(&console, &invocation.common, args),
         Command::Policy { command: PolicyCommand::Replay(args) } => policy::replay(&console, args),
     }
+}
+
+/// Only what `run` and `report` say has a page.
+fn refuses_page(invocation: &Invocation) -> Option<Exit> {
+    let has_one = matches!(invocation.command, Command::Run(_) | Command::Report(_));
+    (invocation.common.format == args::Format::Html && !has_one).then(|| {
+        console::complain("error: only `scsim run` and `scsim report` write --format html");
+        Exit::Usage
+    })
 }

@@ -80,6 +80,8 @@ pub enum Format {
     Markdown,
     /// One line per figure.
     Csv,
+    /// One page, for `run` and `report`.
+    Html,
 }
 
 /// What to do.
@@ -99,6 +101,8 @@ pub enum Command {
     Cost(super::cost::CostArgs),
     /// One replication as a Perfetto trace, or one request as text: who was chosen, what was retried, and why
     Trace(super::trace::TraceArgs),
+    /// A result file as a page, without running anything
+    Report(super::report::ReportArgs),
     /// Decide claims by scenarios and write the page that says so
     Ledger(LedgerArgs),
     /// Write a commented scenario to start from
@@ -231,6 +235,9 @@ pub struct RunArgs {
     /// Write the figures as CSV
     #[arg(long, env = "SCSIM_CSV", value_name = "FILE")]
     pub csv: Option<PathBuf>,
+    /// What people look at.
+    #[command(flatten)]
+    pub pages: super::report::PageArgs,
     /// What fails.
     #[command(flatten)]
     pub verdicts: Verdicts,

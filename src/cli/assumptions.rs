@@ -49,7 +49,7 @@ pub fn list(console: &Console, common: &Common, args: &AssumptionsArgs) -> Exit 
             }
             console::print(&out)
         }
-        Format::Csv => {
+        Format::Csv | Format::Html => {
             complain("error: assumptions are printed as human, json or markdown");
             Exit::Usage
         }

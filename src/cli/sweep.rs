@@ -361,7 +361,7 @@ fn write(console: &Console, common: &Common, asked: &SweepOutputs, cells: &Cells
     };
     let main = match common.format {
         Format::Json => output::json,
-        Format::Human | Format::Csv | Format::Markdown => output::csv,
+        Format::Human | Format::Csv | Format::Markdown | Format::Html => output::csv,
     };
     let mut quiet = common.quiet;
     if let Some(path) = &common.output {

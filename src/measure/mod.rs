@@ -9,6 +9,7 @@ mod calls;
 mod costliest;
 pub mod estimate;
 pub mod frame;
+pub mod pictures;
 pub mod study;
 mod timeline;
 mod usage;
@@ -20,6 +21,7 @@ pub use calls::Histogram;
 pub use calls::latency_histogram;
 pub use costliest::Costliest;
 pub use costliest::Costly;
+pub use pictures::Flows;
 pub use timeline::Bucket;
 pub use timeline::Timeline;
 pub use usage::EdgeUse;
@@ -40,6 +42,8 @@ pub struct Recording {
     pub window_lengths: Vec<Span>,
     /// Counts per second (or a longer bucket).
     pub timeline: Timeline,
+    /// Calls of each edge over time.
+    pub flows: Flows,
     /// One per task that ever ran, in order of creation.
     pub tasks: Vec<TaskRecord>,
     /// One per service.
@@ -152,6 +156,8 @@ pub struct TaskRecord {
     pub errors: u64,
     /// Time it was out, summed over the routers that ejected it.
     pub ejected: Span,
+    /// The first and the last request that reached it.
+    pub reached: Option<(Time, Time)>,
     /// When it started.
     pub started: Time,
     /// When it had gone; `None` if it was there at the end.

@@ -21,6 +21,7 @@ use super::Usage;
 use super::estimate::Sums;
 use super::frame::Frame;
 use super::frame::Slice;
+use super::pictures::Pictures;
 use crate::units::Span;
 use crate::units::Time;
 
@@ -187,6 +188,8 @@ pub struct PlaneResult {
     /// The 50th and the 99th percentile of each bucket, ms: in the replication where it is lowest and in that
     /// where it is highest; infinite where no replication had a success.
     pub spread: [Vec<(f64, f64)>; 2],
+    /// Maps and lanes.
+    pub pictures: Pictures,
     /// Tasks by name.
     pub tasks: Vec<TaskTotals>,
     /// Replication 0 in full, the beginning of a few others.
@@ -245,6 +248,7 @@ pub struct Reduced {
     replica: Replica,
     pooled: Vec<Calls>,
     timeline: Timeline,
+    pictures: Pictures,
     tasks: Vec<(String, u32, [u64; 3])>,
     events: Vec<KeptEvent>,
     events_dropped: u64,
@@ -306,6 +310,7 @@ impl Reduced {
             .map(|t| (t.name.clone(), t.service, [t.requests, t.errors, t.ejected.as_millis()]))
             .collect();
         Reduced {
+            pictures: Pictures::of(&recording),
             replica: Replica {
                 index: recording.replication,
                 tallies,
@@ -438,6 +443,7 @@ impl PlaneResult {
                 }
             }
         }
+        self.pictures.add(reduced.pictures);
         self.absorb_tasks(reduced.tasks);
         self.events_dropped += reduced.events_dropped;
         let at = self.events.partition_point(|e| e.replication < reduced.replica.index);
@@ -528,6 +534,7 @@ mod tests {
             replication,
             segments: vec![Segment { windows: 1, users, edges: vec![edge] }],
             window_lengths: vec![Span::from_secs(60)],
+            flows: crate::measure::Flows::default(),
             timeline,
             tasks: vec![TaskRecord { name: format!("a#{}", replication + 1), requests: 5, ..TaskRecord::default() }],
             services: vec![],

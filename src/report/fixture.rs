@@ -127,6 +127,7 @@ pub fn recording(scenario: &Scenario, plane: usize, replication: u32) -> Recordi
             .iter()
             .map(|w| Span::from_secs(if matches!(w, Window::All) { 300 } else { 180 }))
             .collect(),
+        flows: crate::measure::Flows::new(&timeline, scenario.edges.len()),
         timeline,
         tasks: (1..=6)
             .map(|n| TaskRecord { name: format!("payments#{n}"), service: 1, requests: 1_000, ..TaskRecord::default() })

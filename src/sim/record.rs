@@ -9,6 +9,7 @@ use crate::measure::Calls;
 use crate::measure::Costliest;
 use crate::measure::Costly;
 use crate::measure::Ending;
+use crate::measure::Flows;
 use crate::measure::Happening;
 use crate::measure::HappeningKind;
 use crate::measure::Recording;
@@ -74,6 +75,7 @@ impl Recorder {
             replication,
             segments: Vec::new(),
             window_lengths: vec![Span::ZERO; windows.len()],
+            flows: Flows::new(&timeline, scenario.edges.len()),
             timeline,
             tasks: Vec::new(),
             services: vec![ServiceRecord::default(); scenario.services.len()],
@@ -230,8 +232,9 @@ impl Recorder {
         if segment >= TESTING {
             return;
         }
+        let bucket = self.bucket(now);
+        self.recording.flows.record(edge as usize, bucket, ending.failed);
         if ending.attempts > 1 {
-            let bucket = self.bucket(now);
             self.recording.timeline.buckets[bucket].retries += u64::from(ending.attempts - 1);
             if !ending.failed {
                 self.recording.saved_by_retry += 1;
@@ -307,6 +310,15 @@ impl Recorder {
     pub(super) fn task(&mut self, name: String, service: u32, started: Time) -> u32 {
         self.recording.tasks.push(TaskRecord { name, service, started, ..TaskRecord::default() });
         (self.recording.tasks.len() - 1) as u32
+    }
+
+    /// A request reached a task.
+    #[inline]
+    pub(super) fn reached(&mut self, task: u32, now: Time) -> &mut TaskRecord {
+        let record = &mut self.recording.tasks[task as usize];
+        record.requests += 1;
+        record.reached = Some((record.reached.map_or(now, |(first, _)| first), now));
+        record
     }
 
     /// Closes the books.

@@ -207,7 +207,7 @@ impl World<'_> {
         let struck = std::mem::replace(&mut self.faulting.marked, NOBODY);
         let state = &mut self.tasks[task as usize];
         let service = state.service;
-        self.recorder.recording.tasks[task as usize].requests += 1;
+        self.recorder.reached(task, now);
         let spec = self.scenario.service(ServiceId(service));
         let edge = edge.unwrap_or(NOBODY);
         if state.trouble.sick && state.trouble.leak.is_some() {
@@ -273,9 +273,7 @@ impl World<'_> {
     /// A request came to a task and its app never got to serve it.
     pub(super) fn turned_away(&mut self, task: u32, parent: Parent, how: Refusal) {
         self.note(Note::Refused { whose: parent.into(), task, how });
-        let record = &mut self.recorder.recording.tasks[task as usize];
-        record.requests += 1;
-        record.errors += 1;
+        self.recorder.reached(task, self.engine.now()).errors += 1;
     }
 
     /// Runs a job until it has to wait.
