@@ -75,7 +75,12 @@ const CLAIM: &[Key] = &[
 const SUM: &[Key] = &[
     key("article", Form::Text, "", "Who works it out."),
     key("says", Form::Text, "", "What, and how: \"60 x $0.31: $18\"."),
-    key("figure", Form::Text, "", "One of `figures`, with its cell in a sweep: \"service-connect.cost_sidecar @ exact\"."),
+    key(
+        "figure",
+        Form::Text,
+        "",
+        "One of `figures`, with its cell in a sweep: \"service-connect.cost_sidecar @ exact\".",
+    ),
 ];
 
 const FIGURE: &[Key] = &[
