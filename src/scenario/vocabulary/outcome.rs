@@ -15,6 +15,7 @@ pub(super) const TABLES: &[Table] = &[
     table("claim.sums", "A sum of an article beside the figure that it is about.", &[SUM])
         .needs(&["article", "says", "figure"]),
     table("claim.refused", "A change that must not load.", &[REFUSED]).needs(&["set", "with"]),
+    table("claim.sums", "A sum of an article beside a figure of cost.", &[SUM]).needs(&["article", "says", "figure"]),
 ];
 
 const EXPECT: &[Key] = &[
@@ -76,6 +77,18 @@ const CLAIM: &[Key] = &[
         "Sums of articles that the ledger sets beside its own.",
     ),
     key("refused", Form::List(&Form::Table("claim.refused")), "none", "Changes that must not load."),
+    key("sums", Form::List(&Form::Table("claim.sums")), "none", "Sums of articles, each beside a figure of cost."),
+];
+
+const SUM: &[Key] = &[
+    key("article", Form::Text, "", "Who works it out."),
+    key("says", Form::Text, "", "What, and how: \"60 x $0.31: $18\"."),
+    key(
+        "figure",
+        Form::Text,
+        "",
+        "One of `figures`, with its cell in a sweep: \"service-connect.cost_sidecar @ exact\".",
+    ),
 ];
 
 const FIGURE: &[Key] = &[
