@@ -19,6 +19,7 @@ pub mod report;
 pub mod scenario;
 pub mod sim;
 pub mod sweep;
+pub mod trace;
 pub mod units;
 pub mod validate;
 

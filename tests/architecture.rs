@@ -44,7 +44,7 @@ const TABLE: &[Row] = &[
     Row {
         module: "report",
         may_import: &["units", "policy", "measure", "scenario", "cost"],
-        crates: &["serde", "serde_json", "indexmap", "sha2", "hdrhistogram"],
+        crates: &["serde", "serde_json", "indexmap", "sha2", "hdrhistogram", "plotters"],
     },
     Row {
         module: "validate",
@@ -66,11 +66,16 @@ const TABLE: &[Row] = &[
         may_import: &["units", "policy", "measure", "scenario", "report", "sweep"],
         crates: &["serde_json", "plotters"],
     },
+    Row {
+        module: "trace",
+        may_import: &["units", "policy", "measure", "scenario", "sim"],
+        crates: &["serde", "serde_json"],
+    },
     Row { module: "ledger", may_import: &["units", "measure", "scenario", "report", "sweep"], crates: &[] },
     Row {
         module: "cli",
         may_import: ALL,
-        crates: &["anyhow", "clap", "ctrlc", "serde_json", "rayon", "terminal_size"],
+        crates: &["anyhow", "clap", "clap_complete", "clap_mangen", "ctrlc", "serde_json", "rayon", "terminal_size"],
     },
     Row { module: "main", may_import: ALL, crates: &["anyhow", "clap", "ctrlc"] },
     Row { module: "lib", may_import: &[], crates: &[] },
@@ -91,6 +96,7 @@ const ALL: &[&str] = &[
     "replay",
     "sweep",
     "capacity",
+    "trace",
     "ledger",
     "cli",
 ];

@@ -388,7 +388,7 @@ fn write(console: &Console, common: &Common, args: &CapacityArgs, study: &Study,
     let main = match common.format {
         Format::Json => json::render(study),
         Format::Csv => csv::render(study),
-        Format::Human | Format::Markdown => console.style.spell_lines(&text::render(study, line)),
+        Format::Human | Format::Markdown | Format::Html => console.style.spell_lines(&text::render(study, line)),
     };
     match &common.output {
         Some(path) => exit.or_worse(outputs::deliver(path, &main)),

@@ -128,7 +128,7 @@ fn write(console: &Console, common: &Common, args: &CompareArgs, compared: &Comp
     let main = match common.format {
         Format::Json => json(),
         Format::Markdown => show::markdown(compared),
-        Format::Human | Format::Csv => show::text(compared, style, exit.code()),
+        Format::Human | Format::Csv | Format::Html => show::text(compared, style, exit.code()),
     };
     match &common.output {
         Some(path) => exit.or_worse(outputs::deliver(path, &main)),

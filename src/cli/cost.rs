@@ -222,7 +222,7 @@ fn write(common: &Common, args: &CostArgs, texts: &Texts) -> Exit {
     }
     let human = texts.human.join("\n");
     let main = match common.format {
-        Format::Human => &human,
+        Format::Human | Format::Html => &human,
         Format::Json => &json,
         Format::Markdown => &markdown,
         Format::Csv => &csv,

@@ -154,10 +154,20 @@ fn append_summary(console: &Console, text: &str) -> Exit {
 /// # Errors
 /// [`Exit::Usage`] after telling what is wrong with it.
 pub fn results(path: &Path) -> Result<Vec<Saved>, Exit> {
-    let refuse = |what: String| {
-        complain(&format!("error: {}: {what}", path.display()));
-        Exit::Usage
-    };
+    saved::read(&text_of(path)?).map_err(|error| refused(path, &error.to_string()))
+}
+
+fn refused(path: &Path, what: &str) -> Exit {
+    complain(&format!("error: {}: {what}", path.display()));
+    Exit::Usage
+}
+
+/// The text of a result file.
+///
+/// # Errors
+/// [`Exit::Usage`] after telling why it cannot be read.
+pub fn text_of(path: &Path) -> Result<String, Exit> {
+    let refuse = |what: String| refused(path, &what);
     let meta = fs::metadata(path).map_err(|error| refuse(format!("this file cannot be read: {error}")))?;
     if meta.is_dir() {
         return Err(refuse("this is a folder; name a result file".to_owned()));
@@ -166,8 +176,7 @@ pub fn results(path: &Path) -> Result<Vec<Saved>, Exit> {
         return Err(refuse("this file is larger than 1 GiB, the most that is read".to_owned()));
     }
     let bytes = fs::read(path).map_err(|error| refuse(format!("this file cannot be read: {error}")))?;
-    let text = String::from_utf8(bytes).map_err(|_| refuse("this file is not UTF-8, so it is no JSON".to_owned()))?;
-    saved::read(&text).map_err(|error| refuse(error.to_string()))
+    String::from_utf8(bytes).map_err(|_| refuse("this file is not UTF-8, so it is no JSON".to_owned()))
 }
 
 /// The rules that flags ask for.

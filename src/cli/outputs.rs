@@ -23,9 +23,16 @@ pub fn check(common: &Common, args: &RunArgs, inputs: &[PathBuf]) -> Result<(), 
         ("--json", &args.json),
         ("--markdown", &args.markdown),
         ("--csv", &args.csv),
+        ("--html", &args.pages.html),
+        ("--timeseries", &args.pages.timeseries),
+        ("--trace", &args.look.trace),
         ("--junit", &args.gate.junit),
         ("--save-baseline", &args.gate.save_baseline),
     ];
+    if let Some(folder) = args.pages.hdr.as_deref().filter(|folder| folder.exists() && !folder.is_dir()) {
+        complain(&format!("error: --hdr {}: this is no folder", folder.display()));
+        return Err(Exit::Usage);
+    }
     check_all(&named, "the scenario", inputs)
 }
 

@@ -24,14 +24,19 @@ use super::gate::Gate;
 use super::loading;
 use super::loading::Often;
 use super::outputs;
+use super::report;
 use crate::measure::study::Study;
 use crate::report::Report;
 use crate::report::compare::stem;
 use crate::report::csv;
 use crate::report::expect::Judgement;
 use crate::report::expect::Verdict;
+use crate::report::hdr;
+use crate::report::hdr::Distribution;
 use crate::report::json;
 use crate::report::markdown;
+use crate::report::page;
+use crate::report::series;
 use crate::report::suite::Outcome;
 use crate::report::text;
 use crate::report::text::Style;
@@ -56,6 +61,8 @@ struct Texts {
     json: Vec<String>,
     markdown: Vec<String>,
     csv: Vec<String>,
+    series: Vec<String>,
+    distributions: Vec<Distribution>,
     /// Markdown for a job summary.
     summaries: Vec<String>,
 }
@@ -66,6 +73,8 @@ pub fn run(console: &Console, common: &Common, args: &RunArgs) -> Exit {
         ("--json", &args.json),
         ("--markdown", &args.markdown),
         ("--csv", &args.csv),
+        ("--html", &args.pages.html),
+        ("--timeseries", &args.pages.timeseries),
         ("--junit", &args.gate.junit),
         ("--save-baseline", &args.gate.save_baseline),
     ];
@@ -76,7 +85,7 @@ pub fn run(console: &Console, common: &Common, args: &RunArgs) -> Exit {
         Ok(files) => files,
         Err(exit) => return exit,
     };
-    if let Err(exit) = outputs::check(common, args, &files) {
+    if let Err(exit) = outputs::check(common, args, &files).and_then(|()| args.look.check(common, &files)) {
         return exit;
     }
     let often = Often { replications: args.replications, precision: args.precision.clone(), fast: args.fast };
@@ -89,7 +98,7 @@ pub fn run(console: &Console, common: &Common, args: &RunArgs) -> Exit {
             _ => broken = true,
         }
     }
-    if broken {
+    if broken || !page_has_room(common, args, scenarios.len()) {
         return Exit::Usage;
     }
     let gate = match Gate::open(&args.gate) {
@@ -123,7 +132,15 @@ pub fn run(console: &Console, common: &Common, args: &RunArgs) -> Exit {
         let mut report = Report::new(scenario, &study, repeated(&args.shape));
         report.settings = loaded.settings();
         report.filled = scenario::filled(loaded);
+        report.again = again(args, &study, scenario);
         render(console, common, args, &report, &mut texts);
+        match args.look.closer(console, scenario, &study, args.replication, &files) {
+            Ok((stories, looked)) => {
+                texts.human.extend(stories);
+                exit = exit.or_worse(looked);
+            }
+            Err(failed) => return failed,
+        }
         exit = exit.or_worse(judged(args, &study, &report.judgements));
         if gate.is_wanted() {
             let outcome = weighed(console, args, &gate, &report);
@@ -140,7 +157,7 @@ pub fn run(console: &Console, common: &Common, args: &RunArgs) -> Exit {
             break;
         }
     }
-    exit = exit.or_worse(write(common, args, &texts));
+    exit = exit.or_worse(write(console, common, args, &texts));
     let owned = common.format != Format::Human || named.iter().any(|(_, path)| path.as_deref() == Some(Path::new("-")));
     exit.or_worse(gate.finish(console, &outcomes, &texts.summaries.join("\n"), owned))
 }
@@ -200,14 +217,48 @@ pub(super) fn repeated(shape: &Shape) -> Vec<String> {
     all
 }
 
+/// True unless a page is asked for that would show too many scenarios, or be opened without being a file.
+fn page_has_room(common: &Common, args: &RunArgs, scenarios: usize) -> bool {
+    let wanted = common.format == Format::Html || args.pages.html.is_some();
+    if wanted && scenarios > page::RESULTS_MAX {
+        let most = page::RESULTS_MAX;
+        complain(&format!("error: these are {scenarios} scenarios, a page shows {most} at the most; name fewer"));
+        return false;
+    }
+    if args.pages.open && args.pages.html.as_deref() == Some(Path::new("-")) {
+        complain("error: --open needs a file to open, not --html -");
+        return false;
+    }
+    true
+}
+
+/// The command that makes the same result again.
+fn again(args: &RunArgs, study: &Study, scenario: &Scenario) -> String {
+    let mut words = vec!["scsim run".to_owned(), crash::quoted(&scenario.file)];
+    words.extend(repeated(&args.shape));
+    words.extend(args.shape.plane.iter().map(|plane| format!("--plane {}", crash::quoted(plane))));
+    words.push(format!("--seed {}", study.seed));
+    words.push(match args.replication {
+        Some(only) => format!("--replication {only}"),
+        None => format!("-n {}", study.replications),
+    });
+    words.join(" ")
+}
+
 /// Renders what will be written, and nothing else.
 fn render(console: &Console, common: &Common, args: &RunArgs, report: &Report<'_>, texts: &mut Texts) {
     let wants = |format, path: &Option<PathBuf>| common.format == format || path.is_some();
-    if wants(Format::Json, &args.json) {
+    if wants(Format::Json, &args.json) || wants(Format::Html, &args.pages.html) {
         texts.json.push(json::render(report));
     }
     if wants(Format::Csv, &args.csv) {
         texts.csv.push(csv::render(report));
+    }
+    if args.pages.timeseries.is_some() {
+        texts.series.push(series::render(report));
+    }
+    if args.pages.hdr.is_some() {
+        texts.distributions.extend(hdr::distributions(report));
     }
     let comparison = report.comparison();
     if wants(Format::Markdown, &args.markdown) {
@@ -230,24 +281,45 @@ fn render(console: &Console, common: &Common, args: &RunArgs, report: &Report<'_
     }
 }
 
-fn write(common: &Common, args: &RunArgs, texts: &Texts) -> Exit {
+fn write(console: &Console, common: &Common, args: &RunArgs, texts: &Texts) -> Exit {
     let csv_text = format!("{}{}", csv::HEAD, texts.csv.concat());
     let json_text = json::join(&texts.json);
     let markdown_text = texts.markdown.join("\n");
+    let series_text = format!("{}{}", series::HEAD, texts.series.concat());
+    let html_text = if common.format == Format::Html || args.pages.html.is_some() {
+        // The page is made of the file alone, so that `scsim report` makes the same one.
+        page::render(&json_text).expect("what was just written is a result file")
+    } else {
+        String::new()
+    };
     let mut exit = Exit::Held;
     let mut owned = false;
-    for (path, text) in [(&args.json, &json_text), (&args.markdown, &markdown_text), (&args.csv, &csv_text)] {
+    let files = [
+        (&args.json, &json_text),
+        (&args.markdown, &markdown_text),
+        (&args.csv, &csv_text),
+        (&args.pages.html, &html_text),
+        (&args.pages.timeseries, &series_text),
+    ];
+    for (path, text) in files {
         if let Some(path) = path {
             owned |= path == Path::new("-");
             exit = exit.or_worse(outputs::deliver(path, text));
         }
     }
+    if let Some(folder) = &args.pages.hdr {
+        exit = exit.or_worse(report::distributions(folder, &texts.distributions));
+    }
     let human = texts.human.join("\n");
+    if args.pages.open && exit == Exit::Held {
+        report::open(console, args.pages.html.as_deref());
+    }
     let main = match common.format {
         Format::Human => &human,
         Format::Json => &json_text,
         Format::Markdown => &markdown_text,
         Format::Csv => &csv_text,
+        Format::Html => &html_text,
     };
     match &common.output {
         Some(path) => exit.or_worse(outputs::deliver(path, main)),

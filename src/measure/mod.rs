@@ -6,8 +6,10 @@
 //! segments whose mask has its bit. Latencies are measured from the intended arrival.
 
 mod calls;
+mod costliest;
 pub mod estimate;
 pub mod frame;
+pub mod pictures;
 pub mod study;
 mod timeline;
 mod usage;
@@ -17,6 +19,9 @@ pub use calls::Ending;
 pub use calls::Flag;
 pub use calls::Histogram;
 pub use calls::latency_histogram;
+pub use costliest::Costliest;
+pub use costliest::Costly;
+pub use pictures::Flows;
 pub use timeline::Bucket;
 pub use timeline::Timeline;
 pub use usage::EdgeUse;
@@ -37,6 +42,8 @@ pub struct Recording {
     pub window_lengths: Vec<Span>,
     /// Counts per second (or a longer bucket).
     pub timeline: Timeline,
+    /// Calls of each edge over time.
+    pub flows: Flows,
     /// One per task that ever ran, in order of creation.
     pub tasks: Vec<TaskRecord>,
     /// One per service.
@@ -68,6 +75,8 @@ pub struct Recording {
     pub keep_alive_races: u64,
     /// Requests that would have failed but for a retry.
     pub saved_by_retry: u64,
+    /// The failed requests that cost the most time.
+    pub costliest: Costliest,
     /// What deployments came to.
     pub rollout: Rollout,
     /// What it used of things that are paid by use.
@@ -147,6 +156,8 @@ pub struct TaskRecord {
     pub errors: u64,
     /// Time it was out, summed over the routers that ejected it.
     pub ejected: Span,
+    /// The first and the last request that reached it.
+    pub reached: Option<(Time, Time)>,
     /// When it started.
     pub started: Time,
     /// When it had gone; `None` if it was there at the end.

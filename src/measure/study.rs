@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::Books;
 use super::Calls;
+use super::Costliest;
 use super::Flag;
 use super::Happening;
 use super::HappeningKind;
@@ -20,6 +21,7 @@ use super::Usage;
 use super::estimate::Sums;
 use super::frame::Frame;
 use super::frame::Slice;
+use super::pictures::Pictures;
 use crate::units::Span;
 use crate::units::Time;
 
@@ -186,6 +188,8 @@ pub struct PlaneResult {
     /// The 50th and the 99th percentile of each bucket, ms: in the replication where it is lowest and in that
     /// where it is highest; infinite where no replication had a success.
     pub spread: [Vec<(f64, f64)>; 2],
+    /// Maps and lanes.
+    pub pictures: Pictures,
     /// Tasks by name.
     pub tasks: Vec<TaskTotals>,
     /// Replication 0 in full, the beginning of a few others.
@@ -194,6 +198,8 @@ pub struct PlaneResult {
     pub events_dropped: u64,
     /// The books of all runs together.
     pub books: Books,
+    /// The failed requests that cost the most time, all replications together.
+    pub costliest: Costliest,
 }
 
 /// A task over the replications; one in which it never ran counts as zero.
@@ -242,10 +248,12 @@ pub struct Reduced {
     replica: Replica,
     pooled: Vec<Calls>,
     timeline: Timeline,
+    pictures: Pictures,
     tasks: Vec<(String, u32, [u64; 3])>,
     events: Vec<KeptEvent>,
     events_dropped: u64,
     books: Books,
+    costliest: Costliest,
     /// Simulator events handled.
     pub engine_events: u64,
     /// The run was cut short.
@@ -302,6 +310,7 @@ impl Reduced {
             .map(|t| (t.name.clone(), t.service, [t.requests, t.errors, t.ejected.as_millis()]))
             .collect();
         Reduced {
+            pictures: Pictures::of(&recording),
             replica: Replica {
                 index: recording.replication,
                 tallies,
@@ -332,6 +341,7 @@ impl Reduced {
             events,
             events_dropped,
             books: recording.books,
+            costliest: recording.costliest,
             engine_events: recording.engine_events,
             partial: recording.partial,
         }
@@ -433,11 +443,13 @@ impl PlaneResult {
                 }
             }
         }
+        self.pictures.add(reduced.pictures);
         self.absorb_tasks(reduced.tasks);
         self.events_dropped += reduced.events_dropped;
         let at = self.events.partition_point(|e| e.replication < reduced.replica.index);
         self.events.splice(at..at, reduced.events);
         self.absorb_books(reduced.replica.index, reduced.books);
+        self.costliest.merge(&reduced.costliest);
         let at = self.replicas.partition_point(|r| r.index < reduced.replica.index);
         self.replicas.insert(at, reduced.replica);
     }
@@ -522,6 +534,7 @@ mod tests {
             replication,
             segments: vec![Segment { windows: 1, users, edges: vec![edge] }],
             window_lengths: vec![Span::from_secs(60)],
+            flows: crate::measure::Flows::default(),
             timeline,
             tasks: vec![TaskRecord { name: format!("a#{}", replication + 1), requests: 5, ..TaskRecord::default() }],
             services: vec![],
@@ -545,6 +558,7 @@ mod tests {
             connections_opened: 0,
             keep_alive_races: 0,
             saved_by_retry: 0,
+            costliest: Costliest::default(),
             rollout: Rollout::default(),
             usage: Usage::default(),
             books: Books { problems: vec!["x".into()], ..Books::default() },

@@ -104,6 +104,41 @@ impl Timeline {
         }
         None
     }
+
+    /// Successes by time and latency: at most `columns` columns of equal length, four rows per octave, from the
+    /// lowest row with a success to the highest.
+    pub fn heat(&self, columns: usize) -> Heat {
+        const PER_ROW: usize = 4;
+        let per_column = self.buckets.len().div_ceil(columns.max(1)).max(1);
+        let counts = |steps: &[u32]| -> Vec<u64> {
+            let rows = (0..STEPS).step_by(PER_ROW).map(|row| row..row + PER_ROW);
+            let sum = |row: std::ops::Range<usize>| row.flat_map(|i| steps.iter().skip(i).step_by(STEPS));
+            rows.map(|row| sum(row).map(|&n| u64::from(n)).sum()).collect()
+        };
+        let mut all: Vec<Vec<u64>> = self.latencies.chunks(per_column * STEPS).map(counts).collect();
+        let used = |row: &usize| all.iter().any(|column| column[*row] > 0);
+        let first = (0..STEPS / PER_ROW).find(used).unwrap_or(0);
+        let end = (first..STEPS / PER_ROW).rfind(used).map_or(first, |last| last + 1);
+        for column in &mut all {
+            *column = column[first..end].to_vec();
+        }
+        Heat {
+            column: Span::from_nanos(self.bucket.as_nanos() * per_column as u64),
+            edges_ms: (first..=end).map(|row| lower_ms(row * PER_ROW)).collect(),
+            columns: all,
+        }
+    }
+}
+
+/// Successes by time and latency.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Heat {
+    /// Length of a column.
+    pub column: Span,
+    /// Lower ends of the rows and the upper end of the last, ms.
+    pub edges_ms: Vec<f64>,
+    /// Per column a count for each row, lowest first.
+    pub columns: Vec<Vec<u64>>,
 }
 
 /// The step of a latency: exponent and four bits of mantissa of its microseconds.
@@ -115,6 +150,11 @@ fn step(latency: Span) -> usize {
     (octave as usize * 16 + mantissa as usize).min(STEPS - 1)
 }
 
+/// The lower end of a step in milliseconds.
+fn lower_ms(step: usize) -> f64 {
+    (1_u64 << (step / 16)) as f64 * (1.0 + (step % 16) as f64 / 16.0) / 1_000.0
+}
+
 /// The middle of a step in milliseconds.
 fn middle_ms(step: usize) -> f64 {
     let octave = (1_u64 << (step / 16)) as f64;
@@ -124,6 +164,24 @@ fn middle_ms(step: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn heat_keeps_every_success_where_it_belongs() {
+        let mut timeline = Timeline::new(Span::from_secs(100));
+        for second in 0..100 {
+            timeline.record(second, Span::from_millis(10), false);
+            timeline.record(second, Span::from_millis(500), second < 50);
+        }
+        let heat = timeline.heat(10);
+        assert_eq!((heat.columns.len(), heat.column), (10, Span::from_secs(10)));
+        let row = |ms: f64| heat.edges_ms.windows(2).position(|edge| edge[0] <= ms && ms < edge[1]).unwrap();
+        for (i, column) in heat.columns.iter().enumerate() {
+            assert_eq!((column.len(), column[row(10.0)]), (heat.edges_ms.len() - 1, 10));
+            assert_eq!(column[row(500.0)], if i < 5 { 0 } else { 10 });
+            assert_eq!(column.iter().sum::<u64>(), if i < 5 { 10 } else { 20 });
+        }
+        assert!(Timeline::new(Span::from_secs(1)).heat(10).columns[0].is_empty());
+    }
 
     #[test]
     fn an_hour_has_wider_buckets_than_five_minutes() {

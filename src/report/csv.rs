@@ -12,7 +12,7 @@ use crate::scenario::Window;
 pub const HEAD: &str = "scenario,plane,scope,metric,unit,mean,low,high,worst,replications\n";
 
 /// What is exported for every scope, by metric.
-const METRICS: [Metric; 13] = [
+pub const METRICS: [Metric; 13] = [
     Metric::Requests,
     Metric::FailedRequests,
     Metric::ErrorRate,

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::measure::Books;
 use crate::measure::Calls;
+use crate::measure::Costliest;
 use crate::measure::Ending;
 use crate::measure::Happening;
 use crate::measure::HappeningKind;
@@ -126,6 +127,7 @@ pub fn recording(scenario: &Scenario, plane: usize, replication: u32) -> Recordi
             .iter()
             .map(|w| Span::from_secs(if matches!(w, Window::All) { 300 } else { 180 }))
             .collect(),
+        flows: crate::measure::Flows::new(&timeline, scenario.edges.len()),
         timeline,
         tasks: (1..=6)
             .map(|n| TaskRecord { name: format!("payments#{n}"), service: 1, requests: 1_000, ..TaskRecord::default() })
@@ -144,6 +146,7 @@ pub fn recording(scenario: &Scenario, plane: usize, replication: u32) -> Recordi
         connections_opened: 0,
         keep_alive_races: 0,
         saved_by_retry: saved,
+        costliest: Costliest::default(),
         rollout: crate::measure::Rollout::default(),
         usage: crate::measure::Usage::default(),
         books: Books { arrived: 6_000, finished: 6_000 - failures, failed: failures, ..Books::default() },

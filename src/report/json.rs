@@ -4,6 +4,9 @@
 //! Keys are only ever added. Numbers print in their shortest form that reads back the same;
 //! `null` stands where a figure does not exist on that plane, and where it is infinite.
 
+mod assumed;
+pub mod names;
+mod pictures;
 mod rollout;
 mod timeline;
 mod view;
@@ -24,7 +27,6 @@ use super::detail::Detail;
 use super::differences::Difference;
 use super::differences::differences;
 use super::expect::Judgement;
-use super::figure;
 use super::figure::Place;
 use super::figure::Sheet;
 use crate::MODEL_VERSION;
@@ -62,7 +64,7 @@ struct Document<'a> {
     planes: Vec<PlaneFacts<'a>>,
     differences: Vec<Difference<'a>>,
     expectations: Vec<Expectation<'a>>,
-    assumptions: Vec<AssumptionFacts<'a>>,
+    assumptions: Vec<assumed::Facts<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<bill::BillFacts<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,6 +115,12 @@ struct PlaneFacts<'a> {
     latency: Option<view::Latency>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attribution: Option<view::Attribution>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heat: Option<pictures::Heat>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flows: Option<pictures::Flows>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lanes: Option<Vec<pictures::Lane>>,
 }
 
 /// A map in a fixed order.
@@ -218,15 +226,6 @@ struct Expectation<'a> {
 }
 
 #[derive(Serialize)]
-struct AssumptionFacts<'a> {
-    id: &'a str,
-    value: &'a str,
-    source: &'a str,
-    confidence: &'static str,
-    overridden_by: &'a str,
-}
-
-#[derive(Serialize)]
 struct EngineFacts {
     events: u64,
     requests: u64,
@@ -258,6 +257,7 @@ fn written(report: &Report<'_>, trimmed: bool) -> String {
     document.scsim.version = Some(VERSION);
     document.scenario.file = Some(&report.sheet.scenario.file);
     document.digest = Some(&report.digest);
+    document.assumptions = assumed::all(&report.sheet.scenario.assumptions);
     let wall = study.engine.wall.as_secs_f64();
     let per_second = |n: u64| if wall > 0.0 { plain(n as f64 / wall) } else { None };
     if !report.settings.is_empty() {
@@ -270,7 +270,7 @@ fn written(report: &Report<'_>, trimmed: bool) -> String {
         }
     }
     if !trimmed {
-        document.summary = Some(view::summary(report.comparison()));
+        document.summary = Some(view::summary(report.comparison(), &report.again));
         document.scenario.toml = (!report.filled.is_empty()).then_some(report.filled.as_str());
     }
     if trimmed {
@@ -303,6 +303,9 @@ fn extend(facts: &mut PlaneFacts<'_>, sheet: &Sheet<'_>, plane: usize) {
     let slice = |edge| sheet.study.frame.slice(Window::All, Scope::Edge(EdgeId(edge as u32)));
     let failed = |edge: usize| slice(edge).and_then(|s| result.pooled.get(s)).map_or(0, |calls| calls.failed);
     facts.attribution = view::attribution(result, (0..facts.edges.len()).map(failed).sum());
+    facts.heat = pictures::heat(result);
+    facts.flows = pictures::flows(result, facts.edges.len());
+    facts.lanes = pictures::lanes(result);
     for (edge, policy) in facts.edges.iter_mut().zip(&sheet.scenario.planes[plane].edge_policies) {
         edge.policy = Some(crate::scenario::policy_lines(policy).join("\n"));
     }
@@ -358,73 +361,14 @@ fn document<'a>(sheet: &'a Sheet<'_>, judgements: &'a [Judgement]) -> Document<'
         planes: (0..scenario.planes.len()).map(|plane| plane_facts(sheet, plane)).collect(),
         differences: differences(sheet),
         expectations: judgements.iter().map(|j| expectation(sheet, j)).collect(),
-        assumptions: scenario
-            .assumptions
-            .iter()
-            .map(|a| AssumptionFacts {
-                id: &a.id,
-                value: &a.value,
-                source: &a.source,
-                confidence: confidence_name(a.confidence),
-                overridden_by: &a.overridden_by,
-            })
-            .collect(),
+        assumptions: assumed::digested(&scenario.assumptions),
         cost: None,
         engine: None,
     }
 }
 
-/// Metrics of calls, with their names in the file.
-const CALL_METRICS: [(&str, Metric); 14] = [
-    ("requests", Metric::Requests),
-    ("failed_requests", Metric::FailedRequests),
-    ("error_rate", Metric::ErrorRate),
-    ("goodput_rps", Metric::Goodput),
-    ("mean_ms", Metric::Mean),
-    ("p50_ms", Metric::Percentile(0.5)),
-    ("p90_ms", Metric::Percentile(0.9)),
-    ("p95_ms", Metric::Percentile(0.95)),
-    ("p99_ms", Metric::Percentile(0.99)),
-    ("p999_ms", Metric::Percentile(0.999)),
-    ("max_ms", Metric::Max),
-    ("attempts_per_request", Metric::AttemptsPerRequest),
-    ("retries_per_request", Metric::RetriesPerRequest),
-    ("overflow", Metric::Overflow),
-];
-
-/// Metrics of a plane as a whole, with their names in the file.
-const PLANE_METRICS: [(&str, Metric); 16] = [
-    ("ejections", Metric::Ejections),
-    ("stale_dials", Metric::StaleDials),
-    ("time_to_eject_s", Metric::TimeToEject),
-    ("time_to_contain_s", Metric::TimeToContain),
-    ("time_to_recover_s", Metric::TimeToRecover),
-    ("stale_window_s", Metric::StaleWindow),
-    ("panic_time_s", Metric::PanicTime),
-    ("queue_max", Metric::QueueMax),
-    ("cpu_max", Metric::CpuMax),
-    ("tasks_max", Metric::TasksMax),
-    ("tasks_mean", Metric::TasksMean),
-    ("in_flight_mean", Metric::InFlightMean),
-    ("queue_mean", Metric::QueueMean),
-    ("wait_share", Metric::WaitShare),
-    ("wait_mean_ms", Metric::WaitMean),
-    ("utilization", Metric::Utilization),
-];
-
-/// Metrics of one service.
-const SERVICE_METRICS: [(&str, Metric); 7] = [
-    ("in_flight_mean", Metric::InFlightMean),
-    ("queue_mean", Metric::QueueMean),
-    ("queue_max", Metric::QueueMax),
-    ("wait_share", Metric::WaitShare),
-    ("wait_mean_ms", Metric::WaitMean),
-    ("utilization", Metric::Utilization),
-    ("cpu_max", Metric::CpuMax),
-];
-
 fn call_metrics(sheet: &Sheet<'_>, place: Place) -> Vec<(String, Option<Interval>)> {
-    let mut all: Vec<_> = CALL_METRICS
+    let mut all: Vec<_> = names::CALL_METRICS
         .iter()
         .map(|(key, metric)| ((*key).to_owned(), interval(sheet.estimate_finite(*metric, place))))
         .collect();
@@ -440,7 +384,7 @@ fn plane_facts<'a>(sheet: &'a Sheet<'_>, plane: usize) -> PlaneFacts<'a> {
     let result = sheet.result(plane);
     let place = Place::users(plane);
     let mut metrics = call_metrics(sheet, place);
-    for (key, metric) in PLANE_METRICS {
+    for (key, metric) in names::PLANE_METRICS {
         metrics.push((key.to_owned(), interval(sheet.estimate_finite(metric, place))));
     }
     metrics.extend(rollout::metrics(sheet, place));
@@ -490,6 +434,9 @@ fn plane_facts<'a>(sheet: &'a Sheet<'_>, plane: usize) -> PlaneFacts<'a> {
         replications_detail: None,
         latency: None,
         attribution: None,
+        heat: None,
+        flows: None,
+        lanes: None,
     }
 }
 
@@ -522,7 +469,7 @@ fn service_facts<'a>(sheet: &'a Sheet<'_>, plane: usize, service: usize) -> Serv
         ("p99_ms", Metric::Percentile(0.99)),
     ]
     .into_iter()
-    .chain(SERVICE_METRICS)
+    .chain(names::SERVICE_METRICS)
     .map(|(key, metric)| (key.to_owned(), interval(sheet.estimate_finite(metric, place))))
     .collect();
     let of_record =
@@ -586,11 +533,4 @@ fn expectation<'a>(sheet: &'a Sheet<'_>, judgement: &'a Judgement) -> Expectatio
         note: judgement.note.as_deref(),
         line: judgement.line,
     }
-}
-
-/// True if a metric has a key of its own in result files; used to keep the manual complete.
-pub fn has_key(metric: Metric) -> bool {
-    CALL_METRICS.iter().chain(&PLANE_METRICS).any(|(_, m)| *m == metric)
-        || rollout::has(metric)
-        || figure::unit(metric) == figure::Unit::Dollars
 }

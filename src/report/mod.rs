@@ -16,10 +16,13 @@ pub mod file;
 mod fixture;
 pub mod format;
 pub mod github;
+pub mod hdr;
 pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod model;
+pub mod page;
+pub mod series;
 pub mod suite;
 pub mod text;
 
@@ -45,6 +48,8 @@ pub struct Report<'a> {
     pub settings: Vec<Setting>,
     /// The scenario as TOML with every default filled in and marked; empty where nobody asks for it.
     pub filled: String,
+    /// The command that makes this result again; empty where nobody asks for it.
+    pub again: String,
 }
 
 impl<'a> Report<'a> {
@@ -53,7 +58,15 @@ impl<'a> Report<'a> {
         let sheet = Sheet::new(scenario, study);
         let judgements = expect::judge(&sheet);
         let digest = json::digest(&sheet, &judgements);
-        Report { sheet, judgements, digest, arguments, settings: Vec::new(), filled: String::new() }
+        Report {
+            sheet,
+            judgements,
+            digest,
+            arguments,
+            settings: Vec::new(),
+            filled: String::new(),
+            again: String::new(),
+        }
     }
 
     /// The format-free comparison.

@@ -15,6 +15,7 @@ use super::figure::Sheet;
 use super::figure::Unit;
 use super::format;
 use super::format::Shown;
+use super::json;
 use crate::measure::estimate::Estimate;
 use crate::scenario::Arrivals;
 use crate::scenario::Assumption;
@@ -70,7 +71,9 @@ pub struct Column {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Row {
     /// What it is.
-    pub label: &'static str,
+    pub label: String,
+    /// Its name among the metrics of a result file, where it has one.
+    pub key: Option<&'static str>,
     /// It narrows the row above.
     pub narrows: bool,
     /// One per column.
@@ -78,8 +81,10 @@ pub struct Row {
 }
 
 /// A figure on one plane.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Default, Debug)]
 pub struct Cell {
+    /// What `shown` is made of, where it is a single figure.
+    pub figure: Option<Estimate>,
     /// The figure; `None` where it does not exist.
     pub shown: Option<Shown>,
     /// More lines below, without an interval.
@@ -323,7 +328,7 @@ fn rows(sheet: &Sheet<'_>) -> Vec<Row> {
     }
     let why: Vec<Cell> = (0..scenario.planes.len()).map(|plane| cause::why(sheet, plane)).collect();
     if why.iter().any(|cell| cell.shown.is_some()) {
-        rows.push(Row { label: "why", narrows: false, cells: why });
+        rows.push(Row { label: "why".to_owned(), key: None, narrows: false, cells: why });
     }
     rows
 }
@@ -333,7 +338,8 @@ fn row(sheet: &Sheet<'_>, label: &'static str, metric: Metric, window: Window) -
     let planes = sheet.applicable();
     let cells = (0..sheet.scenario.planes.len())
         .map(|plane| {
-            let shown = sheet.estimate(metric, place(plane)).map(|e| format::estimate(&e, figure::unit(metric)));
+            let figure = sheet.estimate(metric, place(plane));
+            let shown = figure.as_ref().map(|e| format::estimate(e, figure::unit(metric)));
             let others = || planes.iter().filter(|&&other| other != plane);
             let best = shown.is_some()
                 && others().next().is_some()
@@ -343,10 +349,11 @@ fn row(sheet: &Sheet<'_>, label: &'static str, metric: Metric, window: Window) -
                         .and_then(|d| d.high)
                         .is_some_and(|high| high < 0.0)
                 });
-            Cell { shown, more: Vec::new(), best }
+            Cell { figure, shown, more: Vec::new(), best }
         })
         .collect();
-    Row { label, narrows: false, cells }
+    let key = (window == Window::All).then(|| json::names::key(metric)).flatten();
+    Row { label: label.to_owned(), key, narrows: false, cells }
 }
 
 /// How long the failures took, where that is longer than the successes: p99 above leaves them out.
@@ -359,10 +366,10 @@ fn slow_failures(sheet: &Sheet<'_>) -> Option<Row> {
             };
             let successes = sheet.estimate(Metric::Percentile(0.99), Place::users(plane));
             worth_it |= successes.is_none_or(|s| failures.mean > s.mean);
-            cell(format::estimate(&failures, Unit::Millis), Vec::new())
+            Cell { figure: Some(failures), ..cell(format::estimate(&failures, Unit::Millis), Vec::new()) }
         })
         .collect();
-    worth_it.then_some(Row { label: "p99 of failures", narrows: false, cells })
+    worth_it.then_some(Row { label: "p99 of failures".to_owned(), key: Some("failed_p99_ms"), narrows: false, cells })
 }
 
 fn first_ejection(sheet: &Sheet<'_>) -> Row {
@@ -376,14 +383,14 @@ fn first_ejection(sheet: &Sheet<'_>) -> Row {
             };
             let value = format!("{} after the fault", format::estimate(&e, Unit::Seconds).value);
             let more = if never > 0 { vec![format!("never in {never} of {}", values.len())] } else { Vec::new() };
-            cell(Shown { value, spread: String::new() }, more)
+            Cell { figure: Some(e), ..cell(Shown { value, spread: String::new() }, more) }
         })
         .collect();
-    Row { label: "first ejection", narrows: false, cells }
+    Row { label: "first ejection".to_owned(), key: Some("time_to_eject_s"), narrows: false, cells }
 }
 
 pub(super) fn cell(shown: Shown, more: Vec<String>) -> Cell {
-    Cell { shown: Some(shown), more, best: false }
+    Cell { figure: None, shown: Some(shown), more, best: false }
 }
 
 fn judged(sheet: &Sheet<'_>, judgement: &Judgement) -> Judged {
@@ -559,7 +566,7 @@ fn next(sheet: &Sheet<'_>, judgements: &[Judgement], circumstances: &Circumstanc
     } else if let Some(n) = judgements.iter().filter_map(|j| j.needed).max() {
         command.push(format!("-n {n}"));
     } else {
-        command.push("--json result.json".to_owned());
+        command.push("--html report.html --open".to_owned());
     }
     command.join(" ")
 }

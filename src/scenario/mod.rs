@@ -26,10 +26,13 @@ mod sweep;
 mod table;
 mod tree;
 pub mod value;
+pub mod vocabulary;
+mod watch;
 mod workload;
 
 use crate::units::Span;
 
+pub use assumptions::extras::IDS as LISTED_LATER;
 pub use defaults::filled;
 pub use defaults::quoted;
 pub use envoy_text::lines as policy_lines;
@@ -58,6 +61,7 @@ pub use model::Change;
 pub use model::CircuitBreaker;
 pub use model::Claim;
 pub use model::ClaimFigure;
+pub use model::ClaimSum;
 pub use model::ClaimVerdict;
 pub use model::Comparison;
 pub use model::Confidence;

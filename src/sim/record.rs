@@ -6,7 +6,10 @@
 
 use crate::measure::Books;
 use crate::measure::Calls;
+use crate::measure::Costliest;
+use crate::measure::Costly;
 use crate::measure::Ending;
+use crate::measure::Flows;
 use crate::measure::Happening;
 use crate::measure::HappeningKind;
 use crate::measure::Recording;
@@ -55,6 +58,10 @@ pub(super) struct Recorder {
     pub(super) listening: bool,
     /// What happened since those faults were told.
     pub(super) heard: Vec<Happening>,
+    /// Somebody watches the run.
+    pub(super) tells: bool,
+    /// What happened since that one was told.
+    pub(super) told: Vec<Happening>,
 }
 
 impl Recorder {
@@ -68,6 +75,7 @@ impl Recorder {
             replication,
             segments: Vec::new(),
             window_lengths: vec![Span::ZERO; windows.len()],
+            flows: Flows::new(&timeline, scenario.edges.len()),
             timeline,
             tasks: Vec::new(),
             services: vec![ServiceRecord::default(); scenario.services.len()],
@@ -84,6 +92,7 @@ impl Recorder {
             connections_opened: 0,
             keep_alive_races: 0,
             saved_by_retry: 0,
+            costliest: Costliest::new(),
             rollout: Rollout::default(),
             usage: Usage::default(),
             books: Books::default(),
@@ -107,6 +116,8 @@ impl Recorder {
             running: 0,
             listening: false,
             heard: Vec::new(),
+            tells: false,
+            told: Vec::new(),
         }
     }
 
@@ -170,7 +181,7 @@ impl Recorder {
 
     /// A request from outside ended.
     #[inline]
-    pub(super) fn user_done(&mut self, segment: u16, now: Time, key: u64, status: u16, ending: Ending) {
+    pub(super) fn user_done(&mut self, request: u32, segment: u16, now: Time, key: u64, status: u16, ending: Ending) {
         let books = &mut self.recording.books;
         if ending.failed {
             books.failed += 1;
@@ -186,6 +197,9 @@ impl Recorder {
             self.recording.rollout.tests_failed += counts * u64::from(ending.failed);
             return;
         }
+        if ending.failed {
+            self.costly(request, ending.latency);
+        }
         let bucket = self.bucket(now);
         self.recording.timeline.record(bucket, ending.latency, ending.failed);
         let users = &mut self.recording.segments[usize::from(segment)].users;
@@ -195,15 +209,21 @@ impl Recorder {
 
     /// A request from outside that has no answer at the end of the run: it failed, as far as anybody
     /// can tell. The books still have it in flight.
-    pub(super) fn unanswered(&mut self, segment: u16, latency: Span) {
+    pub(super) fn unanswered(&mut self, request: u32, segment: u16, latency: Span) {
         if segment == TESTING {
             self.recording.rollout.tests += 1;
             self.recording.rollout.tests_failed += 1;
         } else if segment != UNRECORDED {
             self.recording.unanswered += 1;
+            self.costly(request, latency);
             let ending = Ending { latency, failed: true, attempts: 1, flags: Flags::NONE };
             self.recording.segments[usize::from(segment)].users.record(ending);
         }
+    }
+
+    fn costly(&mut self, request: u32, latency: Span) {
+        let replication = self.recording.replication;
+        self.recording.costliest.offer(Costly { replication, request, latency });
     }
 
     /// A call between services ended.
@@ -212,8 +232,9 @@ impl Recorder {
         if segment >= TESTING {
             return;
         }
+        let bucket = self.bucket(now);
+        self.recording.flows.record(edge as usize, bucket, ending.failed);
         if ending.attempts > 1 {
-            let bucket = self.bucket(now);
             self.recording.timeline.buckets[bucket].retries += u64::from(ending.attempts - 1);
             if !ending.failed {
                 self.recording.saved_by_retry += 1;
@@ -235,6 +256,9 @@ impl Recorder {
         }
         if self.listening {
             self.heard.push(happening);
+        }
+        if self.tells {
+            self.told.push(happening);
         }
         if self.recording.events.len() < Recording::EVENTS_MAX {
             self.recording.events.push(happening);
@@ -286,6 +310,15 @@ impl Recorder {
     pub(super) fn task(&mut self, name: String, service: u32, started: Time) -> u32 {
         self.recording.tasks.push(TaskRecord { name, service, started, ..TaskRecord::default() });
         (self.recording.tasks.len() - 1) as u32
+    }
+
+    /// A request reached a task.
+    #[inline]
+    pub(super) fn reached(&mut self, task: u32, now: Time) -> &mut TaskRecord {
+        let record = &mut self.recording.tasks[task as usize];
+        record.requests += 1;
+        record.reached = Some((record.reached.map_or(now, |(first, _)| first), now));
+        record
     }
 
     /// Closes the books.

@@ -142,27 +142,51 @@ pub enum Unreadable {
     },
 }
 
+/// How results stand in a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// One, of `run --json`.
+    One,
+    /// An array, of `run --json` for several scenarios.
+    Array,
+    /// Those of `test --json`.
+    Suite,
+}
+
 /// The results in a text: of `run --json`, one or an array; of `test --json`, all of them.
 ///
 /// # Errors
 /// [`Unreadable`] if it is no such file, or only a part of one.
 pub fn read(text: &str) -> Result<Vec<Saved>, Unreadable> {
+    values(text)?.1.into_iter().enumerate().map(|(i, result)| one(i + 1, result)).collect()
+}
+
+/// The same before anybody asks what they hold: each has the schema, and there is at least one.
+///
+/// # Errors
+/// [`Unreadable`] if it is no such file, or only a part of one.
+pub fn values(text: &str) -> Result<(Shape, Vec<Value>), Unreadable> {
     let value: Value = serde_json::from_str(text).map_err(|error| match error.classify() {
         Category::Eof => Unreadable::CutOff { line: error.line() },
         _ => Unreadable::NotJson(error.to_string()),
     })?;
-    let results = match value {
-        Value::Array(results) => results,
+    let (shape, results) = match value {
+        Value::Array(results) => (Shape::Array, results),
         Value::Object(mut object) if schema(object.get("schema"), "scsim.suite/")? => match object.remove("results") {
-            Some(Value::Array(results)) => results,
+            Some(Value::Array(results)) => (Shape::Suite, results),
             _ => return Err(Unreadable::NotAResult),
         },
-        other => vec![other],
+        other => (Shape::One, vec![other]),
     };
     if results.is_empty() {
         return Err(Unreadable::Empty);
     }
-    results.into_iter().enumerate().map(|(i, result)| one(i + 1, result)).collect()
+    for result in &results {
+        if !schema(result.get("schema"), "scsim.result/")? {
+            return Err(Unreadable::NotAResult);
+        }
+    }
+    Ok((shape, results))
 }
 
 /// True if that is the schema, false if it is another kind.
@@ -178,9 +202,6 @@ fn schema(found: Option<&Value>, kind: &str) -> Result<bool, Unreadable> {
 }
 
 fn one(place: usize, value: Value) -> Result<Saved, Unreadable> {
-    if !schema(value.get("schema"), "scsim.result/")? {
-        return Err(Unreadable::NotAResult);
-    }
     let damaged = |what: String| Unreadable::Damaged { place, what };
     let saved: Saved = serde_json::from_value(value).map_err(|error| damaged(error.to_string()))?;
     if !(0.5..1.0).contains(&saved.confidence) {

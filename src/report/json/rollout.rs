@@ -27,8 +27,3 @@ pub(super) fn metrics(sheet: &Sheet<'_>, place: Place) -> Vec<(String, Option<In
     let figure = |metric| interval(sheet.estimate_finite(metric, place));
     shown.iter().map(|(key, metric)| ((*key).to_owned(), figure(*metric))).collect()
 }
-
-/// True if the metric is one of them.
-pub(super) fn has(metric: Metric) -> bool {
-    ROLLOUT_METRICS.iter().any(|(_, other)| *other == metric)
-}

@@ -6,6 +6,8 @@
 
 use serde::Serialize;
 
+use super::Interval;
+use super::interval;
 use crate::measure::Flag;
 use crate::measure::Histogram;
 use crate::measure::study::PlaneResult;
@@ -18,11 +20,14 @@ pub(super) struct Summary {
     subtitle: String,
     columns: Vec<Column>,
     rows: Vec<Row>,
+    judgements: Vec<Judged>,
     sentences: Vec<String>,
     warnings: Vec<String>,
     alarms: Vec<String>,
     footer: Vec<String>,
     next: String,
+    /// The command that makes the same result again.
+    again: String,
     marks: Vec<Mark>,
 }
 
@@ -34,7 +39,9 @@ struct Column {
 
 #[derive(Serialize)]
 struct Row {
-    label: &'static str,
+    label: String,
+    /// The metric it is, where `metrics` has it under a name of its own.
+    metric: Option<&'static str>,
     narrows: bool,
     cells: Vec<Cell>,
 }
@@ -45,6 +52,18 @@ struct Cell {
     spread: Option<String>,
     more: Vec<String>,
     best: bool,
+    figure: Option<Interval>,
+}
+
+/// A judgement in words.
+#[derive(Serialize)]
+struct Judged {
+    verdict: &'static str,
+    that: String,
+    during: String,
+    plane: String,
+    observed: String,
+    remark: String,
 }
 
 #[derive(Serialize)]
@@ -55,13 +74,13 @@ struct Mark {
 }
 
 /// The comparison as data.
-pub(super) fn summary(comparison: Comparison) -> Summary {
+pub(super) fn summary(comparison: Comparison, again: &str) -> Summary {
     let cell = |cell: crate::report::model::Cell| {
         let (value, spread) = match cell.shown {
             Some(shown) => (Some(shown.value), (!shown.spread.is_empty()).then_some(shown.spread)),
             None => (None, None),
         };
-        Cell { value, spread, more: cell.more, best: cell.best }
+        Cell { value, spread, more: cell.more, best: cell.best, figure: interval(cell.figure) }
     };
     Summary {
         title: comparison.title,
@@ -74,13 +93,31 @@ pub(super) fn summary(comparison: Comparison) -> Summary {
         rows: comparison
             .rows
             .into_iter()
-            .map(|row| Row { label: row.label, narrows: row.narrows, cells: row.cells.into_iter().map(cell).collect() })
+            .map(|row| Row {
+                label: row.label,
+                metric: row.key,
+                narrows: row.narrows,
+                cells: row.cells.into_iter().map(cell).collect(),
+            })
+            .collect(),
+        judgements: comparison
+            .judgements
+            .into_iter()
+            .map(|j| Judged {
+                verdict: j.judgement.verdict.name(),
+                that: j.judgement.that,
+                during: j.judgement.during,
+                plane: j.plane,
+                observed: j.observed,
+                remark: j.remark,
+            })
             .collect(),
         sentences: comparison.sentences,
         warnings: comparison.warnings,
         alarms: comparison.alarms,
         footer: comparison.footer,
         next: comparison.next,
+        again: again.to_owned(),
         marks: comparison
             .chart
             .marks
@@ -159,7 +196,7 @@ pub(super) fn attribution(result: &PlaneResult, failed_calls: u64) -> Option<Att
     // URX says what became of the retries, not what the call failed of.
     let causes = Flag::ALL.into_iter().filter(|flag| *flag != Flag::Urx && hops.flags[flag.index()] > 0);
     let mut failed: Vec<Cause> = causes
-        .map(|flag| Cause { name: flag.name(), label: meaning(flag), count: per_run(hops.flags[flag.index()]) })
+        .map(|flag| Cause { name: flag.name(), label: flag.meaning(), count: per_run(hops.flags[flag.index()]) })
         .collect();
     let flagged: u64 =
         Flag::ALL.into_iter().filter(|flag| *flag != Flag::Urx).map(|flag| hops.flags[flag.index()]).sum();
@@ -179,21 +216,4 @@ pub(super) fn attribution(result: &PlaneResult, failed_calls: u64) -> Option<Att
         .into_iter()
         .collect();
     Some(Attribution { failed_calls: per_run(failed_calls), failed, saved })
-}
-
-/// What a flag says of a call, for people (Envoy's access log documentation, in the words of this tool).
-const fn meaning(flag: Flag) -> &'static str {
-    match flag {
-        Flag::Uh => "no healthy endpoint to choose",
-        Flag::Uf => "the connection could not be made",
-        Flag::Uc => "the connection ended before the answer",
-        Flag::Ur => "the endpoint reset the request",
-        Flag::Uo => "refused by a circuit breaker",
-        Flag::Ut => "no answer in time",
-        Flag::Df => "the name did not resolve",
-        Flag::Upe => "the answer was no HTTP",
-        Flag::Dc => "the caller went away",
-        Flag::Umsdr => "the request stood for too long",
-        _ => "refused by the caller's proxy",
-    }
 }

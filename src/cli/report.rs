@@ -1,0 +1,161 @@
+//! `scsim report`: a result file as a page, as Markdown or as CSV, without running anything; and the same page,
+//! distributions and time series for `scsim run`.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
+
+use clap::Args;
+use clap::builder::FalseyValueParser;
+
+use super::Exit;
+use super::args::Common;
+use super::args::Format;
+use super::console;
+use super::console::Console;
+use super::console::complain;
+use super::gate;
+use super::outputs;
+use crate::report::csv;
+use crate::report::hdr::Distribution;
+use crate::report::page;
+use crate::report::page::Taken;
+
+/// `scsim report`.
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    /// Result file of `run --json` or `test --json`
+    #[arg(value_name = "RESULT")]
+    pub result: PathBuf,
+    /// Only this scenario of a file with several: its title, the name of its file, or its number; repeat for more
+    #[arg(long, env = "SCSIM_SCENARIO", value_name = "NAME")]
+    pub scenario: Vec<String>,
+    /// Open the page in a browser
+    #[arg(long, env = "SCSIM_OPEN", requires = "output", value_parser = FalseyValueParser::new())]
+    pub open: bool,
+}
+
+/// What `run` can write for people to look at.
+#[derive(Args, Clone, Debug)]
+pub struct PageArgs {
+    /// Write the report as one HTML page
+    #[arg(long, env = "SCSIM_HTML", value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Open that page in a browser
+    #[arg(long, env = "SCSIM_OPEN", requires = "html", value_parser = FalseyValueParser::new())]
+    pub open: bool,
+    /// Write latencies as HdrHistogram percentile files into this folder, one per plane
+    #[arg(long, env = "SCSIM_HDR", value_name = "DIR")]
+    pub hdr: Option<PathBuf>,
+    /// Write figures over time as CSV
+    #[arg(long, env = "SCSIM_TIMESERIES", value_name = "FILE")]
+    pub timeseries: Option<PathBuf>,
+}
+
+/// Writes the result in the form asked for.
+pub fn report(console: &Console, common: &Common, args: &ReportArgs) -> Exit {
+    match written(common, args) {
+        Ok(text) => {
+            let exit = match &common.output {
+                Some(path) => outputs::deliver(path, &text),
+                None => console::print(&text),
+            };
+            if exit == Exit::Held && args.open {
+                open(console, common.output.as_deref());
+            }
+            exit
+        }
+        Err(exit) => exit,
+    }
+}
+
+fn written(common: &Common, args: &ReportArgs) -> Result<String, Exit> {
+    let refuse = |what: &str| {
+        complain(&format!("error: {}: {what}", args.result.display()));
+        Exit::Usage
+    };
+    outputs::check_all(&[("--output", &common.output)], "the result", std::slice::from_ref(&args.result))?;
+    if args.open && common.output.as_deref() == Some(Path::new("-")) {
+        complain("error: --open needs a file to open: -o FILE");
+        return Err(Exit::Usage);
+    }
+    if common.format == Format::Json {
+        return Err(refuse("this is JSON already; a report is html, markdown or csv"));
+    }
+    let text = gate::text_of(&args.result)?;
+    let all = page::read(&text).map_err(|error| refuse(&error.to_string()))?;
+    let chosen = chosen(all, &args.scenario).map_err(|what| refuse(&what))?;
+    match common.format {
+        Format::Csv => Ok(format!("{}{}", csv::HEAD, chosen.iter().map(page::csv).collect::<String>())),
+        Format::Markdown => {
+            let pages: Option<Vec<String>> = chosen.iter().map(page::markdown).collect();
+            pages.map(|pages| pages.join("\n")).ok_or_else(|| {
+                refuse("an earlier scsim wrote this, or it was trimmed: it lacks the table; write it again with `scsim run ... --json FILE`")
+            })
+        }
+        Format::Human | Format::Html | Format::Json => {
+            if chosen.len() > page::RESULTS_MAX {
+                return Err(refuse(&format!(
+                    "this file holds {} results, a page shows {} at the most; choose with --scenario NAME",
+                    chosen.len(),
+                    page::RESULTS_MAX
+                )));
+            }
+            Ok(page::page(&chosen))
+        }
+    }
+}
+
+/// The results with these names, all of them without any.
+fn chosen(all: Vec<Taken>, names: &[String]) -> Result<Vec<Taken>, String> {
+    if names.is_empty() {
+        return Ok(all);
+    }
+    let is = |taken: &Taken, at: usize, name: &str| taken.is_called(name) || name.parse() == Ok(at + 1);
+    if let Some(name) = names.iter().find(|name| !all.iter().enumerate().any(|(at, taken)| is(taken, at, name))) {
+        let known: Vec<String> = all.iter().map(Taken::name).collect();
+        let hint = super::loading::did_you_mean(name, known.iter().map(String::as_str));
+        return Err(format!("this file has no result of `{name}`{hint} (it has {})", listed(&known)));
+    }
+    let mut at = 0..;
+    let wanted = |taken: &Taken| {
+        let at = at.next().unwrap_or_default();
+        names.iter().any(|name| is(taken, at, name))
+    };
+    let keep: Vec<bool> = all.iter().map(wanted).collect();
+    Ok(all.into_iter().zip(keep).filter(|(_, keep)| *keep).map(|(taken, _)| taken).collect())
+}
+
+/// A few names, and how many more.
+fn listed(names: &[String]) -> String {
+    let shown = names.iter().take(10).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > 10 { format!("{shown} and {} more", names.len() - 10) } else { shown }
+}
+
+/// Shows a page that was written. That it cannot be shown is said, and no failure.
+pub fn open(console: &Console, page: Option<&Path>) {
+    let Some(page) = page else { return };
+    let program = if cfg!(target_os = "macos") {
+        "open"
+    } else if cfg!(target_os = "windows") {
+        "explorer"
+    } else {
+        "xdg-open"
+    };
+    let started =
+        Command::new(program).arg(page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    if let Err(error) = started {
+        console.say(&format!("scsim: {} is written, but {program} cannot be started: {error}", page.display()));
+    }
+}
+
+/// Puts distributions into a folder, which is made if there is none.
+pub fn distributions(folder: &Path, all: &[Distribution]) -> Exit {
+    if let Err(error) = fs::create_dir_all(folder) {
+        complain(&format!("error: --hdr {}: no folder can be made there: {error}", folder.display()));
+        return Exit::Usage;
+    }
+    all.iter().fold(Exit::Held, |exit, one| exit.or_worse(outputs::deliver(&folder.join(&one.name), &one.text)))
+}

@@ -1,0 +1,346 @@
+//! Reports from result files. Goal: a page made again is the page that `run` wrote, whatever a file says stays
+//! text, and no file, however broken, leaves half a page or a panic. Method: one small run, its result file bent in
+//! many ways. What a browser makes of the page is looked at in `tests/page`.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Output;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use serde_json::json;
+
+/// A fault, a deployment, three planes, two edges.
+const SMALL: &str = r#"
+title = "small"
+[service.web]
+calls = ["cart"]
+[service.cart]
+tasks = 3
+calls = ["stock"]
+[service.stock]
+tasks   = 4
+latency = { p50 = "5ms", p99 = "40ms" }
+[load]
+rate = "30/s"
+[run]
+duration = "20s"
+replications = 3
+[[fault]]
+at     = "5s"
+for    = "5s"
+target = "stock#1"
+kind   = "wedge"
+[[expect]]
+that = "error_rate < 50%"
+"#;
+
+/// A folder of its own for one test.
+fn desk(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("report").join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn scsim(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_scsim")).current_dir(folder).args(arguments).output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// The result of the small scenario, made once.
+fn small() -> &'static str {
+    static SMALL_RESULT: OnceLock<String> = OnceLock::new();
+    SMALL_RESULT.get_or_init(|| {
+        let folder = desk("small");
+        std::fs::write(folder.join("small.toml"), SMALL).unwrap();
+        let run = scsim(&folder, &["run", "small.toml", "--json", "-"]);
+        assert_eq!(code(&run), 0, "{}", err(&run));
+        out(&run)
+    })
+}
+
+/// The page of a text, or what is said against it.
+fn page(folder: &Path, text: &str) -> Result<String, String> {
+    std::fs::write(folder.join("r.json"), text).unwrap();
+    let made = scsim(folder, &["report", "r.json"]);
+    match code(&made) {
+        0 => Ok(out(&made)),
+        2 => Err(err(&made)),
+        other => panic!("exit code {other}: {}", err(&made)),
+    }
+}
+
+#[test]
+fn a_page_made_again_is_the_page_of_the_run() {
+    let folder = desk("again");
+    std::fs::write(folder.join("small.toml"), SMALL).unwrap();
+    let run = scsim(
+        &folder,
+        &["run", "small.toml", "--json", "r.json", "--html", "a.html", "--markdown", "a.md", "--csv", "a.csv", "-q"],
+    );
+    assert_eq!(code(&run), 0, "{}", err(&run));
+    let made = |arguments: &[&str]| out(&scsim(&folder, &[&["report", "r.json"], arguments].concat()));
+    let kept = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let html = kept("a.html");
+    assert!(html.starts_with("<!DOCTYPE html>") && html.ends_with("</html>\n"));
+    assert_eq!(made(&[]), html);
+    assert_eq!(made(&["--format", "html"]), html);
+    assert_eq!(made(&["--format", "markdown"]), kept("a.md"));
+    assert_eq!(made(&["--format", "csv"]), kept("a.csv"));
+    let written = scsim(&folder, &["report", "r.json", "-o", "b.html"]);
+    assert_eq!((code(&written), out(&written)), (0, String::new()));
+    assert_eq!(kept("b.html"), html);
+}
+
+#[test]
+fn a_page_asks_for_nothing_outside_of_it() {
+    let html = page(&desk("alone"), small()).unwrap();
+    for outside in ["http://", "https://", "src=", "@import", "url(h", "fetch(", "import(", "type=module", "<link"] {
+        let at = html.find(outside);
+        let allowed = |at: usize| html[at..].starts_with("http://www.w3.org/2000/svg");
+        assert!(at.is_none_or(allowed), "{outside}: {}", &html[at.unwrap()..][..80]);
+    }
+    for panel in [
+        "verdict",
+        "compare",
+        "timeline",
+        "topology",
+        "lanes",
+        "latency",
+        "attribution",
+        "replications",
+        "cost",
+        "scenario",
+        "assumptions",
+        "data",
+    ] {
+        assert!(html.contains(&format!("<section class=panel id=\"{panel}\"")), "{panel}");
+    }
+    assert!(html.len() < 500_000, "{} bytes", html.len());
+}
+
+#[test]
+fn run_writes_pages_distributions_and_series() {
+    let folder = desk("outputs");
+    std::fs::write(folder.join("small.toml"), SMALL).unwrap();
+    let run = scsim(&folder, &["run", "small.toml", "--html", "-", "--hdr", "hdr", "--timeseries", "t.csv"]);
+    assert_eq!(code(&run), 0, "{}", err(&run));
+    assert!(out(&run).starts_with("<!DOCTYPE html>"), "stdout is the page alone");
+    let series = std::fs::read_to_string(folder.join("t.csv")).unwrap();
+    let mut rows = series.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let head = rows.next().unwrap();
+    let at = |name: &str| head.iter().position(|column| *column == name).unwrap();
+    let rows: Vec<Vec<&str>> = rows.collect();
+    assert!(rows.iter().all(|row| row.len() == head.len()));
+    // 20 s and 30 s to drain, on three planes.
+    assert_eq!(rows.len(), 50 * 3);
+    let sum: f64 =
+        rows.iter().filter(|r| r[1] == "service-connect").map(|r| r[at("requests")].parse::<f64>().unwrap()).sum();
+    let result: Value = serde_json::from_str(small()).unwrap();
+    let requests = result["planes"][0]["metrics"]["requests"]["mean"].as_f64().unwrap();
+    assert!((sum - requests).abs() < 1e-6, "{sum} and {requests}");
+    let hdr = std::fs::read_to_string(folder.join("hdr/small-service-connect.hgrm")).unwrap();
+    let count = result["planes"][0]["latency"]["ok"].as_u64().unwrap();
+    assert!(hdr.contains(&format!("Total count    = {count:12}")), "{hdr}");
+    assert!(hdr.starts_with("       Value     Percentile TotalCount 1/(1-Percentile)\n\n"));
+}
+
+#[test]
+fn outputs_have_twins_in_the_environment() {
+    let folder = desk("environment");
+    std::fs::write(folder.join("small.toml"), SMALL).unwrap();
+    let run = Command::new(env!("CARGO_BIN_EXE_scsim"))
+        .current_dir(&folder)
+        .args(["run", "small.toml", "-q", "-n", "1"])
+        .envs([("SCSIM_HTML", "p.html"), ("SCSIM_HDR", "h"), ("SCSIM_TIMESERIES", "t.csv")])
+        .output()
+        .unwrap();
+    assert_eq!(code(&run), 0, "{}", err(&run));
+    for name in ["p.html", "h/small-internal-alb.hgrm", "t.csv"] {
+        assert!(folder.join(name).is_file(), "{name}");
+    }
+}
+
+#[test]
+fn broken_files_are_refused_with_a_remedy_and_leave_no_page() {
+    let folder = desk("broken");
+    let whole = small();
+    let value: Value = serde_json::from_str(whole).unwrap();
+    let bent = |bend: &dyn Fn(&mut Value)| {
+        let mut value = value.clone();
+        bend(&mut value);
+        serde_json::to_string_pretty(&value).unwrap()
+    };
+    let cases: [(&str, String, &str); 9] = [
+        ("cut off", whole[..whole.len() / 2].to_owned(), "cut off in line"),
+        ("newer", whole.replace("scsim.result/1", "scsim.result/2"), "newer than this scsim reads"),
+        ("not JSON", SMALL.to_owned(), "not JSON"),
+        ("another kind", "{\"schema\": \"scsim.replay/1\"}".to_owned(), "no result of scsim"),
+        ("empty", "[]".to_owned(), "holds no result"),
+        (
+            "a field is missing",
+            bent(&|v| drop(v["planes"][1].as_object_mut().unwrap().remove("metrics"))),
+            "missing field `metrics` at line",
+        ),
+        ("a field is of another kind", bent(&|v| v["summary"]["rows"][0]["label"] = json!(3)), "at line"),
+        (
+            "lists differ",
+            bent(&|v| drop(v["planes"][0]["timeline"]["errors"].as_array_mut().unwrap().pop())),
+            "`timeline`",
+        ),
+        ("no duration", bent(&|v| v["scenario"]["duration_s"] = json!(0)), "duration_s is 0"),
+    ];
+    for (name, text, says) in cases {
+        std::fs::write(folder.join("r.json"), text).unwrap();
+        std::fs::write(folder.join("page.html"), "as it was").unwrap();
+        let made = scsim(&folder, &["report", "r.json", "-o", "page.html"]);
+        assert_eq!(code(&made), 2, "{name}");
+        let said = err(&made);
+        assert!(said.contains("r.json") && said.contains(says), "{name}: {said}");
+        assert_eq!(said.lines().count(), 1, "{name}: one diagnostic: {said}");
+        assert_eq!(std::fs::read_to_string(folder.join("page.html")).unwrap(), "as it was", "{name}");
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2, "{name}: nothing half written");
+    }
+    assert_eq!(code(&scsim(&folder, &["report", "nowhere.json"])), 2);
+    assert_eq!(code(&scsim(&folder, &["report", "r.json", "-o", "r.json"])), 2);
+    assert_eq!(code(&scsim(&folder, &["report", "r.json", "--format", "json"])), 2);
+}
+
+#[test]
+fn several_results_share_a_page_or_are_chosen() {
+    let folder = desk("several");
+    let other = small().replace("small.toml", "other.toml").replace("\"title\": \"small\"", "\"title\": \"the other\"");
+    let both = format!("[{},{other}]", small());
+    let html = page(&folder, &both).unwrap();
+    assert!(html.contains("id=\"r1-verdict\"") && html.contains("id=\"r2-verdict\""));
+    let made = scsim(&folder, &["report", "r.json", "--scenario", "other"]);
+    assert_eq!(code(&made), 0, "{}", err(&made));
+    assert!(out(&made).contains("<h1>the other</h1>") && !out(&made).contains("r1-verdict"));
+    let missing = scsim(&folder, &["report", "r.json", "--scenario", "othr"]);
+    assert_eq!(code(&missing), 2);
+    assert!(err(&missing).contains("did you mean `other`"), "{}", err(&missing));
+    let many = format!("[{}]", vec![small(); 13].join(","));
+    assert!(page(&folder, &many).unwrap_err().contains("--scenario"));
+}
+
+#[test]
+fn results_that_hold_less_make_a_page_that_says_so() {
+    let folder = desk("less");
+    let mut value: Value = serde_json::from_str(small()).unwrap();
+    value.as_object_mut().unwrap().remove("summary");
+    for plane in value["planes"].as_array_mut().unwrap() {
+        for key in ["latency", "attribution", "heat", "flows", "lanes", "replications_detail"] {
+            plane.as_object_mut().unwrap().remove(key);
+        }
+    }
+    let html = page(&folder, &value.to_string()).unwrap();
+    assert!(html.contains("written by an earlier scsim"));
+    assert!(html.contains("id=\"timeline\"") && !html.contains("id=\"lanes\""));
+    let made = scsim(&folder, &["report", "r.json", "--format", "markdown"]);
+    assert_eq!(code(&made), 2, "there is no table to write");
+    // What `--save-baseline` keeps.
+    value["trimmed"] = json!(true);
+    for plane in value["planes"].as_array_mut().unwrap() {
+        plane["timeline"] = Value::Null;
+        for key in ["edges", "services", "tasks", "events"] {
+            plane[key] = json!([]);
+        }
+    }
+    value.as_object_mut().unwrap().remove("cost");
+    let html = page(&folder, &value.to_string()).unwrap();
+    assert!(html.contains("saved as a baseline") && html.contains("id=\"data\""));
+}
+
+/// Puts something else where a number or a text stood: the `n`th of them.
+fn bend(value: &mut Value, n: &mut usize, to: &dyn Fn(&Value) -> Option<Value>) -> bool {
+    match value {
+        Value::Array(all) => all.iter_mut().any(|v| bend(v, n, to)),
+        Value::Object(all) => all.values_mut().any(|v| bend(v, n, to)),
+        leaf => {
+            let Some(new) = to(leaf) else { return false };
+            if *n > 0 {
+                *n -= 1;
+                return false;
+            }
+            *leaf = new;
+            true
+        }
+    }
+}
+
+#[test]
+fn no_number_breaks_a_page() {
+    let folder = desk("numbers");
+    let value: Value = serde_json::from_str(small()).unwrap();
+    let mut refused = 0;
+    for (round, odd) in [json!(-1.0), json!(0.0), json!(1e300), json!(-1e300), json!(1e-300)].into_iter().enumerate() {
+        // Every number of a kind at once: what is drawn first would hide what is drawn later.
+        for step in 1..=6_usize {
+            let mut bent = value.clone();
+            let to = |leaf: &Value| leaf.is_f64().then(|| odd.clone());
+            let mut at = round + step;
+            while bend(&mut bent, &mut at.clone(), &to) && at < 6_000 {
+                at += step * 37;
+            }
+            match page(&folder, &bent.to_string()) {
+                Ok(html) => assert!(!html.contains("NaN") && !html.contains("inf\""), "{odd} every {step}"),
+                Err(_) => refused += 1,
+            }
+        }
+    }
+    assert!(refused < 30, "a page is refused only for what cannot be drawn");
+}
+
+#[test]
+fn texts_of_a_file_stay_texts() {
+    let folder = desk("hostile");
+    const EVIL: &str = "</script><script>alert(1)</script><img src=x onerror=\"a\">'\"</style></title>";
+    let mut value: Value = serde_json::from_str(small()).unwrap();
+    fn poison(value: &mut Value) {
+        match value {
+            Value::String(text) if !text.starts_with("scsim.") => text.push_str(EVIL),
+            Value::Array(all) => all.iter_mut().for_each(poison),
+            Value::Object(all) => all.values_mut().for_each(poison),
+            _ => {}
+        }
+    }
+    poison(&mut value);
+    let html = page(&folder, &value.to_string()).unwrap();
+    assert!(!html.contains("<script>alert") && !html.contains("<img"), "markup came through");
+    let clean = page(&folder, small()).unwrap();
+    for tag in ["<script", "</script>", "<style>", "</style>", "</title>"] {
+        assert_eq!(html.matches(tag).count(), clean.matches(tag).count(), "{tag}");
+    }
+}
+
+#[test]
+fn wrong_wishes_are_told_before_anything_runs() {
+    let folder = desk("wishes");
+    std::fs::write(folder.join("small.toml"), SMALL).unwrap();
+    for (arguments, says) in [
+        (&["run", "small.toml", "--open"][..], "--html"),
+        (&["run", "small.toml", "--html", "-", "--open"], "--open needs a file"),
+        (&["run", "small.toml", "--html", "-", "--json", "-"], "only one output"),
+        (&["run", "small.toml", "--html", "a", "--json", "a"], "both write"),
+        (&["run", "small.toml", "--html", "no/such/folder.html"], "no file can be written"),
+        (&["run", "small.toml", "--html", "small.toml"], "overwrite the scenario"),
+        (&["run", "small.toml", "--hdr", "small.toml"], "this is no folder"),
+        (&["check", "small.toml", "--format", "html"], "only `scsim run`"),
+    ] {
+        let made = scsim(&folder, arguments);
+        assert_eq!(code(&made), 2, "{arguments:?}");
+        assert!(err(&made).contains(says), "{arguments:?}: {}", err(&made));
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "{arguments:?}");
+    }
+}
