@@ -28,7 +28,10 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-import ray
+# A shard that failed is told below; Ray would tell of its neighbours too.
+os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
+
+import ray  # noqa: E402
 
 # Workers know no file of ours: functions travel whole, also when this one is imported.
 if __name__ != "__main__":
