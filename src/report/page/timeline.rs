@@ -82,7 +82,7 @@ const FIGURES: [Figure; 8] = [
         always: true,
         height: 120.0,
         of: |t, i| t.p50_ms[i],
-        range: |t, i| t.spread.as_ref().and_then(|s| s.p50_low_ms[i].zip(s.p50_high_ms[i])),
+        range: |t, i| t.spread.as_ref().and_then(|s| s.p50_low[i].zip(s.p50_high[i])),
     },
     Figure {
         name: "p99",
@@ -93,7 +93,7 @@ const FIGURES: [Figure; 8] = [
         always: true,
         height: 150.0,
         of: |t, i| t.p99_ms[i],
-        range: |t, i| t.spread.as_ref().and_then(|s| s.p99_low_ms[i].zip(s.p99_high_ms[i])),
+        range: |t, i| t.spread.as_ref().and_then(|s| s.p99_low[i].zip(s.p99_high[i])),
     },
     Figure {
         name: "retries",
