@@ -105,8 +105,7 @@ mod tests {
 
     #[test]
     fn numbers_keep_seven_digits() {
-        let mut value =
-            serde_json::json!({"a": [59963.7, 0.100_000_01, 3.0, 1e300, 12_345_678_901_234_567_i64]});
+        let mut value = serde_json::json!({"a": [59963.7, 0.100_000_01, 3.0, 1e300, 12_345_678_901_234_567_i64]});
         let text = text_of(&mut value);
         assert_eq!(text, r#"{"a":[59963.7,0.1,3,1e+300,12345678901234567]}"#);
     }
