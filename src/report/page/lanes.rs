@@ -323,3 +323,53 @@ fn lane(lane: &Lane, stretches: &[Stretch], events: &[&Event], axis: &Axis, top:
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(t_s: f64, kind: &str, by: &str) -> Event {
+        let text = serde_json::json!({"replication": 0, "t_s": t_s, "kind": kind, "by": by, "task": "a#1"});
+        serde_json::from_value(text).unwrap()
+    }
+
+    fn lane(to_s: Option<f64>) -> Lane {
+        Lane { task: "a#1".to_owned(), from_s: 10.0, to_s, first_s: None, last_s: None, requests: 0, errors: 0 }
+    }
+
+    /// The stretches of a class: from, to, by whom.
+    fn of(all: &[Stretch], class: &str) -> Vec<(f64, f64, String)> {
+        all.iter().filter(|s| s.class == class).map(|s| (s.from, s.to, s.by.clone())).collect()
+    }
+
+    #[test]
+    fn a_life_is_told_in_stretches() {
+        let events = [
+            event(40.0, "task_ready", ""),
+            event(50.0, "fault_on", ""),
+            event(51.0, "ejected", "b#1"),
+            event(52.0, "ejected", "b#2"),
+            event(55.0, "unejected", "b#1"),
+            event(60.0, "ejected", "b#1"),
+            event(70.0, "sigterm", ""),
+        ];
+        let events: Vec<&Event> = events.iter().collect();
+        let mark = Mark { label: "wedge a#1".to_owned(), from_s: 50.0, to_s: None };
+        let all = stretches(&lane(Some(90.0)), &events, &[mark], 100.0);
+        assert_eq!(of(&all, "starting"), [(10.0, 40.0, String::new())]);
+        assert_eq!(of(&all, "serving"), [(40.0, 70.0, String::new())]);
+        assert_eq!(of(&all, "draining"), [(70.0, 90.0, String::new())]);
+        assert_eq!(of(&all, "fault"), [(50.0, 90.0, String::new())]);
+        assert_eq!(all.iter().find(|s| s.class == "fault").unwrap().label, "wedge");
+        let ejected = [(51.0, 55.0, "b#1".to_owned()), (60.0, 90.0, "b#1".to_owned()), (52.0, 90.0, "b#2".to_owned())];
+        assert_eq!(of(&all, "ejected"), ejected);
+    }
+
+    #[test]
+    fn nothing_is_drawn_after_the_end() {
+        let events = [event(95.0, "ejected", "b#1"), event(150.0, "ejected", "b#2")];
+        let all = stretches(&lane(None), &events.iter().collect::<Vec<_>>(), &[], 100.0);
+        assert_eq!(of(&all, "serving"), [(10.0, 100.0, String::new())], "who was there from the start was ready");
+        assert_eq!(of(&all, "ejected"), [(95.0, 100.0, "b#1".to_owned())]);
+    }
+}
