@@ -22,6 +22,8 @@ use super::timeline;
 
 /// Lanes of a plane at the most.
 const LANES_MAX: usize = 60;
+/// Lanes of tasks to which nothing happened at the most, where there is no room for all.
+const QUIET_MAX: usize = 12;
 /// Left of the lanes.
 const LEFT: f64 = 150.0;
 /// Height of a lane.
@@ -108,10 +110,13 @@ fn one(section: &Section<'_>, number: usize, plane: &Plane, lanes: &[Lane], axis
         lanes.iter().enumerate().map(|(i, lane)| (i, stretches(lane, &events, marks, end))).collect();
     let total = all.len();
     if total > LANES_MAX {
-        // A task that only served has one stretch.
-        all.sort_by_key(|(i, stretches)| (stretches.len() < 2, *i));
-        all.truncate(LANES_MAX);
-        all.sort_by_key(|(i, _)| *i);
+        // A task that only served has one stretch. Those with more stand first, then what served beside them.
+        let service = |i: usize| lanes[i].task.rsplit_once('#').map_or("", |(service, _)| service);
+        let eventful: Vec<&str> = all.iter().filter(|(_, s)| s.len() > 1).map(|(i, _)| service(*i)).collect();
+        let struck = all.iter().filter(|(_, s)| s.len() > 1).count();
+        let beside: Vec<bool> = (0..lanes.len()).map(|i| eventful.contains(&service(i))).collect();
+        all.sort_by_key(|(i, stretches)| (stretches.len() < 2, !beside[*i], *i));
+        all.truncate(LANES_MAX.min(struck.max(12) + QUIET_MAX));
     }
     let id = format!("{}lanes-{number}", section.prefix);
     let high = all.len() as f64 * HIGH;
@@ -307,7 +312,7 @@ fn lane(lane: &Lane, stretches: &[Stretch], events: &[&Event], axis: &Axis, top:
     }
     let say = format!("{}: {} requests, {} failed", lane.task, lane.requests, lane.errors);
     for (at, shape) in [(lane.first_s, "l10 7-10 7z"), (lane.last_s, "l-10 7 10 7z")] {
-        if let Some(at) = at.filter(|at| *at <= axis.to) {
+        if let Some(at) = at {
             let _ = write!(
                 out,
                 "<path class=reach d=\"M{:.1} {:.1}{shape}\" data-say=\"{}\"/>",
