@@ -44,7 +44,7 @@ const TABLE: &[Row] = &[
     Row {
         module: "report",
         may_import: &["units", "policy", "measure", "scenario", "cost"],
-        crates: &["serde", "serde_json", "indexmap", "sha2", "hdrhistogram", "plotters"],
+        crates: &["serde", "serde_json", "indexmap", "sha2", "hdrhistogram", "libm", "plotters"],
     },
     Row {
         module: "validate",

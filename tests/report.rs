@@ -302,19 +302,23 @@ fn no_number_breaks_a_page() {
     assert!(refused < 30, "a page is refused only for what cannot be drawn");
 }
 
+/// What would be markup.
+const EVIL: &str = "</script><script>alert(1)</script><img src=x onerror=\"a\">'\"</style></title>";
+
+/// Adds it to every text.
+fn poison(value: &mut Value) {
+    match value {
+        Value::String(text) if !text.starts_with("scsim.") => text.push_str(EVIL),
+        Value::Array(all) => all.iter_mut().for_each(poison),
+        Value::Object(all) => all.values_mut().for_each(poison),
+        _ => {}
+    }
+}
+
 #[test]
 fn texts_of_a_file_stay_texts() {
     let folder = desk("hostile");
-    const EVIL: &str = "</script><script>alert(1)</script><img src=x onerror=\"a\">'\"</style></title>";
     let mut value: Value = serde_json::from_str(small()).unwrap();
-    fn poison(value: &mut Value) {
-        match value {
-            Value::String(text) if !text.starts_with("scsim.") => text.push_str(EVIL),
-            Value::Array(all) => all.iter_mut().for_each(poison),
-            Value::Object(all) => all.values_mut().for_each(poison),
-            _ => {}
-        }
-    }
     poison(&mut value);
     let html = page(&folder, &value.to_string()).unwrap();
     assert!(!html.contains("<script>alert") && !html.contains("<img"), "markup came through");

@@ -98,7 +98,8 @@ pub fn run(console: &Console, common: &Common, args: &RunArgs) -> Exit {
             _ => broken = true,
         }
     }
-    if broken || !page_has_room(common, args, scenarios.len()) {
+    let names: Vec<&str> = scenarios.iter().map(|loaded| stem(&loaded.scenario.file)).collect();
+    if broken || !looks_possible(common, args, &names) {
         return Exit::Usage;
     }
     let gate = match Gate::open(&args.gate) {
@@ -217,8 +218,10 @@ pub(super) fn repeated(shape: &Shape) -> Vec<String> {
     all
 }
 
-/// True unless a page is asked for that would show too many scenarios, or be opened without being a file.
-fn page_has_room(common: &Common, args: &RunArgs, scenarios: usize) -> bool {
+/// True unless a page is asked for that would show too many scenarios or be opened without being a file, or files of
+/// distributions that would overwrite each other.
+fn looks_possible(common: &Common, args: &RunArgs, names: &[&str]) -> bool {
+    let scenarios = names.len();
     let wanted = common.format == Format::Html || args.pages.html.is_some();
     if wanted && scenarios > page::RESULTS_MAX {
         let most = page::RESULTS_MAX;
@@ -227,6 +230,14 @@ fn page_has_room(common: &Common, args: &RunArgs, scenarios: usize) -> bool {
     }
     if args.pages.open && args.pages.html.as_deref() == Some(Path::new("-")) {
         complain("error: --open needs a file to open, not --html -");
+        return false;
+    }
+    let twice = (1..scenarios).find(|&i| names[..i].contains(&names[i]));
+    if let Some(i) = twice.filter(|_| args.pages.hdr.is_some()) {
+        complain(&format!(
+            "error: --hdr names files by scenario, and two are called {}; run them one by one",
+            names[i]
+        ));
         return false;
     }
     true

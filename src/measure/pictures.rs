@@ -42,10 +42,15 @@ impl Flows {
         Flows { per_frame, frame, frames, cells: vec![Flow::default(); edges * frames] }
     }
 
-    /// Counts a call that ended in bucket `bucket` of the timeline.
+    /// The frame of a bucket of the timeline.
+    pub fn frame_of(&self, bucket: usize) -> usize {
+        bucket / self.per_frame
+    }
+
+    /// Counts a call that ended in frame `frame`.
     #[inline]
-    pub fn record(&mut self, edge: usize, bucket: usize, failed: bool) {
-        let cell = &mut self.cells[edge * self.frames + bucket / self.per_frame];
+    pub fn record(&mut self, edge: usize, frame: usize, failed: bool) {
+        let cell = &mut self.cells[edge * self.frames + frame];
         cell.calls += 1;
         cell.failed += u64::from(failed);
     }
@@ -127,7 +132,7 @@ mod tests {
             let timeline = Timeline::new(Span::from_secs(seconds));
             let mut flows = Flows::new(&timeline, 2);
             for bucket in 0..timeline.buckets.len() {
-                flows.record(1, bucket, bucket == 0);
+                flows.record(1, flows.frame_of(bucket), bucket == 0);
             }
             assert!(flows.of(1).len() <= Flows::FRAMES_MAX);
             assert_eq!(flows.of(1).iter().map(|f| f.calls).sum::<u64>(), timeline.buckets.len() as u64);

@@ -49,6 +49,8 @@ pub(super) struct Recorder {
     end: Time,
     bucket: usize,
     bucket_end: Time,
+    /// The frame of the flows that the bucket lies in.
+    frame: usize,
     /// Endpoints out now: router, task, since.
     out: Vec<(u32, u32, Time)>,
     first_fault: Option<Time>,
@@ -111,6 +113,7 @@ impl Recorder {
             end: Time::ZERO + run.duration,
             bucket: 0,
             bucket_end,
+            frame: 0,
             out: Vec::new(),
             first_fault: None,
             running: 0,
@@ -174,6 +177,7 @@ impl Recorder {
             self.recording.timeline.buckets[self.bucket].ejected = self.out.len() as u64;
             self.recording.timeline.buckets[self.bucket].tasks = u64::from(self.running);
             self.bucket += 1;
+            self.frame = self.recording.flows.frame_of(self.bucket);
             self.bucket_end = self.bucket_end + self.recording.timeline.bucket;
         }
         self.bucket
@@ -233,7 +237,7 @@ impl Recorder {
             return;
         }
         let bucket = self.bucket(now);
-        self.recording.flows.record(edge as usize, bucket, ending.failed);
+        self.recording.flows.record(edge as usize, self.frame, ending.failed);
         if ending.attempts > 1 {
             self.recording.timeline.buckets[bucket].retries += u64::from(ending.attempts - 1);
             if !ending.failed {

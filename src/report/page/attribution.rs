@@ -40,7 +40,7 @@ pub(super) fn render(section: &Section<'_>) -> String {
                 out,
                 "<tr class={kind}><th scope=row>{key}{heading}<td>{}{flag}<td class=n>{}<td class=wide><span class=fall><i class=\"{kind}\" style=\"left:{:.2}%;width:{:.2}%\"></i></span>",
                 escape(label),
-                number(count, if count < 10.0 && count.fract() != 0.0 { 1 } else { 0 }),
+                number(count, usize::from(count < 10.0 && count.fract() != 0.0)),
                 at(from),
                 at(count)
             );
@@ -48,7 +48,7 @@ pub(super) fn render(section: &Section<'_>) -> String {
         row("total", "calls that failed", "", total(attribution), 0.0);
         let mut from = 0.0;
         for cause in &attribution.failed {
-            row("failed", &cause.label, &cause.cause, finite(cause.count), from);
+            row("failed", &cause.label, &cause.name, finite(cause.count), from);
             from += finite(cause.count);
         }
         let mut from = 0.0;

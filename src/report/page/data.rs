@@ -10,25 +10,28 @@ use super::html::escape;
 use super::read::Taken;
 use crate::report::format::number;
 
-/// Bytes of embedded JSON on a page at the most, all results together.
-const ROOM: usize = 420_000;
+/// Bytes of a page at the most, all of it.
+pub(super) const PAGE_MAX: usize = 1_400_000;
+/// Bytes that the data of all results may take, however large the rest is.
+const LEAST: usize = 150_000;
 
-/// What is left out if there is no room, in this order: the key of each plane, and what it holds.
-const EXPENDABLE: [(&str, &str); 7] = [
+/// What is left out if there is no room, in this order: the key in each plane, and what it holds.
+const EXPENDABLE: [(&str, &str); 8] = [
+    ("edges.policy", "policies by edge, which the map has"),
+    ("tasks", "figures by task"),
+    ("lanes", "tasks of replication 0"),
+    ("services", "figures by service"),
     ("flows", "calls of each edge over time"),
     ("heat", "latency over time"),
-    ("services", "figures by service"),
     ("events", "what happened"),
-    ("lanes", "tasks of replication 0"),
-    ("edges", "figures and policies by edge"),
-    ("tasks", "figures by task"),
+    ("edges", "figures by edge"),
 ];
 
-/// The panel of one of `count` results.
-pub(super) fn render(taken: &Taken, prefix: &str, count: usize) -> String {
+/// The panel of one of `count` results whose other panels take `used` bytes together.
+pub(super) fn render(taken: &Taken, prefix: &str, count: usize, used: usize) -> String {
     let mut value = taken.whole.clone();
     let mut omitted: Vec<&str> = Vec::new();
-    let room = ROOM / count.max(1);
+    let room = PAGE_MAX.saturating_sub(used).max(LEAST) / count.max(1);
     let mut text = text_of(&mut value);
     for (key, what) in EXPENDABLE {
         if text.len() <= room {
@@ -83,12 +86,20 @@ fn round(value: &mut Value) {
     }
 }
 
-/// Takes a key out of every plane; false if none had it.
-fn drop_key(value: &mut Value, key: &str) -> bool {
+/// Takes a key out of every plane, or out of everything in a list of every plane; false if none had it.
+fn drop_key(value: &mut Value, path: &str) -> bool {
     let Some(planes) = value.get_mut("planes").and_then(Value::as_array_mut) else { return false };
     let mut any = false;
     for plane in planes.iter_mut().filter_map(Value::as_object_mut) {
-        any |= plane.remove(key).is_some();
+        match path.split_once('.') {
+            None => any |= plane.remove(path).is_some(),
+            Some((list, key)) => {
+                let members = plane.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
+                for member in members.filter_map(Value::as_object_mut) {
+                    any |= member.remove(key).is_some();
+                }
+            }
+        }
     }
     any
 }
@@ -105,9 +116,16 @@ mod tests {
 
     #[test]
     fn numbers_keep_seven_digits() {
-        let mut value =
-            serde_json::json!({"a": [59963.7, 0.100_000_000_000_000_01, 3.0, 1e300, 12_345_678_901_234_567_i64]});
+        let mut value = serde_json::json!({"a": [59963.7, 0.100_000_01, 3.0, 1e300, 12_345_678_901_234_567_i64]});
         let text = text_of(&mut value);
-        assert_eq!(text, r#"{"a":[59963.7,0.1,3,1e300,12345678901234567]}"#);
+        assert_eq!(text, r#"{"a":[59963.7,0.1,3,1e+300,12345678901234567]}"#);
+    }
+
+    #[test]
+    fn what_repeats_goes_first() {
+        let mut value = serde_json::json!({"planes": [{"edges": [{"to": "b", "policy": "long"}], "tasks": [1]}, {}]});
+        assert!(drop_key(&mut value, "edges.policy") && !drop_key(&mut value, "edges.policy"));
+        assert!(drop_key(&mut value, "tasks"));
+        assert_eq!(value, serde_json::json!({"planes": [{"edges": [{"to": "b"}]}, {}]}));
     }
 }

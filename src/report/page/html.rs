@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::scale;
+
 /// Text for an element or an attribute in double quotes. Control characters and those that turn the direction
 /// of writing become a visible one.
 pub fn escape(text: &str) -> String {
@@ -41,7 +43,7 @@ pub fn short(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
-    let magnitude = value.abs().log10().floor() as i32;
+    let magnitude = scale::magnitude(value);
     let decimals = (3 - magnitude).clamp(0, 9) as usize;
     let text = format!("{value:.decimals$}");
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };

@@ -22,6 +22,8 @@ use super::timeline;
 
 /// Lanes of a plane at the most.
 const LANES_MAX: usize = 60;
+/// Lanes of tasks to which nothing happened at the most, where there is no room for all.
+const QUIET_MAX: usize = 12;
 /// Left of the lanes.
 const LEFT: f64 = 150.0;
 /// Height of a lane.
@@ -108,10 +110,13 @@ fn one(section: &Section<'_>, number: usize, plane: &Plane, lanes: &[Lane], axis
         lanes.iter().enumerate().map(|(i, lane)| (i, stretches(lane, &events, marks, end))).collect();
     let total = all.len();
     if total > LANES_MAX {
-        // A task that only served has one stretch.
-        all.sort_by_key(|(i, stretches)| (stretches.len() < 2, *i));
-        all.truncate(LANES_MAX);
-        all.sort_by_key(|(i, _)| *i);
+        // A task that only served has one stretch. Those with more stand first, then what served beside them.
+        let service = |i: usize| lanes[i].task.rsplit_once('#').map_or("", |(service, _)| service);
+        let eventful: Vec<&str> = all.iter().filter(|(_, s)| s.len() > 1).map(|(i, _)| service(*i)).collect();
+        let struck = all.iter().filter(|(_, s)| s.len() > 1).count();
+        let beside: Vec<bool> = (0..lanes.len()).map(|i| eventful.contains(&service(i))).collect();
+        all.sort_by_key(|(i, stretches)| (stretches.len() < 2, !beside[*i], *i));
+        all.truncate(LANES_MAX.min(struck.max(12) + QUIET_MAX));
     }
     let id = format!("{}lanes-{number}", section.prefix);
     let high = all.len() as f64 * HIGH;
@@ -307,7 +312,7 @@ fn lane(lane: &Lane, stretches: &[Stretch], events: &[&Event], axis: &Axis, top:
     }
     let say = format!("{}: {} requests, {} failed", lane.task, lane.requests, lane.errors);
     for (at, shape) in [(lane.first_s, "l10 7-10 7z"), (lane.last_s, "l-10 7 10 7z")] {
-        if let Some(at) = at.filter(|at| *at <= axis.to) {
+        if let Some(at) = at {
             let _ = write!(
                 out,
                 "<path class=reach d=\"M{:.1} {:.1}{shape}\" data-say=\"{}\"/>",
@@ -322,4 +327,54 @@ fn lane(lane: &Lane, stretches: &[Stretch], events: &[&Event], axis: &Axis, top:
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(t_s: f64, kind: &str, by: &str) -> Event {
+        let text = serde_json::json!({"replication": 0, "t_s": t_s, "kind": kind, "by": by, "task": "a#1"});
+        serde_json::from_value(text).unwrap()
+    }
+
+    fn lane(to_s: Option<f64>) -> Lane {
+        Lane { task: "a#1".to_owned(), from_s: 10.0, to_s, first_s: None, last_s: None, requests: 0, errors: 0 }
+    }
+
+    /// The stretches of a class: from, to, by whom.
+    fn of(all: &[Stretch], class: &str) -> Vec<(f64, f64, String)> {
+        all.iter().filter(|s| s.class == class).map(|s| (s.from, s.to, s.by.clone())).collect()
+    }
+
+    #[test]
+    fn a_life_is_told_in_stretches() {
+        let events = [
+            event(40.0, "task_ready", ""),
+            event(50.0, "fault_on", ""),
+            event(51.0, "ejected", "b#1"),
+            event(52.0, "ejected", "b#2"),
+            event(55.0, "unejected", "b#1"),
+            event(60.0, "ejected", "b#1"),
+            event(70.0, "sigterm", ""),
+        ];
+        let events: Vec<&Event> = events.iter().collect();
+        let mark = Mark { label: "wedge a#1".to_owned(), from_s: 50.0, to_s: None };
+        let all = stretches(&lane(Some(90.0)), &events, &[mark], 100.0);
+        assert_eq!(of(&all, "starting"), [(10.0, 40.0, String::new())]);
+        assert_eq!(of(&all, "serving"), [(40.0, 70.0, String::new())]);
+        assert_eq!(of(&all, "draining"), [(70.0, 90.0, String::new())]);
+        assert_eq!(of(&all, "fault"), [(50.0, 90.0, String::new())]);
+        assert_eq!(all.iter().find(|s| s.class == "fault").unwrap().label, "wedge");
+        let ejected = [(51.0, 55.0, "b#1".to_owned()), (60.0, 90.0, "b#1".to_owned()), (52.0, 90.0, "b#2".to_owned())];
+        assert_eq!(of(&all, "ejected"), ejected);
+    }
+
+    #[test]
+    fn nothing_is_drawn_after_the_end() {
+        let events = [event(95.0, "ejected", "b#1"), event(150.0, "ejected", "b#2")];
+        let all = stretches(&lane(None), &events.iter().collect::<Vec<_>>(), &[], 100.0);
+        assert_eq!(of(&all, "serving"), [(10.0, 100.0, String::new())], "who was there from the start was ready");
+        assert_eq!(of(&all, "ejected"), [(95.0, 100.0, "b#1".to_owned())]);
+    }
 }

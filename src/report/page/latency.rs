@@ -44,6 +44,9 @@ fn nines(share: f64, count: u64) -> f64 {
     if share >= 1.0 { most } else { (1.0 / (1.0 - share)).clamp(1.0, most) }
 }
 
+/// A plane's number, its name, and its latency in ms by 1 / (1 − p).
+type Line<'a> = (usize, &'a str, Vec<(f64, f64)>);
+
 fn percentiles(section: &Section<'_>, planes: &[(usize, &Plane, &Latency)], failed: bool) -> String {
     let of = |l: &'_ Latency| -> Vec<(f64, f64)> {
         let (values, count) = if failed { (&l.failed_ms, l.failed) } else { (&l.ok_ms, l.ok) };
@@ -53,7 +56,7 @@ fn percentiles(section: &Section<'_>, planes: &[(usize, &Plane, &Latency)], fail
         points.dedup_by(|a, b| a.0 <= b.0);
         points
     };
-    let lines: Vec<(usize, &str, Vec<(f64, f64)>)> =
+    let lines: Vec<Line<'_>> =
         planes.iter().map(|(i, p, l)| (*i, p.name.as_str(), of(l))).filter(|(_, _, line)| line.len() > 1).collect();
     if lines.is_empty() {
         return String::new();
@@ -129,7 +132,7 @@ fn heat_map(section: &Section<'_>, number: usize, plane: &Plane, heat: &Heat) ->
         }
         for (row, &count) in column.iter().enumerate().filter(|(_, count)| **count > 0) {
             // By the logarithm: one slow request in a thousand must be seen.
-            let share = 0.12 + 0.88 * (count as f64).ln_1p() / most.ln_1p();
+            let share = 0.12 + 0.88 * libm::log1p(count as f64) / libm::log1p(most);
             tiles.push(([from, (from + heat.column_s).min(x.to), heat.edges_ms[row], heat.edges_ms[row + 1]], share));
         }
         let counts = column.iter().map(|n| if *n == 0 { String::new() } else { n.to_string() });

@@ -166,7 +166,7 @@ fn arrow(from: &Node, to: &Node) -> Arrow {
         return Arrow {
             line: format!("M{x0:.0} {y0:.0}C{:.0} {y0:.0} {:.0} {y1:.0} {x1:.0} {y1:.0}", x0 + bend, x1 - bend),
             head: head(x1 - 1.0, y1),
-            middle: ((x0 + x1) / 2.0, (y0 + y1) / 2.0),
+            middle: (f64::midpoint(x0, x1), f64::midpoint(y0, y1)),
         };
     }
     // Back, or to itself: out on the right, around below, in on the left.
@@ -176,11 +176,11 @@ fn arrow(from: &Node, to: &Node) -> Arrow {
             "M{x0:.0} {y0:.0}C{:.0} {y0:.0} {:.0} {low:.0} {:.0} {low:.0}S{:.0} {y1:.0} {x1:.0} {y1:.0}",
             x0 + 30.0,
             x0 + 30.0,
-            (x0 + x1) / 2.0,
+            f64::midpoint(x0, x1),
             x1 - 30.0
         ),
         head: head(x1 - 1.0, y1),
-        middle: ((x0 + x1) / 2.0, low),
+        middle: (f64::midpoint(x0, x1), low),
     }
 }
 

@@ -40,6 +40,9 @@ const SCRIPT: &str = include_str!("script.js");
 /// A panel: its name in addresses, its heading, how it is made; an empty text where there is nothing to show.
 type Panel = (&'static str, &'static str, fn(&Section<'_>) -> String);
 
+/// A panel that was made: name, heading, what is inside.
+type Made = (&'static str, &'static str, String);
+
 /// The panels in their order.
 const PANELS: [Panel; 11] = [
     ("verdict", "Verdict", verdict::render),
@@ -92,32 +95,38 @@ pub fn page(taken: &[Taken]) -> String {
         [one] => one.result.scenario.title.clone(),
         many => format!("{} scenarios", many.len()),
     };
+    let sections: Vec<Section<'_>> = taken
+        .iter()
+        .enumerate()
+        .map(|(i, one)| {
+            let prefix = if taken.len() == 1 { String::new() } else { format!("r{}-", i + 1) };
+            Section { result: &one.result, marks: one.result.marks(), prefix }
+        })
+        .collect();
+    let made = |section: &Section<'_>| -> Vec<Made> {
+        PANELS.iter().map(|(name, heading, make)| (*name, *heading, make(section))).collect()
+    };
+    let mut panels: Vec<Vec<Made>> = sections.iter().map(made).collect();
+    // The data takes what room the others leave.
+    let used = panels.iter().flatten().map(|(_, _, inside)| inside.len()).sum::<usize>() + STYLE.len() + SCRIPT.len();
+    for ((one, section), panels) in taken.iter().zip(&sections).zip(&mut panels) {
+        panels.push(("data", "Data", data::render(one, &section.prefix, taken.len(), used)));
+    }
     let mut nav = String::new();
     let mut body = String::new();
-    for (i, one) in taken.iter().enumerate() {
-        let prefix = if taken.len() == 1 { String::new() } else { format!("r{}-", i + 1) };
-        let section = Section { result: &one.result, marks: one.result.marks(), prefix };
-        let _ = write!(body, "<article class=result id=\"{}result\">", section.prefix);
+    for (section, panels) in sections.iter().zip(&panels) {
         if taken.len() > 1 {
-            let _ = write!(
-                nav,
-                "<li class=of><a href=\"#{}result\">{}</a>",
-                section.prefix,
-                escape(&one.result.scenario.title)
-            );
+            let (prefix, title) = (&section.prefix, escape(&section.result.scenario.title));
+            let _ = write!(nav, "<li class=of><a href=\"#{prefix}result\">{title}</a>");
         }
-        let made = PANELS.iter().map(|(name, heading, make)| (*name, *heading, make(&section)));
-        let last = ("data", "Data", data::render(one, &section.prefix, taken.len()));
-        for (name, heading, inside) in made.chain([last]) {
-            if inside.is_empty() {
-                continue;
-            }
+        let _ = write!(body, "<article class=result id=\"{}result\">", section.prefix);
+        for (name, heading, inside) in panels.iter().filter(|(_, _, inside)| !inside.is_empty()) {
             let id = format!("{}{name}", section.prefix);
+            let class = if *name == "verdict" { " class=unseen" } else { "" };
             let _ = write!(nav, "<li><a href=\"#{id}\">{heading}</a>");
             let _ = write!(
                 body,
-                "\n<section class=panel id=\"{id}\" aria-labelledby=\"{id}-h\"><h2 id=\"{id}-h\"{}>{heading}</h2>{inside}</section>",
-                if name == "verdict" { " class=unseen" } else { "" }
+                "\n<section class=panel id=\"{id}\" aria-labelledby=\"{id}-h\"><h2 id=\"{id}-h\"{class}>{heading}</h2>{inside}</section>",
             );
         }
         body.push_str("</article>");

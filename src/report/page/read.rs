@@ -213,10 +213,14 @@ pub struct Timeline {
 
 #[derive(Deserialize, Debug)]
 pub struct Spread {
-    pub p50_low_ms: Vec<Option<f64>>,
-    pub p50_high_ms: Vec<Option<f64>>,
-    pub p99_low_ms: Vec<Option<f64>>,
-    pub p99_high_ms: Vec<Option<f64>>,
+    #[serde(rename = "p50_low_ms")]
+    pub p50_low: Vec<Option<f64>>,
+    #[serde(rename = "p50_high_ms")]
+    pub p50_high: Vec<Option<f64>>,
+    #[serde(rename = "p99_low_ms")]
+    pub p99_low: Vec<Option<f64>>,
+    #[serde(rename = "p99_high_ms")]
+    pub p99_high: Vec<Option<f64>>,
 }
 
 #[derive(Deserialize, Debug)]
@@ -251,7 +255,8 @@ pub struct Attribution {
 
 #[derive(Deserialize, Debug)]
 pub struct Cause {
-    pub cause: String,
+    #[serde(rename = "cause")]
+    pub name: String,
     pub label: String,
     pub count: f64,
 }
@@ -472,7 +477,7 @@ impl Plane {
             let mut lengths =
                 vec![t.errors.len(), t.p50_ms.len(), t.p99_ms.len(), t.retries.len(), t.ejected.len(), t.tasks.len()];
             if let Some(s) = &t.spread {
-                lengths.extend([&s.p50_low_ms, &s.p50_high_ms, &s.p99_low_ms, &s.p99_high_ms].map(Vec::len));
+                lengths.extend([&s.p50_low, &s.p50_high, &s.p99_low, &s.p99_high].map(Vec::len));
             }
             same(n, &lengths, "timeline")?;
             positive(t.bucket_s, "timeline.bucket_s")?;

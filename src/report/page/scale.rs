@@ -22,7 +22,7 @@ impl Axis {
     /// How far along a value stands, 0 to 1; what lies outside stands at its end.
     pub fn share(&self, value: f64) -> f64 {
         let share = if self.log {
-            (value.max(self.from) / self.from).ln() / (self.to / self.from).ln()
+            libm::log(value.max(self.from) / self.from) / libm::log(self.to / self.from)
         } else {
             (value - self.from) / (self.to - self.from)
         };
@@ -62,7 +62,7 @@ impl Axis {
         let least = if least.is_finite() && least > 0.0 { least } else { 1.0 };
         let most = if most.is_finite() && most > least { most } else { least * 10.0 };
         let (from, to) = (least / 1.12, most * 1.12);
-        let few = (to / from).log10() > 3.0;
+        let few = to / from > 1_000.0;
         let mut ticks = Vec::new();
         if to / from < 8.0 {
             let step = round((to - from) / 4.0);
@@ -70,7 +70,7 @@ impl Axis {
             let ticks = multiples(first, to, step).into_iter().map(|v| (v, label(v, step, unit))).collect();
             return Axis { from, to, log: true, ticks };
         }
-        let mut decade = 10_f64.powi(from.log10().floor() as i32);
+        let mut decade = power(magnitude(from));
         while decade <= to && ticks.len() < 60 {
             for factor in [1.0, 2.0, 5.0] {
                 let value = decade * factor;
@@ -102,9 +102,20 @@ pub fn clock(t: f64, length: f64) -> String {
     }
 }
 
+/// The power of ten at or below a value: the exponent of its shortest form, exact where a logarithm is not.
+pub fn magnitude(value: f64) -> i32 {
+    let text = format!("{value:e}");
+    text.split_once('e').and_then(|(_, exponent)| exponent.parse().ok()).unwrap_or(0)
+}
+
+/// Ten to a whole power.
+fn power(exponent: i32) -> f64 {
+    format!("1e{exponent}").parse().unwrap_or(1.0)
+}
+
 /// The round number at or above: 1, 2 or 5 times a power of ten.
 fn round(value: f64) -> f64 {
-    let decade = 10_f64.powi(value.log10().floor() as i32);
+    let decade = power(magnitude(value));
     let rest = value / decade;
     decade
         * if rest <= 1.0 {
@@ -141,7 +152,7 @@ fn label(value: f64, step: f64, unit: Unit) -> String {
         Unit::PerSecond => (1.0, " /s"),
         Unit::Count | Unit::Plain | Unit::Dollars => (1.0, ""),
     };
-    let decimals = (-(step * factor).log10().floor()).clamp(0.0, 6.0) as usize;
+    let decimals = (-magnitude(step * factor)).clamp(0, 6) as usize;
     let digits = number(value * factor, decimals);
     if unit == Unit::Dollars { format!("${digits}") } else { format!("{digits}{mark}") }
 }

@@ -82,7 +82,7 @@ const FIGURES: [Figure; 8] = [
         always: true,
         height: 120.0,
         of: |t, i| t.p50_ms[i],
-        range: |t, i| t.spread.as_ref().and_then(|s| s.p50_low_ms[i].zip(s.p50_high_ms[i])),
+        range: |t, i| t.spread.as_ref().and_then(|s| s.p50_low[i].zip(s.p50_high[i])),
     },
     Figure {
         name: "p99",
@@ -93,7 +93,7 @@ const FIGURES: [Figure; 8] = [
         always: true,
         height: 150.0,
         of: |t, i| t.p99_ms[i],
-        range: |t, i| t.spread.as_ref().and_then(|s| s.p99_low_ms[i].zip(s.p99_high_ms[i])),
+        range: |t, i| t.spread.as_ref().and_then(|s| s.p99_low[i].zip(s.p99_high[i])),
     },
     Figure {
         name: "retries",
@@ -233,12 +233,18 @@ fn draw(section: &Section<'_>, figure: &Figure, first: bool) -> Option<String> {
     Some(chart.render())
 }
 
+/// Marks up to which their list is open.
+const OPEN_MAX: usize = 8;
+
 /// Faults, deployments and scalings as a list: what the bands are.
 fn happened(section: &Section<'_>) -> String {
     if section.marks.is_empty() {
         return String::new();
     }
-    let mut out = String::from("<details class=marks><summary>What the shaded parts are</summary><ul>");
+    let mut out = format!(
+        "<details class=marks{}><summary>What the shaded parts are</summary><ul>",
+        if section.marks.len() <= OPEN_MAX { " open" } else { "" }
+    );
     let length = section.result.scenario.duration_s;
     for mark in &section.marks {
         let when = match mark.to_s {
