@@ -15,7 +15,6 @@ pub(super) const TABLES: &[Table] = &[
     table("claim.sums", "A sum of an article beside the figure that it is about.", &[SUM])
         .needs(&["article", "says", "figure"]),
     table("claim.refused", "A change that must not load.", &[REFUSED]).needs(&["set", "with"]),
-    table("claim.sums", "A sum of an article beside a figure of cost.", &[SUM]).needs(&["article", "says", "figure"]),
 ];
 
 const EXPECT: &[Key] = &[
@@ -77,7 +76,6 @@ const CLAIM: &[Key] = &[
         "Sums of articles that the ledger sets beside its own.",
     ),
     key("refused", Form::List(&Form::Table("claim.refused")), "none", "Changes that must not load."),
-    key("sums", Form::List(&Form::Table("claim.sums")), "none", "Sums of articles, each beside a figure of cost."),
 ];
 
 const SUM: &[Key] = &[
@@ -94,12 +92,6 @@ const SUM: &[Key] = &[
 const FIGURE: &[Key] = &[
     key("metric", Form::Text, "", "\"p99\", or \"internal-alb.p99\"."),
     key("label", Form::Text, "the metric", "What the ledger calls it."),
-];
-
-const SUM: &[Key] = &[
-    key("article", Form::Text, "", "Whose sum it is."),
-    key("says", Form::Text, "", "The sum as it stands there."),
-    key("figure", Form::Text, "", "The figure of cost beside it, one of `figures`."),
 ];
 
 const REFUSED: &[Key] = &[
