@@ -194,6 +194,13 @@ fn a_flight_counts_the_attempts_that_it_began() {
 }
 
 #[test]
+fn a_list_of_nobody_is_no_panic() {
+    let mut desk = Desk::new(PolicyConfig::envoy_default(), 1);
+    desk.tell(|router, cx| router.on_members(cx, &[], None));
+    assert!(!desk.facts.iter().any(|(_, fact)| matches!(fact, Fact::Panic(true))));
+}
+
+#[test]
 fn a_flag_that_is_set_twice_is_set() {
     let flags = Flags::NONE.with(Flag::Ut).with(Flag::Ut);
     assert!(flags.has(Flag::Ut) && flags.and(flags).has(Flag::Ut));

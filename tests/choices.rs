@@ -150,6 +150,33 @@ fn a_retry_rolls_among_the_priorities_that_are_left() {
     }
 }
 
+/// When all have been tried it begins again (envoy.md 2.6).
+#[test]
+fn retries_go_round_the_priorities() {
+    let retry = RetryPolicy {
+        retry_on: RetryOn::FIVE_XX,
+        num_retries: 4,
+        retry_priority: Some(PreviousPriorities { update_frequency: 1 }),
+        ..RetryPolicy::envoy_default()
+    };
+    let rules = PolicyConfig { retry_policy: Some(retry), ..config(LbPolicy::RoundRobin) };
+    let mut desk = Desk::new(rules, &priorities(&[0, 0], 4));
+    let went: Vec<u64> = desk.ask(None, 503).iter().map(|member| member / 10).collect();
+    assert_eq!(went, [0, 1, 0, 1, 0]);
+}
+
+/// Zones are kept in ascending order, whatever the order of the list: among equals the lowest goes first.
+#[test]
+fn of_zones_that_weigh_the_same_the_lowest_goes_first() {
+    let rules = PolicyConfig { locality: LocalityRouting::Weighted, ..config(LbPolicy::RoundRobin) };
+    let zones = [2, 0, 1];
+    let list: Vec<Member> =
+        zones.iter().map(|&zone| Member { zone, ..Member::of(MemberKey(u64::from(zone))) }).collect();
+    let mut desk = Desk::new(rules, &list);
+    let went: Vec<u64> = (0..3).map(|_| desk.pick()).collect();
+    assert_eq!(went, [0, 1, 2]);
+}
+
 fn zone_aware() -> PolicyConfig {
     let zones = ZoneAware { routing_enabled: 100, min_cluster_size: 6 };
     PolicyConfig { locality: LocalityRouting::ZoneAware(zones), ..config(LbPolicy::RoundRobin) }

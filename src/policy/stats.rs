@@ -187,6 +187,12 @@ mod tests {
             (Fact::LimitHit(Limit::Pending), "upstream_rq_pending_overflow"),
             (Fact::LimitHit(Limit::Requests), "upstream_rq_active_overflow"),
             (Fact::RetryAbandoned, "retry_or_shadow_abandoned"),
+            (
+                Fact::Abandoned {
+                    verdict: crate::policy::Verdict { status: 0, attempts: 1, flags: crate::policy::Flags::NONE },
+                },
+                "upstream_rq_cancelled",
+            ),
             (Fact::RetrySucceeded, "upstream_rq_retry_success"),
         ] {
             let mut stats = Stats::default();

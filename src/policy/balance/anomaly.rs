@@ -47,6 +47,17 @@ impl Target {
     const fn new(generation: u32) -> Target {
         Target { generation, requests: 0, failures: 0, weight: FULL }
     }
+
+    /// True if there is enough to judge by: who is out of favour proves itself on what little it gets.
+    const fn heard(self) -> bool {
+        self.requests >= REQUESTS_MIN || (self.weight < FULL && self.requests > 0)
+    }
+}
+
+/// True if a target of which `failed` of `own` requests failed is anomalous among all, itself included.
+const fn stands_out((own, failed): (u64, u64), (all, all_failed): (u64, u64)) -> bool {
+    let (peers, peers_failed) = (all - own, all_failed - failed);
+    peers > 0 && failed * 1000 * peers > own * (TIMES_PEERS * 1000 * peers_failed + ABOVE_PEERS * peers)
 }
 
 impl Anomalies {
@@ -93,14 +104,8 @@ impl Anomalies {
         let enough = healthy.len() >= HEALTHY_MIN;
         for &slot in healthy {
             let target = self.target(members.id(slot));
-            let (own, failed) = (u64::from(target.requests), u64::from(target.failures));
-            let (peers, peers_failed) = (requests - own, failures - failed);
-            // Who is out of favour proves itself on what little it gets.
-            let heard = target.requests >= REQUESTS_MIN || (target.weight < FULL && own > 0);
-            let anomalous = enough
-                && heard
-                && peers > 0
-                && failed * 1000 * peers > own * (TIMES_PEERS * 1000 * peers_failed + ABOVE_PEERS * peers);
+            let own = (u64::from(target.requests), u64::from(target.failures));
+            let anomalous = enough && target.heard() && stands_out(own, (requests, failures));
             target.weight = if anomalous { TRICKLE } else { (target.weight + RAMP).min(FULL) };
         }
         for target in &mut self.targets {
@@ -126,5 +131,27 @@ impl Anomalies {
             pick = candidates[cx.below(candidates.len())];
         }
         pick
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_requests_are_enough_and_one_for_who_is_out_of_favour() {
+        let heard = |requests, weight| Target { requests, weight, ..Target::new(0) }.heard();
+        assert!(heard(10, FULL) && !heard(9, FULL) && !heard(1, FULL));
+        assert!(heard(1, FULL - 1) && heard(1, TRICKLE) && !heard(0, TRICKLE));
+    }
+
+    #[test]
+    fn anomalous_is_more_than_twice_the_peers_and_ten_points() {
+        // Of the peers one in ten fails: the limit is 30 of 100.
+        for (failed, out) in [(30, false), (31, true), (0, false)] {
+            assert_eq!(stands_out((100, failed), (300, 20 + failed)), out, "{failed} of 100");
+        }
+        assert!(!stands_out((100, 10), (400, 10)) && stands_out((100, 11), (400, 11)), "ten points of nothing");
+        assert!(!stands_out((100, 100), (100, 100)), "it has no peers");
     }
 }
