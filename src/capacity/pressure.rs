@@ -241,7 +241,7 @@ mod tests {
     use crate::scenario::parse;
 
     fn chain() -> Scenario {
-        let text = "compare = [\"direct\"]\n[service.a]\ncalls = [\"b\"]\n[service.b]\ncalls = [\"c\"]\n[service.c]\ntasks = 2\n\
+        let text = "compare = [\"direct\"]\n[service.a]\ntasks = 1\ncalls = [\"b\"]\n[service.b]\ntasks = 1\ncalls = [\"c\"]\n[service.c]\ntasks = 2\n\
                     [load]\nrate = \"1/s\"\n";
         parse("t.toml", text, Path::new("."), &LoadOptions::default()).unwrap().scenario
     }
