@@ -348,3 +348,30 @@ fn wrong_wishes_are_told_before_anything_runs() {
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "{arguments:?}");
     }
 }
+
+#[test]
+fn pictures_agree_with_the_figures() {
+    let result: Value = serde_json::from_str(small()).unwrap();
+    for plane in result["planes"].as_array().unwrap() {
+        let sum = |list: &Value| list.as_array().unwrap().iter().map(|n| n.as_f64().unwrap()).sum::<f64>();
+        for (e, edge) in plane["edges"].as_array().unwrap().iter().enumerate() {
+            for (flow, metric) in [("calls", "requests"), ("failed", "failed_requests")] {
+                let frames = plane["flows"][flow][e].as_array().unwrap().len() as f64;
+                let (sum, mean) = (sum(&plane["flows"][flow][e]), edge["metrics"][metric]["mean"].as_f64().unwrap());
+                // Each frame is rounded to a tenth.
+                assert!((sum - mean).abs() <= 0.05 * frames, "{}: {flow} {sum}, {metric} {mean}", plane["name"]);
+            }
+        }
+        let heat: f64 = plane["heat"]["columns"].as_array().unwrap().iter().map(sum).sum();
+        assert_eq!(heat, plane["latency"]["ok"].as_f64().unwrap(), "every success has its tile");
+        let lanes = plane["lanes"].as_array().unwrap();
+        assert_eq!(lanes.len(), 2 + 3 + 4, "{}", plane["name"]);
+        let struck: Vec<&Value> = lanes.iter().filter(|lane| lane.get("faults").is_some()).collect();
+        assert_eq!(struck.len(), 1);
+        assert_eq!(
+            (&struck[0]["task"], &struck[0]["faults"][0]["label"]),
+            (&json!("stock#1"), &json!("wedge stock#1"))
+        );
+        assert_eq!((&struck[0]["faults"][0]["from_s"], &struck[0]["faults"][0]["to_s"]), (&json!(5.0), &json!(10.0)));
+    }
+}
