@@ -363,7 +363,7 @@ fn pictures_agree_with_the_figures() {
             }
         }
         let heat: f64 = plane["heat"]["columns"].as_array().unwrap().iter().map(sum).sum();
-        assert_eq!(heat, plane["latency"]["ok"].as_f64().unwrap(), "every success has its tile");
+        assert_eq!(heat as u64, plane["latency"]["ok"].as_u64().unwrap(), "every success has its tile");
         let lanes = plane["lanes"].as_array().unwrap();
         assert_eq!(lanes.len(), 2 + 3 + 4, "{}", plane["name"]);
         let struck: Vec<&Value> = lanes.iter().filter(|lane| lane.get("faults").is_some()).collect();
