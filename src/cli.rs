@@ -6,6 +6,7 @@
 
 mod args;
 mod assumptions;
+mod capacity;
 mod check;
 mod compare;
 mod console;
@@ -14,15 +15,20 @@ mod crash;
 mod explain;
 mod gate;
 mod import;
+mod init;
 mod ledger;
 mod loading;
+mod manual;
 mod outputs;
 mod policy;
 mod report;
 mod run;
+mod schema;
 mod sweep;
 mod test;
+mod trace;
 mod validate;
+mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -86,12 +92,12 @@ impl Exit {
 
 /// The six lines that a bare `scsim` prints.
 const WELCOME: &str = "\
-scsim simulates ECS service-to-service networking and compares data planes.
-  scsim check shop.toml     is the scenario right, and what does it mean?
-  scsim run shop.toml       simulate it on every plane, side by side
-  scsim assumptions         the constants in use, with their sources
-  scsim explain wedge       what a metric, a fault or a field means
-  scsim help run            every flag of a command
+scsim simulates how Amazon ECS services call each other, and compares the ways they can.
+  scsim init wedged-replica        write a scenario to start from
+  scsim run wedged-replica.toml    simulate it on every plane, side by side
+  scsim check wedged-replica.toml  is the file right, and what does it mean?
+  scsim explain wedge              what a word of files, reports or errors means
+  scsim help                       every command; `scsim help run` its flags
 ";
 
 /// Runs the command that `arguments` (program name first) spell out.
@@ -121,12 +127,18 @@ fn perform(arguments: &[OsString]) -> Exit {
         Command::Test(args) => test::test(&console, &invocation.common, args),
         Command::Compare(args) => compare::compare(&console, &invocation.common, args),
         Command::Sweep(args) => sweep::sweep(&console, &invocation.common, args),
+        Command::Capacity(args) => capacity::capacity(&console, &invocation.common, args),
+        Command::Trace(args) => trace::trace(&console, &invocation.common, args),
         Command::Cost(args) => cost::cost(&console, &invocation.common, args),
         Command::Report(args) => report::report(&console, &invocation.common, args),
         Command::Ledger(args) => ledger::ledger(&console, &invocation.common, args),
+        Command::Init(args) => init::init(&console, &invocation.common, args),
         Command::Check(args) => check::check(&console, args),
         Command::Assumptions(args) => assumptions::list(&console, &invocation.common, args),
         Command::Explain(args) => explain::explain(&console, args),
+        Command::Schema(args) => schema::schema(&invocation.common, args),
+        Command::Completions(args) => manual::completions(&invocation.common, args),
+        Command::Man(args) => manual::man(&console, &invocation.common, args),
         Command::Validate(args) => validate::validate(&console, &invocation.common, args),
         Command::Import { command: ImportCommand::Fis(args) } => import::fis(&console, &invocation.common, args),
         Command::Policy { command: PolicyCommand::Replay(args) } => policy::replay(&console, args),

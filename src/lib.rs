@@ -5,6 +5,7 @@
 //! their common vocabulary, [`measure`] what a run leaves behind, [`report`] what people read.
 //! Who may import whom is a table in `ARCHITECTURE.md`, held by `tests/architecture.rs`.
 
+pub mod capacity;
 pub mod cli;
 pub mod cost;
 pub mod diagnostic;
@@ -18,6 +19,7 @@ pub mod report;
 pub mod scenario;
 pub mod sim;
 pub mod sweep;
+pub mod trace;
 pub mod units;
 pub mod validate;
 

@@ -61,11 +61,21 @@ const TABLE: &[Row] = &[
         may_import: &["units", "diagnostic", "measure", "scenario", "report"],
         crates: &["serde", "serde_json", "sha2", "plotters"],
     },
+    Row {
+        module: "capacity",
+        may_import: &["units", "policy", "measure", "scenario", "report", "sweep"],
+        crates: &["serde_json", "plotters"],
+    },
+    Row {
+        module: "trace",
+        may_import: &["units", "policy", "measure", "scenario", "sim"],
+        crates: &["serde", "serde_json"],
+    },
     Row { module: "ledger", may_import: &["units", "measure", "scenario", "report", "sweep"], crates: &[] },
     Row {
         module: "cli",
         may_import: ALL,
-        crates: &["anyhow", "clap", "ctrlc", "serde_json", "rayon", "terminal_size"],
+        crates: &["anyhow", "clap", "clap_complete", "clap_mangen", "ctrlc", "serde_json", "rayon", "terminal_size"],
     },
     Row { module: "main", may_import: ALL, crates: &["anyhow", "clap", "ctrlc"] },
     Row { module: "lib", may_import: &[], crates: &[] },
@@ -85,6 +95,8 @@ const ALL: &[&str] = &[
     "validate",
     "replay",
     "sweep",
+    "capacity",
+    "trace",
     "ledger",
     "cli",
 ];

@@ -13,6 +13,7 @@ use config::ResetHeader;
 use config::RetryOn;
 use config::RetryPolicy;
 use fact::Flag;
+use fact::Flags;
 
 const fn ms(n: u64) -> Span {
     Span::from_millis(n)
@@ -166,6 +167,41 @@ fn signs_of_life_move_the_limit_of_silence_and_nothing_else() {
     let Step::Done(verdict) = desk.tell(|router, cx| router.step(cx, &mut flight)) else { panic!("it goes on") };
     assert_eq!((verdict.status, verdict.flags.to_string().as_str()), (504, "UT"));
     assert_eq!((desk.stat("upstream_rq_per_try_idle_timeout"), desk.stat("upstream_rq_per_try_timeout")), (1, 0));
+}
+
+/// Silence that lasts as long as the attempt may is no news.
+#[test]
+fn of_two_limits_that_pass_together_the_attempts_own_is_named() {
+    let mut config = retrying(RetryPolicy::envoy_default());
+    config.timeouts.per_try = ms(300);
+    config.timeouts.per_try_idle = ms(300);
+    let mut desk = Desk::new(config, 1);
+    let (_, attempt) = first_try(&mut desk, ask());
+    assert_eq!((attempt.give_up_at, attempt.then), (Time::ZERO + ms(300), Trouble::Timeout));
+    assert_eq!(attempt.alive_at(Time::ZERO + ms(1)).then, Trouble::Timeout);
+}
+
+#[test]
+fn a_flight_counts_the_attempts_that_it_began() {
+    let mut desk = Desk::new(retrying(RetryPolicy::envoy_default()), 1);
+    let mut flight = desk.tell(|router, cx| router.begin(cx, ask()));
+    assert_eq!(flight.attempts(), 0);
+    let Step::Try(attempt) = desk.step(&mut flight) else { panic!("no attempt") };
+    assert_eq!(flight.attempts(), 1);
+    // The word is 0, and so is the back-off.
+    let Step::Try(_) = desk.answer(&mut flight, attempt, Answer::of(503)) else { panic!("no retry") };
+    assert_eq!(flight.attempts(), 2);
+}
+
+#[test]
+fn a_flag_that_is_set_twice_is_set() {
+    let flags = Flags::NONE.with(Flag::Ut).with(Flag::Ut);
+    assert!(flags.has(Flag::Ut) && flags.and(flags).has(Flag::Ut));
+}
+
+#[test]
+fn an_address_is_made_of_the_key() {
+    assert_eq!(Member::of(MemberKey(0x01_0203)).address.to_string(), "10.1.2.3:8080");
 }
 
 #[test]

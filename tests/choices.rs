@@ -163,6 +163,20 @@ fn who(desk: &mut Desk, picks: usize) -> Vec<u64> {
     who
 }
 
+#[test]
+fn a_router_knows_whom_it_lists_and_its_connections_to_each() {
+    let mut desk = Desk::new(config(LbPolicy::RoundRobin), &[Member::of(MemberKey(1)), Member::of(MemberKey(2))]);
+    let (one, three) = (MemberKey(1), MemberKey(3));
+    assert_eq!(desk.router.connections_to(one), 0);
+    for _ in 0..4 {
+        desk.pick();
+    }
+    assert_eq!((desk.router.connections_to(one), desk.router.connections_to(three)), (1, 0));
+    assert_eq!((desk.router.lists(one), desk.router.lists(three)), (true, false));
+    desk.list(&[Member::of(three)]);
+    assert_eq!((desk.router.lists(one), desk.router.lists(three)), (false, true));
+}
+
 /// Only priority 0 is routed by zone (envoy.md 3.6).
 #[test]
 fn the_second_priority_is_not_routed_by_zone() {
@@ -175,6 +189,24 @@ fn the_second_priority_is_not_routed_by_zone() {
     assert_eq!(who(&mut desk, 30), [0, 3], "those of the own zone");
     desk.list(&list(6));
     assert_eq!(who(&mut desk, 30), (10..16).collect::<Vec<u64>>(), "all of the second priority");
+}
+
+/// Also while priority 0 takes its share by zone.
+#[test]
+fn what_flows_over_to_the_second_priority_is_not_routed_by_zone() {
+    // Two of four are healthy in each zone: 70 of 100 stay.
+    let zone = |(i, member): (usize, Member)| Member {
+        zone: (member.key.0 % 3) as u8,
+        health: if i < 6 { EdsHealth::Unhealthy } else { EdsHealth::Healthy },
+        ..member
+    };
+    let first = (0..12).map(|key| Member::of(MemberKey(key))).enumerate().map(zone);
+    let second = (20..26).map(|key| Member { zone: (key % 3) as u8, priority: 1, ..Member::of(MemberKey(key)) });
+    let mut desk = Desk::new(zone_aware(), &first.chain(second).collect::<Vec<Member>>());
+    desk.tell(|router, cx| router.on_local_cluster(cx, 0, &[1, 1, 1]));
+    assert_eq!(who(&mut desk, 30), [6, 9], "those of the own zone");
+    desk.words = Always(99);
+    assert_eq!(who(&mut desk, 30), (20..26).collect::<Vec<u64>>(), "all of the second priority");
 }
 
 /// A list that comes after the callers' own places routes by zone as one that came before.

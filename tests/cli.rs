@@ -65,7 +65,11 @@ fn err(output: &Output) -> String {
 fn no_argument_prints_six_lines() {
     let output = Desk::new("welcome").run(&[]);
     assert_eq!(code(&output), 0);
-    assert_eq!(out(&output).lines().count(), 6);
+    let text = out(&output);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 6);
+    assert!(lines[1].contains("scsim init wedged-replica"), "{text}");
+    assert!(lines[2].contains("scsim run wedged-replica.toml"), "{text}");
 }
 
 #[test]

@@ -111,6 +111,34 @@ fn the_page_shows_what_the_runs_show() {
 }
 
 #[test]
+fn an_articles_sum_stands_beside_ours_and_its_lines() {
+    let desk = Desk::new("sums");
+    let sums =
+        "sums = [{ article = \"004\", says = \"7 tasks x $0.31: $2\", figure = \"service-connect.cost_sidecar\" }]\n";
+    let claim = CLAIM
+        .replace("compare = [\"internal-alb\"]", "compare = [\"internal-alb\", \"service-connect\"]")
+        .replace("figures = [", &format!("{sums}figures = [\"service-connect.cost_sidecar\", "))
+        .replace("that = \"error_rate > 6%\"", "that = \"service-connect.cost_sidecar > $2\"")
+        + "[cost]\nfargate_sizes = \"exact\"\n";
+    desk.file("claims/a.toml", &claim);
+    let output = desk.ledger(&[]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    let page = desk.page();
+    // Eight tasks, 6 and 2: 8 x 730 x 0.25 x 0.04048 and 8 x 730 x 0.0625 x 0.004445.
+    assert!(page.contains("| 004 | 7 tasks x $0.31: $2 | $60.72 | cost\\_sidecar, service-connect |"), "{page}");
+    assert!(page.contains("| sidecar CPU | $59.10 | 8 tasks × 730 h × 0.25 vCPU × $0.04048 |"), "{page}");
+    assert!(page.contains("| sidecar memory | $1.62 | 8 tasks × 730 h × 0.0625 GB × $0.004445 |"), "{page}");
+    // A figure that is none of money has no bill behind it.
+    desk.file(
+        "claims/a.toml",
+        &claim.replace("figure = \"service-connect.cost_sidecar\"", "figure = \"internal-alb.error_rate\""),
+    );
+    let output = desk.ledger(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err(&output).contains("is no figure of cost"), "{}", err(&output));
+}
+
+#[test]
 fn a_stale_page_is_told_and_left_alone() {
     let desk = Desk::new("stale");
     desk.file("claims/a.toml", CLAIM);

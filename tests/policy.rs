@@ -23,6 +23,7 @@ use scsim::policy::config::Panic;
 use scsim::policy::config::RetryBudget;
 use scsim::policy::config::RetryOn;
 use scsim::policy::config::RetryPolicy;
+use scsim::policy::fact::Flag;
 use scsim::units::Ratio;
 use scsim::units::Span;
 use scsim::units::Time;
@@ -220,7 +221,7 @@ fn a_request_time_out_charges_the_endpoint_and_is_final() {
     bench.now = attempt.give_up_at;
     let Step::Done(verdict) = bench.step(&mut flight) else { panic!("the deadline has passed") };
     assert_eq!((verdict.status, verdict.attempts), (504, 1));
-    assert!(verdict.timed_out());
+    assert!(verdict.flags.has(Flag::Ut));
     assert_eq!((bench.router.active(), bench.router.connections()), (0, 0), "an HTTP/1 connection is lost with it");
 }
 
@@ -292,6 +293,29 @@ fn of_two_returns_in_one_sweep_the_second_is_seen_a_window_later() {
     }
 }
 
+/// Envoy wants strictly more than the window between two changes that are seen at once.
+#[test]
+fn a_change_exactly_one_window_after_the_last_waits_for_the_next() {
+    let mut config = PolicyConfig::envoy_default();
+    config.update_merge_window = Span::from_secs(1);
+    config.outlier_detection =
+        Some(OutlierDetection { consecutive_5xx: 1, max_ejection_percent: 100, ..OutlierDetection::envoy_default() });
+    let mut bench = Bench::new(config);
+    bench.list(&[1, 2, 3, 4], None);
+    // What is due at a second is seen then.
+    let mut seen = |seconds: &[u64]| {
+        for &second in seconds {
+            bench.now = Time::ZERO + Span::from_secs(second);
+            bench.settle();
+        }
+        let out = bench.ask(1, 500);
+        bench.router.standing_of(MemberKey(out)).is_some_and(|standing| standing.seen_healthy)
+    };
+    assert!(!seen(&[2]), "the first is out at once");
+    assert!(seen(&[3]), "the second is still in the view");
+    assert!(!seen(&[4, 6]), "the third comes more than a window after the second was seen");
+}
+
 /// The wording of AWS counts failures within a window, in a row or not; those further apart never add up.
 #[test]
 fn failures_within_the_window_eject_whatever_comes_between_and_slower_ones_never_do() {
@@ -336,7 +360,7 @@ fn of_failures_within_the_window_the_latest_count_whatever_came_before_them() {
     for at in [0, 10, 20, 30, 40, 41, 42] {
         bench.now = Time::ZERO + Span::from_secs(at);
         bench.settle();
-        bench.ask(at, 500);
+        bench.ask(1, 500);
         out.push(bench.router.ejected());
     }
     assert_eq!(out, [0, 0, 0, 0, 0, 0, 1]);

@@ -309,6 +309,102 @@ fn a_connection_made_for_one_who_has_left_serves_the_next_over_http_and_ends_ove
     }
 }
 
+/// Connections for requests to come are made to healthy endpoints only (envoy.md 4.2).
+#[test]
+fn one_that_is_out_gets_no_connection_beyond_the_one_it_needs() {
+    let mut config = PolicyConfig::envoy_default();
+    config.pool.preconnect_percent = 200;
+    config.outlier_detection = Some(config::OutlierDetection {
+        consecutive_5xx: 1,
+        max_ejection_percent: 100,
+        ..config::OutlierDetection::envoy_default()
+    });
+    let mut desk = Desk::new(config, &[1]);
+    let (mut flight, _) = desk.begin();
+    assert_eq!(desk.dials.len(), 2, "one for it and one for the next");
+    desk.connect();
+    let Step::Try(attempt) = desk.step(&mut flight) else { panic!("no attempt") };
+    let outcome = Outcome::Answered(Answer::of(500));
+    desk.tell(|router, cx| router.report(cx, &mut flight, attempt.attempt, outcome));
+    let Step::Done(_) = desk.step(&mut flight) else { panic!("it goes on") };
+    assert_eq!(desk.router.ejected(), 1);
+    desk.dials.clear();
+    let before = desk.router.connections();
+    let _ = desk.begin();
+    assert_eq!((before, desk.dials.len()), (0, 1), "all are out, and it is tried in panic");
+}
+
+/// A newcomer is nobody who was tried before, also where it takes the place of one that was.
+#[test]
+fn who_takes_the_place_of_one_that_left_is_not_taken_for_it() {
+    let retry = config::RetryPolicy {
+        retry_on: config::RetryOn::FIVE_XX,
+        num_retries: 1,
+        previous_hosts: true,
+        host_selection_retry_max_attempts: 1,
+        ..config::RetryPolicy::envoy_default()
+    };
+    for keeps in [[2, 3], [3, 2]] {
+        let config = PolicyConfig {
+            retry_policy: Some(retry.clone()),
+            lb_policy: config::LbPolicy::FirstListed,
+            update_merge_window: Span::ZERO,
+            ..PolicyConfig::envoy_default()
+        };
+        let mut desk = Desk::new(config, &[1, 2]);
+        let (mut flight, attempt) = desk.open();
+        assert_eq!(attempt.member, MemberKey(1));
+        let outcome = Outcome::Answered(Answer::of(503));
+        desk.tell(|router, cx| router.report(cx, &mut flight, attempt.attempt, outcome));
+        desk.list(&[2]);
+        desk.list(&keeps);
+        desk.wait(1000);
+        if let Step::Wait { .. } = desk.step(&mut flight) {
+            desk.connect();
+        }
+        let Step::Try(second) = desk.step(&mut flight) else { panic!("no retry") };
+        assert_eq!(second.member, MemberKey(keeps[0]));
+    }
+}
+
+#[test]
+fn requests_beyond_the_limit_are_counted() {
+    let mut config = PolicyConfig::envoy_default();
+    config.circuit_breakers.max_requests = 1;
+    config.pool.protocol = PoolProtocol::Http2 { max_concurrent_streams: 10 };
+    let mut desk = Desk::new(config, &[1]);
+    let (_first, _) = desk.open();
+    for _ in 0..2 {
+        assert!(matches!(desk.begin().1, Step::Done(_)));
+    }
+    assert_eq!(desk.router.pool_stats().upstream_rq_active_overflow, 2);
+}
+
+/// A TCP proxy's connection that stands is a success (envoy.md 1.1): failures before it do not count on.
+#[test]
+fn a_connection_that_stands_ends_a_row_of_failures_of_a_tcp_proxy() {
+    let mut config = tcp();
+    config.outlier_detection = Some(config::OutlierDetection {
+        consecutive_5xx: 2,
+        max_ejection_percent: 100,
+        ..config::OutlierDetection::envoy_default()
+    });
+    let mut desk = Desk::new(config, &[1]);
+    let fail = |desk: &mut Desk| {
+        let (mut flight, _) = desk.begin();
+        let dial = desk.dials.remove(0);
+        desk.tell(|router, cx| router.on_connect_failed(cx, dial, Trouble::ConnectRefused));
+        assert!(matches!(desk.step(&mut flight), Step::Done(_)));
+    };
+    fail(&mut desk);
+    let (mut flight, attempt) = desk.open();
+    desk.answer(&mut flight, attempt);
+    fail(&mut desk);
+    assert_eq!(desk.router.ejected(), 0);
+    fail(&mut desk);
+    assert_eq!(desk.router.ejected(), 1);
+}
+
 #[test]
 fn requests_on_a_member_are_counted_until_they_end_also_after_it_has_left() {
     let mut desk = Desk::new(PolicyConfig::envoy_default(), &[1, 2]);

@@ -206,6 +206,59 @@ fn an_interrupt_keeps_what_is_finished() {
 }
 
 #[test]
+fn what_was_killed_goes_on_to_the_same_bytes() {
+    let desk = Desk::new("killed");
+    let arguments = |out: &'static str| {
+        [
+            "sweep",
+            "tiny.toml",
+            "--vary",
+            "service.payments.tasks=2..30",
+            "-o",
+            out,
+            "--jobs",
+            "1",
+            "--set",
+            "run.duration=6s",
+            "--exit-zero",
+        ]
+    };
+    let mut child = desk.scsim(&arguments("out.csv")).stderr(Stdio::null()).spawn().unwrap();
+    let part = desk.0.join("out.csv.part");
+    while std::fs::read_to_string(&part).map_or(0, |text| text.lines().count()) < 4 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before anything was finished");
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let told = desk.ends(0, &arguments("out.csv"));
+    assert!(told.contains("of 29 cells were finished before"), "{told}");
+    desk.ends(0, &arguments("whole.csv"));
+    assert!(desk.read("out.csv") == desk.read("whole.csv"));
+    assert!(!part.exists());
+}
+
+#[test]
+fn what_is_wrong_with_a_sweep_in_a_file_is_told_with_its_line() {
+    let desk = Desk::new("places");
+    let axis = "\"service.payments.tasks\" = \"5..6\"";
+    for (wrong, says) in [
+        ("\"service.paymnets.tasks\" = \"5..6\"", "t.toml:22:53: error[sweep::unknown-field]"),
+        ("\"service.payments.takss\" = \"5..6\"", "t.toml:22:53: error[scenario::unknown-key]"),
+        ("\"service.payments.tasks\" = [5, \"x\"]", "t.toml:22:80: error["),
+        ("\"run.seed\" = \"1..1000000000\"", "t.toml:22:66: error[sweep::range]"),
+        (
+            "\"run.seed\" = \"1..1000\", \"load.rate\" = \"1/s..9/s:lin:1000\", \"run.duration\" = \"1s..9s:lin:1000\"",
+            "error[sweep::cells]",
+        ),
+    ] {
+        std::fs::write(desk.0.join("t.toml"), TINY.replace(axis, wrong)).unwrap();
+        let told = desk.ends(2, &["sweep", "t.toml"]);
+        assert!(told.contains(says), "{wrong}: {told}");
+    }
+}
+
+#[test]
 fn expectations_decide_by_cell() {
     let desk = Desk::new("expect");
     let strict = TINY.replace("error_rate > 5%", "error_rate > 90%");
@@ -253,7 +306,10 @@ fn what_cannot_be_swept_ends_with_two_and_writes_nothing() {
         (&["sweep", "empty.toml"], "has no values"),
         (&["sweep", "cell.toml"], "`fault.grey.rate` is never 99%"),
         (&["sweep", "tiny.toml", "--vary", "service.paymnets.tasks=1,2"], "did you mean `payments`?"),
-        (&["sweep", "tiny.toml", "--vary", "fault.gray.rate=1%,2%"], "this override leads nowhere"),
+        (&["sweep", "tiny.toml", "--vary", "fault.gray.rate=1%,2%"], "did you mean `grey`?"),
+        (&["sweep", "tiny.toml", "--vary", "fault.3.rate=1%,2%"], "no [[fault]] `3`"),
+        (&["sweep", "tiny.toml", "--vary", "deploy.0.at=1s,2s"], "this scenario has no [[deploy]]"),
+        (&["sweep", "tiny.toml", "--vary", "run.sed=1,2"], "did you mean `seed`?"),
         (&["sweep", "tiny.toml", "--vary", "fault.0.rte=1%,2%"], "did you mean `rate`?"),
         (&["sweep", "tiny.toml", "--vary", "fault.0.rate=1,2"], "needs a unit"),
         (

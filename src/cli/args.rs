@@ -95,18 +95,30 @@ pub enum Command {
     Compare(CompareArgs),
     /// Vary fields of a scenario and compare the cells
     Sweep(SweepArgs),
+    /// The largest rate, or the fewest tasks, that meets an SLO, and what binds
+    Capacity(super::capacity::args::CapacityArgs),
     /// What each plane costs a month: every line with its formula, beside error rate and p99
     Cost(super::cost::CostArgs),
+    /// One replication as a Perfetto trace, or one request as text: who was chosen, what was retried, and why
+    Trace(super::trace::TraceArgs),
     /// A result file as a page, without running anything
     Report(super::report::ReportArgs),
     /// Decide claims by scenarios and write the page that says so
     Ledger(LedgerArgs),
-    /// Read scenarios without running them
+    /// Write a commented scenario to start from
+    Init(super::init::InitArgs),
+    /// Say whether scenarios are right, and what they mean, without running them
     Check(CheckArgs),
     /// List the constants in use: value, source, confidence, how to override
     Assumptions(AssumptionsArgs),
-    /// Explain a metric, a fault or a field
+    /// Explain any word of scenarios, reports, errors and results
     Explain(ExplainArgs),
+    /// Print a JSON Schema, for editors and scripts
+    Schema(super::schema::SchemaArgs),
+    /// Print the completions of a shell
+    Completions(super::manual::CompletionsArgs),
+    /// Print a manual page, or write all of them into the folder that --output names
+    Man(super::manual::ManArgs),
     /// Check the engine against queueing theory
     Validate(ValidateArgs),
     /// Turn what other tools wrote into parts of a scenario
@@ -177,8 +189,8 @@ pub struct Shape {
     /// Override a field, `key=value` in TOML; repeat for more
     #[arg(long, env = "SCSIM_SET", value_name = "KEY=VALUE", value_delimiter = None)]
     pub set: Vec<String>,
-    /// Compare this plane only; repeat for more
-    #[arg(long, env = "SCSIM_PLANE", value_name = "PLANE")]
+    /// Compare this plane only; repeat for more, or `a,b`
+    #[arg(long, env = "SCSIM_PLANE", value_name = "PLANE", value_delimiter = ',')]
     pub plane: Vec<String>,
     /// Simulated time, `2m`
     #[arg(long, env = "SCSIM_DURATION", value_name = "TIME")]
@@ -226,6 +238,9 @@ pub struct RunArgs {
     /// What people look at.
     #[command(flatten)]
     pub pages: super::report::PageArgs,
+    /// A closer look.
+    #[command(flatten)]
+    pub look: super::why::LookArgs,
     /// What fails.
     #[command(flatten)]
     pub verdicts: Verdicts,
@@ -405,7 +420,7 @@ pub struct SweepOutputs {
     /// Draw curves (one field) or heat maps (two) into this folder
     #[arg(long, env = "SCSIM_SVG", value_name = "FOLDER")]
     pub svg: Option<PathBuf>,
-    /// Metrics of the table and the charts; error_rate and p99 if none is named
+    /// Metrics of the table and the charts; error_rate and p99 if none is named, cost_per_month too where a cost.* is varied
     #[arg(long, env = "SCSIM_METRIC", value_name = "METRIC")]
     pub metric: Vec<String>,
     /// What an inconclusive expectation counts as; exit code 3 if not given
@@ -457,7 +472,7 @@ pub struct CheckArgs {
     /// Overrides.
     #[command(flatten)]
     pub shape: Shape,
-    /// Print every value that would be used, defaults included
+    /// Print every value that would be used, as TOML with the defaults marked
     #[arg(long, env = "SCSIM_DEFAULTS", value_parser = FalseyValueParser::new())]
     pub defaults: bool,
 }
@@ -476,7 +491,8 @@ pub struct AssumptionsArgs {
 /// `scsim explain`.
 #[derive(Args, Debug)]
 pub struct ExplainArgs {
-    /// A metric, a fault, a field, a preset, or `metrics`, `faults`, `fields`, `presets`
+    /// Any word of scenarios, reports, errors or result files; or a list: `metrics`, `faults`, `fields`, `planes`,
+    /// `presets`, `codes`, `flags`, `constants`, `results`
     #[arg(value_name = "WORD")]
     pub word: Option<String>,
 }
@@ -522,7 +538,7 @@ fn percent(text: &str) -> Result<String, String> {
 }
 
 /// A percentage, as a fraction.
-fn share(text: &str) -> Result<f64, String> {
+pub(super) fn share(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').ok_or_else(|| format!("write a percentage: `{text}%`"))?;
     let value: f64 = number.trim().parse().map_err(|_| format!("`{number}` is no number"))?;
     if (0.0..=100.0).contains(&value) { Ok(value / 100.0) } else { Err("must lie between 0% and 100%".to_owned()) }

@@ -1,11 +1,14 @@
 //! `scsim explain`: a small manual that needs no network.
 //!
-//! One entry per metric, fault and field. A test holds the list of metrics against
-//! the expectation language; the texts are in `pages`, and presets speak for themselves.
+//! One entry per metric, fault, field, plane, preset, code, response flag, constant and result key. Long texts are in
+//! `pages`, `faults` and `costs`; the rest is made from where a word is defined. Tests hold them against the code.
 
+mod codes;
 mod costs;
 mod faults;
+mod names;
 mod pages;
+mod words;
 
 use std::fmt::Write as _;
 
@@ -14,40 +17,143 @@ use super::args::ExplainArgs;
 use super::console;
 use super::console::Console;
 use super::console::complain;
+use super::loading;
 use crate::report::json::confidence_name;
+use crate::scenario::Assumption;
 use crate::scenario::Preset;
+use crate::scenario::vocabulary;
 use pages::Kind;
 use pages::PAGES;
 use pages::Page;
 
+/// Longest list of fields that share the end of their names, each with a whole page.
+const WHOLE_PAGES: usize = 3;
+
 /// Prints a page, or the list of them.
 pub fn explain(console: &Console, args: &ExplainArgs) -> Exit {
+    let constants = loading::every_constant();
     let Some(word) = args.word.as_deref() else {
-        let mut out = index(&[Kind::Metric, Kind::Fault, Kind::Field]);
+        let mut out = index(&[Kind::Metric, Kind::Fault]);
+        out.push_str(&names::planes());
         out.push_str(&presets());
+        out.push_str(MORE);
         return console::print(&out);
     };
-    if let Some(preset) = Preset::named(word.trim()) {
-        return console::print(&values(preset));
+    if let Some(list) = list_of(word.trim(), &constants) {
+        return console::print(&list);
     }
-    let wanted = word.trim().replace('-', "_").to_lowercase();
-    match wanted.as_str() {
-        "metrics" => return console::print(&index(&[Kind::Metric])),
-        "faults" => return console::print(&index(&[Kind::Fault])),
-        "fields" => return console::print(&index(&[Kind::Field])),
-        "presets" => return console::print(&presets()),
-        _ => {}
-    }
-    let found: Vec<&Page> = every_page().filter(|page| matches(page, &wanted)).collect();
-    if found.is_empty() {
-        let words = every_page().map(|page| page.word).chain(Preset::all().map(Preset::name));
-        let hint = super::loading::did_you_mean(word, words);
-        complain(&format!("error: nothing is known about `{word}`{hint}"));
+    let pages = pages_of(word, &constants);
+    if pages.is_empty() {
+        let words = every_word(&constants);
+        let hint = loading::did_you_mean(word, words.iter().map(String::as_str));
+        complain(&format!("error: nothing is known about `{}`{hint}", word.replace(char::is_control, "?")));
         console.say("all words: scsim explain");
         return Exit::Usage;
     }
-    let pages: Vec<String> = found.iter().map(|page| full(page)).collect();
     console::print(&pages.join("\n"))
+}
+
+/// What the overview does not list.
+const MORE: &str = "\
+more lists
+  scsim explain fields             every field of a scenario; `scsim explain service` those of a table
+  scsim explain codes              every code of an error or warning
+  scsim explain flags              Envoy's response flags
+  scsim explain constants          what had to be assumed
+  scsim explain results            every key of a result file
+";
+
+/// A list that is asked for by its name.
+fn list_of(word: &str, constants: &[Assumption]) -> Option<String> {
+    Some(match word {
+        "metrics" => index(&[Kind::Metric]),
+        "faults" => index(&[Kind::Fault]),
+        "fields" => field_index(),
+        "presets" => presets(),
+        "planes" => names::planes(),
+        "flags" => names::flags(),
+        "codes" => codes_index(),
+        "constants" | "assumptions" => names::constants_index(constants),
+        "results" => names::results_index(),
+        _ => return None,
+    })
+}
+
+/// Every page that a word means.
+fn pages_of(word: &str, constants: &[Assumption]) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Some(preset) = Preset::named(word.trim()) {
+        found.push(values(preset));
+    }
+    found.extend(names::plane(word));
+    if !found.is_empty() {
+        return found;
+    }
+    let wanted = word.trim().replace('-', "_").to_lowercase();
+    let mut written: Vec<&Page> = every_page().filter(|page| matches(page, &wanted)).collect();
+    let fields = words::find(word);
+    let whole = fields.len() <= WHOLE_PAGES;
+    // A page that is written about a field stands for the vocabulary's own line.
+    for field in fields.iter().filter(|_| whole) {
+        let path = words::path(*field);
+        let own = |page: &&Page| {
+            page.kind == Kind::Field && (page.word == path || path.ends_with(&format!(".{}", page.word)))
+        };
+        match written.iter().position(own) {
+            Some(at) => {
+                found.push(format!("{}{}", full(written[at]), words::facts(*field, constants)));
+                written.remove(at);
+            }
+            None => found.push(words::page(*field, constants)),
+        }
+    }
+    found.splice(0..0, written.iter().map(|page| full(page)));
+    if !whole {
+        let lines: Vec<String> =
+            fields.iter().map(|field| format!("  {:<44} {}\n", words::path(*field), field.1.about)).collect();
+        found.push(format!("{} (fields of several tables)\n{}", word.trim(), lines.concat()));
+    }
+    found.extend(words::table(word).map(words::table_page));
+    found.extend(codes::find(word).map(|(code, text)| format!("{code} (code of an error or warning)\n  {text}\n")));
+    found.extend(names::flag(word));
+    found.extend(names::constants(word, constants));
+    if found.is_empty() {
+        found.extend(names::results_named(word));
+    }
+    found
+}
+
+/// Every word that has a page, for suggestions.
+fn every_word(constants: &[Assumption]) -> Vec<String> {
+    let mut all: Vec<String> = every_page().map(|page| page.word.to_owned()).collect();
+    all.extend(Preset::all().map(|preset| preset.name().to_owned()));
+    all.extend(vocabulary::planes().map(str::to_owned));
+    for field in words::fields() {
+        all.extend([words::path(field), field.1.name.to_owned()]);
+    }
+    for (code, _) in codes::CODES {
+        all.extend([(*code).to_owned(), code.rsplit("::").next().unwrap_or(code).to_owned()]);
+    }
+    all.extend(constants.iter().map(|a| a.id.clone()));
+    all.extend(names::results().into_iter().map(|(path, _)| path.rsplit('.').next().unwrap_or("").to_owned()));
+    all
+}
+
+fn codes_index() -> String {
+    let mut out = String::from("codes of errors and warnings\n");
+    for (code, text) in codes::CODES {
+        let _ = writeln!(out, "  {code:<32} {text}");
+    }
+    out
+}
+
+/// The fields, table by table.
+fn field_index() -> String {
+    let mut out = String::from("fields\n");
+    for field in words::fields() {
+        let _ = writeln!(out, "  {:<48} {}", words::path(field), field.1.about);
+    }
+    out
 }
 
 /// All pages: metrics and fields, then faults.
@@ -246,6 +352,82 @@ mod tests {
         ] {
             assert!(every_page().any(|page| page.kind == Kind::Field && matches(page, word)), "{word}");
         }
+    }
+
+    /// Every code of a diagnostic in the source, but those of tests.
+    fn codes_in(folder: &std::path::Path, found: &mut std::collections::BTreeSet<String>) {
+        const KINDS: [&str; 6] = ["scenario", "expect", "policy", "cost", "sweep", "claim"];
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                // This room names them all.
+                if !path.ends_with("explain") {
+                    codes_in(&path, found);
+                }
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+            for literal in text.split('"').skip(1) {
+                let Some((kind, name)) = literal.split_once("::") else { continue };
+                let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+                if KINDS.contains(&kind) && !name.is_empty() && name.chars().all(plain) {
+                    found.insert(literal.to_owned());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_code_has_a_page_and_every_page_a_code() {
+        let mut used = std::collections::BTreeSet::new();
+        codes_in(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut used);
+        let pages: std::collections::BTreeSet<String> =
+            codes::CODES.iter().map(|(code, _)| (*code).to_owned()).collect();
+        assert!(used.len() > 90, "{}", used.len());
+        assert_eq!(used.symmetric_difference(&pages).collect::<Vec<_>>(), [""; 0]);
+        assert_eq!(pages.len(), codes::CODES.len(), "a code stands there twice");
+    }
+
+    #[test]
+    fn every_word_that_can_be_met_has_a_page() {
+        let constants = loading::every_constant();
+        let has = |word: &str| !pages_of(word, &constants).is_empty();
+        for field in words::fields() {
+            let path = words::path(field);
+            assert!(has(&path), "{path}");
+            let last = pages_of(&path, &constants).concat();
+            assert!(last.contains("form: "), "{path}: {last}");
+        }
+        assert!(words::fields().count() > 400);
+        for flag in crate::measure::Flag::ALL {
+            assert!(pages_of(flag.name(), &constants).concat().contains(flag.meaning()), "{}", flag.name());
+        }
+        for plane in vocabulary::planes() {
+            assert!(pages_of(plane, &constants).concat().contains("(plane)"), "{plane}");
+        }
+        for constant in &constants {
+            assert!(pages_of(&constant.id, &constants).concat().contains(&constant.source), "{}", constant.id);
+        }
+        let results = names::results();
+        assert!(results.len() > 250, "{}", results.len());
+        for (key, about) in results {
+            assert!(has(&key) && !about.is_empty(), "{key}");
+        }
+        for list in ["metrics", "faults", "fields", "planes", "presets", "codes", "flags", "constants", "results"] {
+            assert!(list_of(list, &constants).is_some_and(|list| list.lines().count() > 4), "{list}");
+        }
+        assert!(!has("nonsense"));
+    }
+
+    #[test]
+    fn a_page_about_a_field_has_its_form_default_and_sources() {
+        let constants = loading::every_constant();
+        let page = pages_of("outlier_detection.consecutive_5xx", &constants).concat();
+        assert!(page.contains("Envoy's default is 5") && page.contains("default: 5"), "{page}");
+        assert!(page.contains("service-connect@2026-01: 5 (documented"), "{page}");
+        let page = pages_of("plane.endpoint_push", &constants).concat();
+        assert!(page.contains("sc.push_latency") && page.contains("(guess"), "{page}");
     }
 
     #[test]

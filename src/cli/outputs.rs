@@ -25,6 +25,7 @@ pub fn check(common: &Common, args: &RunArgs, inputs: &[PathBuf]) -> Result<(), 
         ("--csv", &args.csv),
         ("--html", &args.pages.html),
         ("--timeseries", &args.pages.timeseries),
+        ("--trace", &args.look.trace),
         ("--junit", &args.gate.junit),
         ("--save-baseline", &args.gate.save_baseline),
     ];

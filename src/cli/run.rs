@@ -85,7 +85,7 @@ pub fn run(console: &Console, common: &Common, args: &RunArgs) -> Exit {
         Ok(files) => files,
         Err(exit) => return exit,
     };
-    if let Err(exit) = outputs::check(common, args, &files) {
+    if let Err(exit) = outputs::check(common, args, &files).and_then(|()| args.look.check(common, &files)) {
         return exit;
     }
     let often = Often { replications: args.replications, precision: args.precision.clone(), fast: args.fast };
@@ -135,6 +135,13 @@ pub fn run(console: &Console, common: &Common, args: &RunArgs) -> Exit {
         report.filled = scenario::filled(loaded);
         report.again = again(args, &study, scenario);
         render(console, common, args, &report, &mut texts);
+        match args.look.closer(console, scenario, &study, args.replication, &files) {
+            Ok((stories, looked)) => {
+                texts.human.extend(stories);
+                exit = exit.or_worse(looked);
+            }
+            Err(failed) => return failed,
+        }
         exit = exit.or_worse(judged(args, &study, &report.judgements));
         if gate.is_wanted() {
             let outcome = weighed(console, args, &gate, &report);

@@ -51,7 +51,7 @@ use crate::sweep::part::Part;
 use crate::sweep::part::Writer;
 use crate::sweep::table;
 
-/// Metrics of table and charts when nobody names any.
+/// Metrics of table and charts when nobody names any; where a field of `[cost]` is varied, dollars a month too.
 const METRICS: [&str; 2] = ["error_rate", "p99"];
 
 /// Runs a sweep, a part of one, or joins parts.
@@ -321,6 +321,10 @@ fn check_outputs(common: &Common, asked: &SweepOutputs, what: &str, inputs: &[Pa
         "p95",
         "p99",
         "p99.9",
+        "cost_per_month",
+        "cost_sidecar",
+        "cost_load_balancer",
+        "cost_per_million",
     ];
     for metric in &asked.metric {
         if !known.contains(&metric.as_str()) {
@@ -348,7 +352,11 @@ fn check_outputs(common: &Common, asked: &SweepOutputs, what: &str, inputs: &[Pa
 /// Writes everything that was asked for.
 fn write(console: &Console, common: &Common, asked: &SweepOutputs, cells: &Cells) -> Result<Exit, Exit> {
     let metrics: Vec<String> = match asked.metric.as_slice() {
-        [] => METRICS.iter().map(|metric| (*metric).to_owned()).collect(),
+        [] => {
+            let billed = cells.header.axes.iter().any(|axis| axis.key.starts_with("cost."));
+            let cost = billed.then_some("cost_per_month");
+            METRICS.into_iter().chain(cost).map(str::to_owned).collect()
+        }
         named => named.to_vec(),
     };
     let main = match common.format {

@@ -17,15 +17,33 @@ use crate::scenario::Scenario;
 use crate::scenario::ServiceId;
 use crate::units::Money;
 
-/// A crossing.
+/// Hundredths of a task: where two prices cross is seldom at a whole one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Crossing(u64);
+
+impl Crossing {
+    /// In tasks.
+    pub fn tasks(self) -> f64 {
+        self.0 as f64 / 1e2
+    }
+}
+
+impl std::fmt::Display for Crossing {
+    /// `2.16`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&format!("{}.{:02}", self.0 / 100, self.0 % 100))
+    }
+}
+
+/// From how many tasks on sidecars cost more.
 #[derive(Clone, PartialEq, Debug)]
 pub struct BreakEven {
     /// The service; `None` is the whole fleet.
     pub service: Option<String>,
     /// By which reading of the sidecar's price.
     pub reading: Reading,
-    /// Tasks at which both cost the same, in hundredths, to the nearest.
-    pub tasks: u64,
+    /// Tasks at which both cost the same, to the nearest hundredth.
+    pub tasks: Crossing,
     /// Tasks there are, the callers' among them for the fleet.
     pub now: f64,
     /// What the sidecars are weighed against.
@@ -136,16 +154,16 @@ pub(super) fn weighed(sizes: Reading) -> Reading {
     if sizes == Reading::Fits { Reading::Exact } else { sizes }
 }
 
-/// Hundredths of a task at which `alb` is paid for, to the nearest.
-fn crossing(alb: Money, per_task: Money) -> u64 {
+/// Where `alb` is paid for, to the nearest hundredth of a task.
+fn crossing(alb: Money, per_task: Money) -> Crossing {
     let (alb, per_task) = (alb.as_nanos().unsigned_abs(), per_task.as_nanos().unsigned_abs().max(1));
-    ((alb * 200 + per_task) / (per_task * 2)) as u64
+    Crossing(((alb * 200 + per_task) / (per_task * 2)) as u64)
 }
 
-fn verdict(now: f64, hundredths: u64) -> String {
+fn verdict(now: f64, crossing: Crossing) -> String {
     let many = super::plain(now);
     let s = if (now - 1.0).abs() < 1e-9 { "" } else { "s" };
-    match (now * 100.0).total_cmp(&(hundredths as f64)) {
+    match now.total_cmp(&crossing.tasks()) {
         std::cmp::Ordering::Greater => format!("{many} task{s}: the sidecars cost more"),
         std::cmp::Ordering::Less => format!("{many} task{s}: the sidecars cost less"),
         std::cmp::Ordering::Equal => format!("{many} task{s}: they cost the same"),
@@ -160,13 +178,13 @@ mod tests {
     fn the_crossing_is_where_both_cost_the_same() {
         let dollars = |text| Money::from_decimal(text).unwrap();
         // aws.md 5.3: 16.43 / 7.59 = 2.2 tasks idle, 22.27 / 7.59 = 2.9 at one LCU.
-        assert_eq!(crossing(dollars("16.425"), dollars("7.59040")), 216);
-        assert_eq!(crossing(dollars("22.265"), dollars("7.59040")), 293);
+        assert_eq!(crossing(dollars("16.425"), dollars("7.59040")).to_string(), "2.16");
+        assert_eq!(crossing(dollars("22.265"), dollars("7.59040")).to_string(), "2.93");
         for (alb, per_task) in [("16.425", "18.02"), ("0.01", "400"), ("164.25", "0.000000001")] {
             let (alb, per_task) = (dollars(alb), dollars(per_task));
             let at = crossing(alb, per_task);
             let half = per_task.part(1, 200) + Money::from_nanos(1);
-            let there = per_task.part(u128::from(at), 100);
+            let there = per_task.part(u128::from(at.0), 100);
             assert!((there - alb).as_nanos().abs() <= half.as_nanos(), "{alb} {per_task} {at}");
         }
     }

@@ -74,7 +74,8 @@ fn tls(scenario: &Scenario, authority: Authority) -> Vec<Line> {
     line.quantity = Some(services as f64 * cost.hours as f64 / ROTATION_HOURS as f64);
     let shown = line.unit_price.map_or_else(|| "?".to_owned(), dollars);
     line.formula = format!(
-        "{services} services × {} h / {ROTATION_HOURS} h = {} certificates × {shown}",
+        "{services} service{} × {} h / {ROTATION_HOURS} h = {} certificates × {shown}",
+        if services == 1 { "" } else { "s" },
         cost.hours,
         plain(line.quantity.unwrap_or(0.0))
     );

@@ -62,7 +62,7 @@ pub fn figure(
                 .break_even
                 .iter()
                 .find(|at| at.service.as_deref() == name && (name.is_some() || at.reading == bill.weighed));
-            found.map(|at| vec![at.tasks as f64 / 1e2]).ok_or_else(|| "there is no break-even".to_owned())
+            found.map(|at| vec![at.tasks.tasks()]).ok_or_else(|| "there is no break-even".to_owned())
         }
         CostFigure::Lcus => of.lcus.map(|lcus| vec![lcus]).ok_or_else(|| format!("{} has no LCUs", of.name)),
         CostFigure::Certificates => {

@@ -131,6 +131,12 @@ pub(super) fn fixed(cost: &Cost, group: Group, item: &str, priced: PriceItem, th
     line.quantity = Some(count as f64 * hours as f64);
     let times = if hours == 1 { String::new() } else { format!(" × {hours} h") };
     let shown = line.unit_price.map_or_else(|| "?".to_owned(), dollars);
+    // "1 service"; what is counted begins with the plural.
+    let what = match what.split_once(' ') {
+        _ if count != 1 => what.to_owned(),
+        Some((first, rest)) => format!("{} {rest}", first.strip_suffix('s').unwrap_or(first)),
+        None => what.strip_suffix('s').unwrap_or(what).to_owned(),
+    };
     line.formula = format!("{count} {what}{times} × {shown}");
     if let Some(price) = line.unit_price {
         line.amount = Amount::Fixed(price.times(count).times(hours));

@@ -21,6 +21,7 @@ pub use amount::Amount;
 pub use amount::Spread;
 pub use amount::plain;
 pub use break_even::BreakEven;
+pub use break_even::Crossing;
 pub use figures::figure;
 pub use lines::Group;
 pub use lines::Line;

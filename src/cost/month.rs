@@ -19,6 +19,8 @@ pub(super) struct Month<'a> {
     result: Option<&'a PlaneResult>,
     /// The slice of the users over the whole run.
     users: Option<usize>,
+    /// By service: the edges into it.
+    into: Vec<Vec<usize>>,
 }
 
 /// A count per replication, with what turns it into a month's.
@@ -75,7 +77,11 @@ impl<'a> Month<'a> {
             result.replicas.iter().all(|replica| !replica.usage.measured.is_zero()) && !result.replicas.is_empty()
         });
         let users = study.and_then(|study| study.frame.slice(Window::All, Scope::Users));
-        Month { scenario, result, users }
+        let mut into = vec![Vec::new(); scenario.services.len()];
+        for (number, edge) in scenario.edges.iter().enumerate() {
+            into[edge.to.0 as usize].push(number);
+        }
+        Month { scenario, result, users, into }
     }
 
     pub(super) fn replicas(&self) -> &'a [Replica] {
@@ -109,11 +115,9 @@ impl<'a> Month<'a> {
         path: usize,
         figure: impl Fn(&EdgeUse) -> u128,
     ) -> u128 {
-        let edges = &self.scenario.edges;
-        let of = |(number, edge): (usize, &crate::scenario::Edge)| {
-            if edge.to == service { replica.usage.edges.get(number + path * edges.len()).map_or(0, &figure) } else { 0 }
-        };
-        edges.iter().enumerate().map(of).sum()
+        let edges = self.scenario.edges.len();
+        let of = |number: &usize| replica.usage.edges.get(number + path * edges).map_or(0, &figure);
+        self.into[service.0 as usize].iter().map(of).sum()
     }
 
     /// Requests answered well and in time in a month, mean over replications.
@@ -156,9 +160,11 @@ impl<'a> Month<'a> {
 
 /// Services that others call, and that run on ECS: those that something stands in front of.
 pub(super) fn called(scenario: &Scenario) -> impl Iterator<Item = ServiceId> {
-    (0..scenario.services.len() as u32)
-        .map(ServiceId)
-        .filter(|id| !scenario.service(*id).external && scenario.edges.iter().any(|edge| edge.to == *id))
+    let mut called: Vec<bool> = vec![false; scenario.services.len()];
+    for edge in &scenario.edges {
+        called[edge.to.0 as usize] = !scenario.service(edge.to).external;
+    }
+    (0..scenario.services.len() as u32).map(ServiceId).filter(move |id| called[id.0 as usize])
 }
 
 const fn gcd(a: u128, b: u128) -> u128 {

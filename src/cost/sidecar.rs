@@ -98,10 +98,13 @@ impl<'a> Fleet<'a> {
         if facts.not_applicable.is_some() {
             return None;
         }
+        let mut calls = vec![false; scenario.services.len()];
+        for edge in &scenario.edges {
+            calls[edge.from.0 as usize] = true;
+        }
         let has_one = |number: usize| {
             let service = &scenario.services[number];
-            let calls = scenario.edges.iter().any(|edge| edge.from.0 as usize == number);
-            !service.external && service.service_connect != Enrolment::None && (sidecar.inbound || calls)
+            !service.external && service.service_connect != Enrolment::None && (sidecar.inbound || calls[number])
         };
         let members: Vec<bool> = (0..scenario.services.len()).map(has_one).collect();
         let count = members.iter().filter(|member| **member).count();
@@ -407,7 +410,7 @@ pub(super) fn items(cost: &Cost) -> Result<(PriceItem, PriceItem), String> {
         (LaunchType::Fargate, Arch::X86) => Ok((PriceItem::FargateX86Vcpu, PriceItem::FargateX86Gb)),
         (LaunchType::Fargate, Arch::Arm) => Ok((PriceItem::FargateArmVcpu, PriceItem::FargateArmGb)),
         (LaunchType::Spot, Arch::X86) => Ok((PriceItem::SpotVcpu, PriceItem::SpotGb)),
-        (LaunchType::Spot, Arch::Arm) => Err("scsim has no prices of Fargate Spot on ARM".to_owned()),
+        (LaunchType::Spot, Arch::Arm) => Ok((PriceItem::SpotArmVcpu, PriceItem::SpotArmGb)),
         (LaunchType::Ec2, _) => Err("EC2 sells instances".to_owned()),
     }
 }

@@ -60,14 +60,16 @@ pub(super) fn lines(scenario: &Scenario, plane: usize, month: &Month<'_>) -> (Ve
     if has_alb || scenario.zones.len() < 2 {
         return (all, None);
     }
+    let zones: Vec<Vec<u64>> = scenario.services.iter().map(|service| by_zone(service, scenario.zones.len())).collect();
     let read = |by_zone: bool| {
+        let share = |arrow: &crate::scenario::Edge| {
+            let (from, to) = (arrow.from.0 as usize, arrow.to.0 as usize);
+            if scenario.services[to].external { 0 } else { cross_share(&zones[from], &zones[to], by_zone) }
+        };
+        let shares: Vec<u64> = scenario.edges.iter().map(share).collect();
         let bytes = month.count(|replica| {
-            let edges = scenario.edges.len();
             let of = |(number, edge): (usize, &crate::measure::EdgeUse)| {
-                let arrow = scenario.edges[number % edges];
-                let (from, to) = (scenario.service(arrow.from), scenario.service(arrow.to));
-                let total = if to.external { 0 } else { edge.first.total(request, response) };
-                total * u128::from(cross_share(from, to, by_zone)) / 1_000_000
+                edge.first.total(request, response) * u128::from(shares[number % shares.len()]) / 1_000_000
             };
             replica.usage.edges.iter().enumerate().map(of).sum()
         });
@@ -102,19 +104,22 @@ fn has_bare(month: &Month<'_>, scenario: &Scenario) -> bool {
     month.replicas().iter().any(|replica| each(scenario, replica, |edge| u128::from(edge.first.bare_requests)) > 0)
 }
 
-/// The share of calls between zones, parts per million. Tasks are spread over a service's zones in turn; routing by zone
-/// is off below two endpoints a zone, as Service Connect has it.
-fn cross_share(from: &Service, to: &Service, by_zone: bool) -> u64 {
-    let shares = |service: &Service| {
-        let mut count = [0_u64; 256];
-        for task in 0..service.tasks as usize {
-            count[usize::from(service.zones[task % service.zones.len()])] += 1;
-        }
-        count
-    };
-    let (callers, endpoints) = (shares(from), shares(to));
-    let (all_callers, all_endpoints) = (u64::from(from.tasks), u64::from(to.tasks));
-    let zones = callers.iter().zip(&endpoints).filter(|(c, e)| **c + **e > 0).count() as u64;
+/// How many tasks of a service each zone has: they are spread over the service's zones in turn.
+fn by_zone(service: &Service, zones: usize) -> Vec<u64> {
+    let mut count = vec![0; zones];
+    let (tasks, own) = (service.tasks as usize, service.zones.len());
+    for (turn, &zone) in service.zones.iter().enumerate() {
+        let rest = usize::from(turn < tasks % own);
+        count[usize::from(zone)] += (tasks / own + rest) as u64;
+    }
+    count
+}
+
+/// The share of calls between zones, parts per million. Routing by zone is off below two endpoints a zone, as Service
+/// Connect has it.
+fn cross_share(callers: &[u64], endpoints: &[u64], by_zone: bool) -> u64 {
+    let (all_callers, all_endpoints) = (callers.iter().sum::<u64>(), endpoints.iter().sum::<u64>());
+    let zones = callers.iter().zip(endpoints).filter(|(c, e)| **c + **e > 0).count() as u64;
     let local = |(caller, endpoint): (&u64, &u64)| {
         if by_zone && all_endpoints >= 2 * zones {
             (caller * all_endpoints).min(endpoint * all_callers)
@@ -122,7 +127,7 @@ fn cross_share(from: &Service, to: &Service, by_zone: bool) -> u64 {
             caller * endpoint
         }
     };
-    let kept: u64 = callers.iter().zip(&endpoints).map(local).sum();
+    let kept: u64 = callers.iter().zip(endpoints).map(local).sum();
     let whole = all_callers * all_endpoints;
     1_000_000 - (u128::from(kept) * 1_000_000 / u128::from(whole.max(1))) as u64
 }
@@ -142,7 +147,8 @@ mod tests {
         };
         let share = |tasks, by_zone| {
             let scenario = parse("t", &text(tasks), Path::new("."), &LoadOptions::default()).unwrap().scenario;
-            cross_share(&scenario.services[0], &scenario.services[1], by_zone)
+            let zones = |at: usize| super::by_zone(&scenario.services[at], scenario.zones.len());
+            cross_share(&zones(0), &zones(1), by_zone)
         };
         assert_eq!(share(6, false), 666_667);
         assert_eq!(share(6, true), 0);

@@ -11,6 +11,9 @@ mod page;
 pub use diff::difference;
 pub use page::page;
 
+use crate::measure::estimate::Estimate;
+use crate::report::bill::working::Step;
+use crate::report::bill::working::working;
 use crate::report::expect::Judgement;
 use crate::report::expect::Verdict;
 use crate::report::figure;
@@ -18,10 +21,14 @@ use crate::report::figure::Place;
 use crate::report::figure::Sheet;
 use crate::report::format;
 use crate::scenario::Claim;
+use crate::scenario::ClaimSum;
+use crate::scenario::Metric;
 use crate::scenario::Refusal;
 use crate::scenario::Scenario;
+use crate::scenario::Scope;
 use crate::scenario::Severity;
 use crate::scenario::Sweep;
+use crate::sweep::cell::Figure;
 use crate::sweep::cell::figure_of;
 use crate::sweep::table;
 
@@ -73,6 +80,8 @@ pub struct Shown {
     pub values: Vec<String>,
     /// By figure of the claim, by plane of the scenario; `None` where the claim does not ask.
     pub figures: Vec<Vec<Option<String>>>,
+    /// By sum of the claim: what ours is made of; empty for a sum of another cell.
+    pub workings: Vec<Vec<Step>>,
     /// The expectations of this cell.
     pub expectations: Vec<Kept>,
 }
@@ -86,6 +95,8 @@ pub struct Kept {
     pub plane: String,
     /// The window's name; empty for the whole run.
     pub during: String,
+    /// The service or edge; empty for the users.
+    pub scope: String,
     /// What was seen.
     pub observed: String,
     /// What became of it.
@@ -133,7 +144,10 @@ impl Shown {
         });
         let of_plane = |figure: &crate::scenario::ClaimFigure, plane: usize| {
             let place = Place { plane, window: figure.during, scope: figure.scope };
-            figure.planes.contains(&plane).then(|| table::shown(figure_of(sheet, figure.metric, place).as_ref()))
+            figure.planes.contains(&plane).then(|| {
+                let found = figure_of(sheet, figure.metric, place);
+                table::shown(found.map(|found| exact(figure.metric, found)).as_ref())
+            })
         };
         let planes = sheet.scenario.planes.len();
         let figures = claim.figures.iter().map(|f| (0..planes).map(|plane| of_plane(f, plane)).collect()).collect();
@@ -141,11 +155,34 @@ impl Shown {
             that: j.that.clone(),
             plane: j.plane.map_or_else(String::new, |plane| sheet.scenario.planes[plane].name.clone()),
             during: if j.during == "all" { String::new() } else { j.during.clone() },
+            scope: scope(sheet.scenario, sheet.scenario.expects[j.expect].scope),
             observed: observed(j),
             verdict: j.verdict,
             counts: j.severity == Severity::Error,
         };
-        Shown { values, figures, expectations: judgements.iter().map(kept).collect() }
+        let worked = |sum: &ClaimSum| {
+            let figure = &claim.figures[sum.figure];
+            let place = Place { plane: sum.plane, window: figure.during, scope: figure.scope };
+            if sum.cell == cell { working(sheet, figure.metric, place) } else { Vec::new() }
+        };
+        let workings = claim.sums.iter().map(worked).collect();
+        Shown { values, figures, workings, expectations: judgements.iter().map(kept).collect() }
+    }
+}
+
+/// What a bill says and no replication changes has no interval.
+fn exact(metric: Metric, mut figure: Figure) -> Figure {
+    if matches!(metric, Metric::CostPerMonth | Metric::Cost(_)) && figure.low == figure.high {
+        (figure.low, figure.high) = (None, None);
+    }
+    figure
+}
+
+fn scope(scenario: &Scenario, scope: Scope) -> String {
+    match scope {
+        Scope::Users => String::new(),
+        Scope::Service(service) => scenario.service(service).name.clone(),
+        Scope::Edge(edge) => scenario.edge_name(edge),
     }
 }
 
@@ -156,6 +193,12 @@ fn observed(judgement: &Judgement) -> String {
     if estimate.mean.is_infinite() {
         return judgement.note.clone().unwrap_or_else(|| "never".to_owned());
     }
+    let of_bill = matches!(metric, Metric::CostPerMonth | Metric::Cost(_));
+    let estimate = if of_bill && estimate.low == estimate.high {
+        Estimate { low: None, high: None, ..estimate }
+    } else {
+        estimate
+    };
     let shown = format::estimate(&estimate, figure::unit(metric));
     let difference = if judgement.paired { "difference " } else { "" };
     let spread = if shown.spread.is_empty() { String::new() } else { format!(" {}", shown.spread) };
@@ -207,12 +250,14 @@ mod tests {
             that: "p99 < 1s".to_owned(),
             plane: String::new(),
             during: String::new(),
+            scope: String::new(),
             observed: String::new(),
             verdict: Verdict::Holds,
             counts: true,
         };
         let mut entry = Entry::new(&scenario, claim.clone(), 1);
-        entry.cells = vec![Shown { values: Vec::new(), figures: Vec::new(), expectations: vec![kept] }];
+        entry.cells =
+            vec![Shown { values: Vec::new(), figures: Vec::new(), workings: Vec::new(), expectations: vec![kept] }];
         for (set, stands) in [
             // As claimed; loads after all; is refused for another reason.
             (claim.refused[0].set.as_str(), true),

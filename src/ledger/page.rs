@@ -20,7 +20,7 @@ pub fn page(entries: &[Entry], folder: &str, page: &Path) -> String {
     let mut out = String::from("# Claims\n\n");
     let _ = write!(
         out,
-        "What practitioners say about connecting ECS services, and what simulation shows. This page is generated: \
+        "What practitioners say about connecting ECS services, and what simulation and bills show. This page is generated: \
          `scsim ledger {folder} -o {}`; `--check` fails if it is stale. Model {MODEL_VERSION}.\n\n\
          A verdict stands only if every expectation of its scenario held; otherwise it is **NOT SHOWN**. Figures are means \
          over replications with their confidence interval, `±` half its width; a percentile is that of all replications together.\n\n",
@@ -88,6 +88,7 @@ fn section(out: &mut String, entry: &Entry, page: &Path) {
         out.push_str(&missing(entry));
     }
     figures(out, entry);
+    sums(out, entry);
     expectations(out, entry);
     refusals(out, entry);
     let command = if entry.keys.is_empty() { "run" } else { "sweep" };
@@ -95,9 +96,14 @@ fn section(out: &mut String, entry: &Entry, page: &Path) {
         1 => String::new(),
         n => format!("{n} cells of "),
     };
+    let billed = if entry.claim.sums.is_empty() {
+        String::new()
+    } else {
+        format!(" Every line of its bill: `scsim cost {}`.", entry.file)
+    };
     let _ = writeln!(
         out,
-        "Again: `scsim {command} {}` ({cells}{} replications of {}, seed {}).\n",
+        "Again: `scsim {command} {}` ({cells}{} replications of {}, seed {}).{billed}\n",
         entry.file, entry.replications, entry.duration, entry.seed
     );
 }
@@ -176,10 +182,9 @@ fn figures(out: &mut String, entry: &Entry) {
         let _ = write!(out, " {} |", escaped(&entry.planes[plane]));
     }
     let _ = writeln!(out, "\n|---|{}", "---:|".repeat(shown.len()));
-    for (figure, values) in entry.claim.figures.iter().zip(&cell.figures) {
+    for (figure, values) in cell.figures.iter().enumerate() {
         // The plane stands above the column.
-        let name = entry.planes.iter().find_map(|plane| figure.label.strip_prefix(plane)?.strip_prefix('.'));
-        let _ = write!(out, "| {} |", escaped(name.unwrap_or(&figure.label)));
+        let _ = write!(out, "| {} |", escaped(&figure_name(entry, figure)));
         for &plane in &shown {
             let _ = write!(out, " {} |", values[plane].as_deref().map_or_else(String::new, escaped));
         }
@@ -217,6 +222,55 @@ fn cells(out: &mut String, entry: &Entry) {
     out.push('\n');
 }
 
+/// Sums of the articles beside ours, then the lines that ours are made of.
+fn sums(out: &mut String, entry: &Entry) {
+    if entry.claim.sums.is_empty() {
+        return;
+    }
+    let swept = !entry.keys.is_empty();
+    out.push_str("| article | its sum | ours | |\n|---|---|---:|---|\n");
+    let mut lines: Vec<String> = Vec::new();
+    for (number, sum) in entry.claim.sums.iter().enumerate() {
+        let Some(cell) = entry.cells.get(sum.cell as usize) else { continue };
+        let mut place = escaped(&entry.planes[sum.plane]);
+        if swept {
+            let _ = write!(place, ", at {}", escaped(&cell.values.join(", ")));
+        }
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {}, {place} |",
+            escaped(&sum.article),
+            escaped(&sum.says),
+            escaped(cell.figures[sum.figure][sum.plane].as_deref().unwrap_or("–")),
+            escaped(&figure_name(entry, sum.figure)),
+        );
+        for step in &cell.workings[number] {
+            let line = format!(
+                "| {place} | {} | {} | {} | {} |\n",
+                escaped(&step.item),
+                escaped(&step.amount),
+                escaped(&step.formula),
+                escaped(&step.source)
+            );
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    if !lines.is_empty() {
+        out.push_str("\nOur lines:\n\n| | line | a month | formula | source |\n|---|---|---:|---|---|\n");
+        out.push_str(&lines.concat());
+    }
+    out.push('\n');
+}
+
+/// A figure's label without the plane before it.
+fn figure_name(entry: &Entry, figure: usize) -> String {
+    let label = &entry.claim.figures[figure].label;
+    let bare = entry.planes.iter().find_map(|plane| label.strip_prefix(plane)?.strip_prefix('.'));
+    bare.unwrap_or(label).to_owned()
+}
+
 fn expectations(out: &mut String, entry: &Entry) {
     let swept = !entry.keys.is_empty();
     if entry.cells.iter().all(|cell| cell.expectations.is_empty()) {
@@ -235,10 +289,11 @@ fn expectations(out: &mut String, entry: &Entry) {
                 Verdict::Inconclusive => "?",
             };
             let during = if kept.during.is_empty() { String::new() } else { format!(" in {}", escaped(&kept.during)) };
+            let scope = if kept.scope.is_empty() { String::new() } else { format!(" on {}", escaped(&kept.scope)) };
             let place = if swept { format!(" {} |", escaped(&cell.values.join(", "))) } else { String::new() };
             let _ = writeln!(
                 out,
-                "| {mark} | `{}`{during} |{place} {} | {} |",
+                "| {mark} | `{}`{scope}{during} |{place} {} | {} |",
                 kept.that.replace('|', "\\|"),
                 escaped(&kept.plane),
                 escaped(&kept.observed)

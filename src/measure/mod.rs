@@ -6,6 +6,8 @@
 //! segments whose mask has its bit. Latencies are measured from the intended arrival.
 
 mod calls;
+mod containment;
+mod costliest;
 pub mod estimate;
 pub mod frame;
 pub mod pictures;
@@ -18,6 +20,8 @@ pub use calls::Ending;
 pub use calls::Flag;
 pub use calls::Histogram;
 pub use calls::latency_histogram;
+pub use costliest::Costliest;
+pub use costliest::Costly;
 pub use pictures::Flows;
 pub use pictures::Strike;
 pub use timeline::Bucket;
@@ -75,6 +79,8 @@ pub struct Recording {
     pub keep_alive_races: u64,
     /// Requests that would have failed but for a retry.
     pub saved_by_retry: u64,
+    /// The failed requests that cost the most time.
+    pub costliest: Costliest,
     /// What deployments came to.
     pub rollout: Rollout,
     /// What it used of things that are paid by use.

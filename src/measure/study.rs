@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::Books;
 use super::Calls;
+use super::Costliest;
 use super::Flag;
 use super::Happening;
 use super::HappeningKind;
@@ -16,6 +17,7 @@ use super::Rollout;
 use super::ServiceRecord;
 use super::Timeline;
 use super::Usage;
+use super::containment::containment;
 use super::estimate::Sums;
 use super::frame::Frame;
 use super::frame::Slice;
@@ -196,6 +198,8 @@ pub struct PlaneResult {
     pub events_dropped: u64,
     /// The books of all runs together.
     pub books: Books,
+    /// The failed requests that cost the most time, all replications together.
+    pub costliest: Costliest,
 }
 
 /// A task over the replications; one in which it never ran counts as zero.
@@ -249,6 +253,7 @@ pub struct Reduced {
     events: Vec<KeptEvent>,
     events_dropped: u64,
     books: Books,
+    costliest: Costliest,
     /// Simulator events handled.
     pub engine_events: u64,
     /// The run was cut short.
@@ -336,6 +341,7 @@ impl Reduced {
             events,
             events_dropped,
             books: recording.books,
+            costliest: recording.costliest,
             engine_events: recording.engine_events,
             partial: recording.partial,
         }
@@ -375,53 +381,17 @@ fn named(event: &Happening, recording: &Recording) -> KeptEvent {
     }
 }
 
-/// Buckets looked at together when asking whether errors are normal: one alone is too noisy.
-const CALM_BUCKETS: usize = 5;
-/// An error rate this low counts as normal whatever it was before.
-const CALM_RATE: f64 = 0.001;
-
-/// Seconds from the first fault until the error rate was under twice its normal again, and from
-/// the fault's end. Zero if it never rose; infinite if it never fell again; `None` without a
-/// fault (or without its end).
-fn containment(timeline: &Timeline, frame: &Frame) -> (Option<f64>, Option<f64>) {
-    let Some((start, end)) = frame.first_fault else { return (None, None) };
-    let width = timeline.bucket.as_nanos().max(1);
-    let count = timeline.buckets.len().min(frame.end.as_nanos().div_ceil(width) as usize);
-    let buckets = &timeline.buckets[..count];
-    let first = (start.as_nanos() / width) as usize;
-    if first >= count {
-        return (None, None);
-    }
-    let rate = |buckets: &[super::Bucket]| {
-        let requests: u64 = buckets.iter().map(|b| b.requests).sum();
-        let errors: u64 = buckets.iter().map(|b| b.errors).sum();
-        (requests > 0).then(|| errors as f64 / requests as f64)
-    };
-    let before = (frame.warmup.as_nanos().div_ceil(width) as usize).min(first);
-    let limit = (2.0 * rate(&buckets[before..first]).unwrap_or(0.0)).max(CALM_RATE);
-    // Nothing ending at all is no calm either.
-    let calm = |i: usize| rate(&buckets[i..(i + CALM_BUCKETS).min(count)]).is_some_and(|r| r <= limit);
-    let since = |i: usize, from: Time| Time::from_nanos(i as u64 * width).since(from).as_secs_f64();
-    let contained = match (first..count).find(|&i| !calm(i)) {
-        None => 0.0,
-        Some(bad) => (bad..count).find(|&i| calm(i)).map_or(f64::INFINITY, |i| since(i, start)),
-    };
-    let recovered = end.and_then(|end| {
-        let over = (end.as_nanos() / width) as usize;
-        (over < count).then(|| (over..count).find(|&i| calm(i)).map_or(f64::INFINITY, |i| since(i, end)))
-    });
-    (Some(contained), recovered)
-}
-
 impl PlaneResult {
     /// Adds one replication. The order of calls does not matter.
     pub fn absorb(&mut self, reduced: Reduced) {
         if self.pooled.is_empty() {
-            self.pooled.resize_with(reduced.pooled.len(), Calls::default);
             self.hops.resize(reduced.pooled.len(), Hops::default());
-        }
-        for (mine, theirs) in self.pooled.iter_mut().zip(&reduced.pooled) {
-            mine.add(theirs);
+            // The first is taken as it is: to add it to nothing would cost a cell of a sweep a fiftieth of its time.
+            self.pooled = reduced.pooled;
+        } else {
+            for (mine, theirs) in self.pooled.iter_mut().zip(&reduced.pooled) {
+                mine.add(theirs);
+            }
         }
         for (mine, theirs) in self.hops.iter_mut().zip(&reduced.replica.tallies) {
             mine.merge(&theirs.hops);
@@ -441,6 +411,7 @@ impl PlaneResult {
         let at = self.events.partition_point(|e| e.replication < reduced.replica.index);
         self.events.splice(at..at, reduced.events);
         self.absorb_books(reduced.replica.index, reduced.books);
+        self.costliest.merge(&reduced.costliest);
         let at = self.replicas.partition_point(|r| r.index < reduced.replica.index);
         self.replicas.insert(at, reduced.replica);
     }
@@ -550,6 +521,7 @@ mod tests {
             connections_opened: 0,
             keep_alive_races: 0,
             saved_by_retry: 0,
+            costliest: Costliest::default(),
             rollout: Rollout::default(),
             usage: Usage::default(),
             books: Books { problems: vec!["x".into()], ..Books::default() },

@@ -306,6 +306,45 @@ pub enum Flag {
 }
 
 impl Flag {
+    /// What it says of a call, for people (Envoy's access log documentation, in the words of this tool).
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Flag::Uh => "no healthy endpoint to choose",
+            Flag::Uf => "the connection could not be made",
+            Flag::Uc => "the connection ended before the answer",
+            Flag::Ur => "the endpoint reset the request",
+            Flag::Uo => "refused by a circuit breaker",
+            Flag::Ut => "no answer in time",
+            Flag::Urx => "the retries were used up",
+            Flag::Df => "the name did not resolve",
+            Flag::Upe => "the answer was no HTTP",
+            Flag::Dc => "the caller went away",
+            Flag::Umsdr => "the request stood for too long",
+            Flag::Lr => "reset by the caller's own proxy",
+            Flag::Nr => "no route leads there",
+            Flag::Nc => "the route's cluster does not exist",
+            Flag::Si => "the stream was idle for too long",
+            Flag::Dt => "the caller's connection stood for too long",
+            Flag::Dpe => "the caller spoke no HTTP",
+            Flag::Dr => "the caller reset its stream",
+            Flag::Ih => "refused for a bad x-envoy- header",
+            Flag::Lh => "the proxy failed its own health check",
+            Flag::Di => "a delay was injected",
+            Flag::Fi => "a fault was injected",
+            Flag::Rl => "refused by a rate limit",
+            Flag::Rlse => "the rate limit service failed",
+            Flag::Uaex => "denied by external authorization",
+            Flag::Rfcf => "served from a cache",
+            Flag::Nfcf => "a filter has no configuration",
+            Flag::Om => "refused by the overload manager",
+            Flag::Do => "dropped by drop overload",
+            Flag::Udo => "dropped without condition",
+        }
+    }
+    /// True for those that the policy raises; the rest need a listener, routes or filters.
+    pub const fn is_raised(self) -> bool {
+        (self as u8) <= Flag::Umsdr as u8
+    }
     /// How many there are.
     pub const COUNT: usize = 30;
     /// All of them, in order of [`Flag::index`].

@@ -11,7 +11,6 @@ use super::MemberKey;
 use super::RequestKey;
 use super::Trouble;
 use super::config::RetryOn;
-use super::fact::Flag;
 use super::headers::Overrides;
 use super::pool::Ticket;
 use crate::units::Span;
@@ -193,17 +192,6 @@ pub struct Verdict {
     pub flags: Flags,
 }
 
-impl Verdict {
-    /// No answer, or 500 and above.
-    pub const fn failed(self) -> bool {
-        self.status == 0 || self.status >= 500
-    }
-    /// It failed because time ran out.
-    pub const fn timed_out(self) -> bool {
-        self.flags.has(Flag::Ut)
-    }
-}
-
 /// Endpoints tried before, for `previous_hosts`. The first four stand inline.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tried {
@@ -240,6 +228,13 @@ impl Flight {
     pub const fn attempts(&self) -> u8 {
         self.attempts
     }
+    /// The endpoint that the newest attempt waits for: for a connection or for an answer.
+    pub const fn endpoint(&self) -> Option<EndpointId> {
+        match self.state {
+            State::Pending { endpoint, .. } | State::Open { endpoint, .. } => Some(endpoint),
+            _ => None,
+        }
+    }
     /// The newest attempt, if it waits for an answer.
     pub const fn open_attempt(&self) -> Option<AttemptNo> {
         match self.state {
@@ -252,11 +247,6 @@ impl Flight {
     pub fn is_open(&self, attempt: AttemptNo) -> bool {
         self.open_attempt() == Some(attempt) || self.slow().iter().any(|slow| slow.attempt == attempt)
     }
-    /// What its own headers change; needed to read its answers.
-    pub fn overrides(&self) -> Option<&Overrides> {
-        self.overrides.as_deref()
-    }
-
     /// True if its end returns something: a connection, a place in a queue, a slot, slow attempts.
     #[inline]
     pub(super) fn holds_something(&self) -> bool {

@@ -234,6 +234,18 @@ mod tests {
     }
 
     #[test]
+    fn a_time_beyond_what_a_span_holds_is_no_limit() {
+        let most = u64::MAX / 1_000_000;
+        assert_eq!(milliseconds("1"), Some(Span::from_millis(1)));
+        assert_eq!(milliseconds(&most.to_string()), Some(Span::from_millis(most)));
+        assert_eq!(milliseconds(&(most + 1).to_string()), Some(Span::MAX));
+        let longest = u64::MAX / 2_000_000_000;
+        let wait = |seconds: u64| reset_after(ResetFormat::Seconds, &seconds.to_string(), None);
+        assert_eq!(wait(longest), Some(Span::from_secs(longest)));
+        assert_eq!(wait(longest + 1), None);
+    }
+
+    #[test]
     fn the_first_reset_header_that_fits_counts() {
         let policy = policy();
         let read = |headers: &[(&str, &str)], unix| {

@@ -32,6 +32,7 @@
 pub mod balance;
 pub mod config;
 pub mod events;
+pub mod explain;
 pub mod fact;
 pub mod flight;
 pub mod headers;
@@ -48,6 +49,7 @@ mod view;
 
 pub use balance::PriorityLoads;
 pub use config::PolicyConfig;
+pub use explain::Chosen;
 pub use fact::Fact;
 pub use fact::FactSink;
 pub use fact::Flag;

@@ -113,11 +113,6 @@ impl Reported {
             Outcome::Failed(Trouble::MaxDuration) => return None,
         })
     }
-
-    /// The same of a TCP proxy's attempt to connect.
-    pub(super) fn of_connect(trouble: Trouble) -> Reported {
-        if trouble == Trouble::ConnectTimeout { Reported::Timeout } else { Reported::Connect }
-    }
 }
 
 /// What a result did to an endpoint.

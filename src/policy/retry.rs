@@ -178,6 +178,57 @@ mod tests {
         Rules { on, codes: [&[503], &[418]] }
     }
 
+    /// The table of gRPC's documents, whole.
+    #[test]
+    fn each_grpc_status_has_its_http_status() {
+        let https: Vec<u16> = (0..=17).map(http_of_grpc).collect();
+        let expected = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401, 500];
+        assert_eq!(https, expected);
+    }
+
+    /// What no rule retries is told by the first look already, and what one may retry never is.
+    #[test]
+    fn the_first_look_lets_through_what_a_rule_may_retry() {
+        let plain = |status| never_retriable(u16::MAX, &Outcome::Answered(Answer::of(status)));
+        assert!(plain(200) && plain(404) && plain(499) && !plain(409) && !plain(500));
+        let from_418 = |status| never_retriable(418, &Outcome::Answered(Answer::of(status)));
+        assert!(from_418(417) && !from_418(418));
+        let marked = |answer| never_retriable(u16::MAX, &Outcome::Answered(answer));
+        assert!(!marked(Answer { grpc_status: Some(0), ..Answer::of(200) }));
+        assert!(!marked(Answer { ratelimited: true, ..Answer::of(200) }));
+        assert!(!marked(Answer { retriable_header: true, ..Answer::of(200) }));
+        assert!(!never_retriable(u16::MAX, &Outcome::Failed(Trouble::Timeout)));
+        let codes = RetryPolicy { retriable_status_codes: vec![429, 418], ..RetryPolicy::envoy_default() };
+        assert_eq!((codes_from(Some(&codes)), codes_from(None)), (418, u16::MAX));
+    }
+
+    #[test]
+    fn who_was_never_asked_has_not_acted() {
+        for (outcome, acted) in [
+            (Outcome::Answered(Answer::of(503)), true),
+            (Outcome::Failed(Trouble::Timeout), true),
+            (Outcome::Failed(Trouble::Reset { sent: true }), true),
+            (Outcome::Failed(Trouble::Reset { sent: false }), false),
+            (Outcome::Failed(Trouble::ConnectRefused), false),
+            (Outcome::Failed(Trouble::RefusedStream), false),
+        ] {
+            assert_eq!(may_have_acted(outcome), acted, "{outcome:?}");
+        }
+    }
+
+    /// Both ends must be whole milliseconds for the range to be counted in them.
+    #[test]
+    fn a_range_with_a_part_of_a_millisecond_is_counted_in_nanoseconds() {
+        let wait = |base: u64, max: u64| {
+            let (base_interval, max_interval) = (Span::from_nanos(base), Span::from_nanos(max));
+            let policy = RetryPolicy { base_interval, max_interval, ..RetryPolicy::envoy_default() };
+            let mut word = Word(1);
+            backoff(&mut Cx { now: Time::ZERO, rng: &mut word, facts: &mut NoFacts }, &policy, 0).as_nanos()
+        };
+        assert_eq!(wait(2_000_000, 8_000_000), 1_000_000);
+        assert_eq!((wait(2_000_001, 8_000_000), wait(2_000_000, 8_000_001)), (1, 1));
+    }
+
     #[test]
     fn the_condition_matrix_is_envoys() {
         let answered = |status| Outcome::Answered(Answer::of(status));

@@ -176,6 +176,35 @@ mod tests {
     }
 
     #[test]
+    fn each_fact_counts_under_its_own_name() {
+        for (fact, name) in [
+            (Fact::RetryDenied(Denial::Overflow), "upstream_rq_retry_overflow"),
+            (Fact::RetryDenied(Denial::LimitExceeded), "upstream_rq_retry_limit_exceeded"),
+            (Fact::TimedOut(TimeLimit::Request), "upstream_rq_timeout"),
+            (Fact::TimedOut(TimeLimit::PerTry), "upstream_rq_per_try_timeout"),
+            (Fact::TimedOut(TimeLimit::PerTryIdle), "upstream_rq_per_try_idle_timeout"),
+            (Fact::TimedOut(TimeLimit::StreamDuration), "upstream_rq_max_duration_reached"),
+            (Fact::LimitHit(Limit::Pending), "upstream_rq_pending_overflow"),
+            (Fact::LimitHit(Limit::Requests), "upstream_rq_active_overflow"),
+            (Fact::RetryAbandoned, "retry_or_shadow_abandoned"),
+            (Fact::RetrySucceeded, "upstream_rq_retry_success"),
+        ] {
+            let mut stats = Stats::default();
+            stats.emit(Time::ZERO, fact);
+            let counted: Vec<&str> =
+                Counter::NAMES.into_iter().filter(|(_, at)| stats.of(*at) > 0).map(|(name, _)| name).collect();
+            assert_eq!(counted, [name]);
+        }
+    }
+
+    #[test]
+    fn codes_have_places_from_the_first_to_the_last() {
+        assert_eq!(place(CODES.0), Some(0));
+        assert_eq!(place(CODES.0 + CODES.1 as u16 - 1), Some(CODES.1 - 1));
+        assert_eq!(place(CODES.0 + CODES.1 as u16), None);
+    }
+
+    #[test]
     fn codes_are_counted_one_by_one_and_by_class() {
         use crate::policy::Flags;
         use crate::policy::Verdict;

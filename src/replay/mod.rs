@@ -19,7 +19,7 @@ mod output;
 mod requests;
 mod schema;
 mod tape;
-mod yaml;
+pub(crate) mod yaml;
 
 pub use output::Counts;
 pub use output::Shown;
@@ -27,6 +27,9 @@ pub use output::counts;
 pub use output::json;
 pub use output::junit;
 pub use output::text;
+pub use schema::common;
+pub use schema::kinds;
+pub use schema::situation;
 
 use schema::only;
 use tape::Tape;

@@ -58,6 +58,21 @@ const KINDS: [(&str, &[&str]); 35] = [
     ("outlier_bug", &[]),
 ];
 
+/// Keys that every vector may have.
+pub const fn common() -> &'static [&'static str] {
+    &COMMON
+}
+
+/// Keys of the situation that some kinds take.
+pub const fn situation() -> &'static [&'static str] {
+    &SITUATION
+}
+
+/// The kinds, each with the part of the situation that it takes.
+pub const fn kinds() -> &'static [(&'static str, &'static [&'static str])] {
+    &KINDS
+}
+
 /// The kind of a vector, once the vector's own keys and the order of its time line are looked at.
 pub fn checked(vector: &Node) -> Result<&str, Halt> {
     let Some(node) = vector.get("kind") else { return Err(vector.wrong("a vector needs `kind`").into()) };

@@ -6,6 +6,7 @@
 pub mod csv;
 pub mod markdown;
 pub mod table;
+pub mod working;
 
 use serde::Serialize;
 
@@ -163,7 +164,7 @@ pub fn facts<'a>(priced: &Priced<'a>) -> BillFacts<'a> {
             .map(|at| BreakEvenFacts {
                 service: at.service.as_deref(),
                 reading: at.reading.id(),
-                tasks: Money::from_cents(at.tasks.cast_signed()).rounded(2),
+                tasks: at.tasks.to_string(),
                 tasks_now: cost::plain(at.now),
                 against: &at.against,
                 alb_per_month: at.alb.to_string(),

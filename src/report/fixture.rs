@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::measure::Books;
 use crate::measure::Calls;
+use crate::measure::Costliest;
 use crate::measure::Ending;
 use crate::measure::Happening;
 use crate::measure::HappeningKind;
@@ -146,6 +147,7 @@ pub fn recording(scenario: &Scenario, plane: usize, replication: u32) -> Recordi
         connections_opened: 0,
         keep_alive_races: 0,
         saved_by_retry: saved,
+        costliest: Costliest::default(),
         rollout: crate::measure::Rollout::default(),
         usage: crate::measure::Usage::default(),
         books: Books { arrived: 6_000, finished: 6_000 - failures, failed: failures, ..Books::default() },

@@ -4,6 +4,7 @@
 
 use super::figure::Unit;
 use crate::measure::estimate::Estimate;
+use crate::units::Money;
 
 /// A figure ready to print.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -71,7 +72,7 @@ pub(super) fn scale(unit: Unit, value: f64) -> (f64, &'static str, usize, Option
         Unit::Millis => (1.0, " ms", 3, None),
         Unit::Seconds => (1.0, " s", 2, None),
         Unit::Plain => (1.0, "", 4, None),
-        Unit::Dollars => (1.0, " $", 2, Some(2)),
+        Unit::Dollars => (1.0, " $", 4, Some(2)),
     }
 }
 
@@ -80,13 +81,21 @@ pub fn estimate(e: &Estimate, unit: Unit) -> Shown {
     let (factor, mark, most, exact) = scale(unit, e.mean);
     let half = e.half_width().map(|h| h * factor);
     let decimals = match half {
+        // Cents, and parts of them only where there is nothing else.
+        _ if unit == Unit::Dollars => {
+            if e.mean != 0.0 && e.mean.abs() < 0.1 {
+                4
+            } else {
+                2
+            }
+        }
         // Counts stay whole unless they are small means.
         // Four significant digits are enough, however narrow the interval.
         Some(h) if h > 0.0 => decimals_of(h, most).min(significant(e.mean * factor, most)),
         _ if (e.mean * factor).fract() == 0.0 && unit != Unit::Share && unit != Unit::Millis => 0,
         _ => exact.unwrap_or_else(|| three_digits(e.mean * factor, most)),
     };
-    let value = format!("{}{mark}", number(e.mean * factor, decimals));
+    let value = marked(&number(to_show(e.mean * factor, decimals, unit), decimals), mark, unit);
     let spread = match (e.low, e.high, half) {
         (Some(low), Some(high), Some(half)) if half > 0.0 => {
             let skew = ((high - e.mean) - (e.mean - low)).abs() * factor;
@@ -96,6 +105,8 @@ pub fn estimate(e: &Estimate, unit: Unit) -> Shown {
                 format!("[{}, {}]", number(low * factor, decimals), number(high * factor, decimals))
             }
         }
+        // Money that no replication changes is exact.
+        (Some(_), Some(_), Some(_)) if unit == Unit::Dollars => String::new(),
         (Some(_), Some(_), Some(_)) => format!("±{}", number(0.0, decimals)),
         _ => String::new(),
     };
@@ -120,7 +131,25 @@ pub fn alike(e: &Estimate, value: f64, unit: Unit) -> String {
     let (factor, mark, ..) = scale(unit, e.mean);
     let digits = estimate(e, unit).value;
     let decimals = digits.split(' ').find_map(|part| part.split_once('.')).map_or(0, |(_, f)| f.len());
-    format!("{}{mark}", number(value * factor, decimals))
+    marked(&number(to_show(value * factor, decimals, unit), decimals), mark, unit)
+}
+
+/// Money is rounded as in bills, halves away from zero; a float's half may be a little less.
+fn to_show(value: f64, decimals: usize, unit: Unit) -> f64 {
+    if unit == Unit::Dollars && value.is_finite() {
+        Money::from_f64(value).rounded(decimals).parse().unwrap_or(value)
+    } else {
+        value
+    }
+}
+
+/// The mark stands behind the number; that of dollars before it.
+fn marked(number: &str, mark: &str, unit: Unit) -> String {
+    match (unit, number.strip_prefix('-')) {
+        (Unit::Dollars, Some(digits)) => format!("-${digits}"),
+        (Unit::Dollars, None) => format!("${number}"),
+        _ => format!("{number}{mark}"),
+    }
 }
 
 /// A single value, three significant digits.
@@ -162,6 +191,10 @@ mod tests {
         check(15_000.0, 130.0, Unit::Millis, "15.0 s ±0.1");
         check(0.052, 0.001, Unit::Millis, "52 µs ±1");
         check(1_234_567.0, 10.0, Unit::Count, "1 234 567 ±10");
+        check(221.628, 0.0, Unit::Dollars, "$221.63 ");
+        check(-1_234.5, 0.5, Unit::Dollars, "-$1 234.50 ±0.50");
+        check(9_010.025, 0.0, Unit::Dollars, "$9 010.03 ");
+        check(0.004_2, 0.0, Unit::Dollars, "$0.0042 ");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Keys are only ever added. Numbers print in their shortest form that reads back the same;
 //! `null` stands where a figure does not exist on that plane, and where it is infinite.
 
+mod assumed;
 pub mod names;
 mod pictures;
 mod rollout;
@@ -63,7 +64,7 @@ struct Document<'a> {
     planes: Vec<PlaneFacts<'a>>,
     differences: Vec<Difference<'a>>,
     expectations: Vec<Expectation<'a>>,
-    assumptions: Vec<AssumptionFacts<'a>>,
+    assumptions: Vec<assumed::Facts<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<bill::BillFacts<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -225,15 +226,6 @@ struct Expectation<'a> {
 }
 
 #[derive(Serialize)]
-struct AssumptionFacts<'a> {
-    id: &'a str,
-    value: &'a str,
-    source: &'a str,
-    confidence: &'static str,
-    overridden_by: &'a str,
-}
-
-#[derive(Serialize)]
 struct EngineFacts {
     events: u64,
     requests: u64,
@@ -265,6 +257,7 @@ fn written(report: &Report<'_>, trimmed: bool) -> String {
     document.scsim.version = Some(VERSION);
     document.scenario.file = Some(&report.sheet.scenario.file);
     document.digest = Some(&report.digest);
+    document.assumptions = assumed::all(&report.sheet.scenario.assumptions);
     let wall = study.engine.wall.as_secs_f64();
     let per_second = |n: u64| if wall > 0.0 { plain(n as f64 / wall) } else { None };
     if !report.settings.is_empty() {
@@ -368,17 +361,7 @@ fn document<'a>(sheet: &'a Sheet<'_>, judgements: &'a [Judgement]) -> Document<'
         planes: (0..scenario.planes.len()).map(|plane| plane_facts(sheet, plane)).collect(),
         differences: differences(sheet),
         expectations: judgements.iter().map(|j| expectation(sheet, j)).collect(),
-        assumptions: scenario
-            .assumptions
-            .iter()
-            .map(|a| AssumptionFacts {
-                id: &a.id,
-                value: &a.value,
-                source: &a.source,
-                confidence: confidence_name(a.confidence),
-                overridden_by: &a.overridden_by,
-            })
-            .collect(),
+        assumptions: assumed::digested(&scenario.assumptions),
         cost: None,
         engine: None,
     }

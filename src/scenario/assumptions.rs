@@ -4,6 +4,7 @@
 //! A value that differs from the default is the user's, and is listed as such.
 
 mod deploys;
+pub mod extras;
 
 use crate::policy::PolicyConfig;
 use crate::policy::config::LocalityRouting;
@@ -93,6 +94,7 @@ pub fn list(scenario: &Scenario, tree: &Table) -> Vec<Assumption> {
     if scenario.planes.iter().any(|plane| plane.second.is_some()) {
         migration(&mut rows);
     }
+    extras::list(&mut rows, scenario);
     rows.rows
 }
 

@@ -5,7 +5,9 @@
 use crate::scenario::Axis;
 use crate::scenario::Claim;
 use crate::scenario::ClaimFigure;
+use crate::scenario::ClaimSum;
 use crate::scenario::ClaimVerdict;
+use crate::scenario::Metric;
 use crate::scenario::Phrase;
 use crate::scenario::Refusal;
 use crate::scenario::Scope;
@@ -19,9 +21,14 @@ use crate::scenario::tree::Node;
 use crate::scenario::tree::Table;
 use crate::scenario::tree::Value;
 use crate::scenario::value;
+use crate::scenario::vocabulary::Form;
+use crate::scenario::watch;
 
 /// Most figures of one claim: more than fit a page's width tell nobody anything.
 const FIGURES_MAX: usize = 24;
+
+/// Most sums of one claim.
+const SUMS_MAX: usize = 12;
 
 /// Reads `[claim]`. A comparison that the command line narrowed decides no claim.
 pub(super) fn read(
@@ -45,6 +52,7 @@ pub(super) fn read(
     let because = reader.need("because", problems);
     let figures = reader.need("figures", problems);
     let refused = reader.get("refused").map_or(Some(Vec::new()), |node| refusals(node, problems));
+    let sums = reader.get("sums");
     reader.finish(problems);
     if verdict == Some(ClaimVerdict::HoldsOnlyIf) && condition.is_none() {
         let label = "add condition = \"the replica fails every request\", or whatever it takes";
@@ -52,6 +60,7 @@ pub(super) fn read(
     }
     let figures = figures_of(figures?, cx, &planes::defined(tree), problems)?;
     let because = because.and_then(|node| phrases(node, &figures, cx, sweep, problems));
+    let sums = sums.map_or(Some(Vec::new()), |node| sums_of(node, &figures, cx, sweep, problems));
     if cx.narrowed {
         return None;
     }
@@ -64,6 +73,7 @@ pub(super) fn read(
         because: because?,
         figures,
         refused: refused?,
+        sums: sums?,
         line: entry.key.line(),
     })
 }
@@ -114,6 +124,53 @@ fn refusals(node: &Node, problems: &mut Problems<'_>) -> Option<Vec<Refusal>> {
     value::list(node, problems)?.iter().map(|item| one(item, problems)).collect()
 }
 
+/// `sums = [{ article = "004", says = "60 tasks: $18", figure = "service-connect.cost_sidecar" }]`.
+fn sums_of(
+    node: &Node,
+    figures: &[ClaimFigure],
+    cx: &expect::Context<'_>,
+    sweep: Option<&Sweep>,
+    problems: &mut Problems<'_>,
+) -> Option<Vec<ClaimSum>> {
+    let items = value::list(node, problems)?;
+    if items.len() > SUMS_MAX {
+        problems.error("claim::sum", &node.place, "too many sums for one page", format!("at most {SUMS_MAX}"));
+        return None;
+    }
+    items.iter().map(|item| sum(item, figures, cx, sweep, problems)).collect()
+}
+
+fn sum(
+    node: &Node,
+    figures: &[ClaimFigure],
+    cx: &expect::Context<'_>,
+    sweep: Option<&Sweep>,
+    problems: &mut Problems<'_>,
+) -> Option<ClaimSum> {
+    let mut reader = Reader::of(node, "a sum", problems)?;
+    let article = reader.need("article", problems).and_then(|node| sentence(node, problems));
+    let says = reader.need("says", problems).and_then(|node| sentence(node, problems));
+    let named = reader.need("figure", problems);
+    reader.finish(problems);
+    let named = named?;
+    let inside = value::text(named, problems)?;
+    match quoted(inside, figures, cx, sweep) {
+        Ok(Phrase::Figure { figure, plane, cell }) => {
+            if !matches!(figures[figure].metric, Metric::CostPerMonth | Metric::Cost(_)) {
+                let label = "a sum stands beside a figure of cost: \"service-connect.cost_sidecar\"";
+                problems.error("claim::sum", &named.place, format!("`{inside}` is no figure of cost"), label);
+                return None;
+            }
+            Some(ClaimSum { article: article?, says: says?, figure, plane, cell })
+        }
+        Ok(Phrase::Text(_)) => None,
+        Err(label) => {
+            problems.error("claim::figure", &named.place, format!("`{inside}` is no figure of this claim"), label);
+            None
+        }
+    }
+}
+
 fn figures_of(
     node: &Node,
     cx: &expect::Context<'_>,
@@ -147,6 +204,7 @@ fn figure(
     problems: &mut Problems<'_>,
 ) -> Option<ClaimFigure> {
     if let Value::Text(text) = &node.value {
+        watch::form(&node.place, Form::Text);
         let (metric, planes) = expect::measured(text, node, cx, defined, problems)?;
         return Some(ClaimFigure { label: text.clone(), metric, planes, during: Window::All, scope: Scope::Users });
     }
@@ -306,6 +364,18 @@ mod tests {
         assert_eq!(found.refused, [refusal]);
     }
 
+    fn sums(figure: &str) -> String {
+        let sums = format!("sums = [{{ article = \"004\", says = \"60 tasks: $18\", figure = \"{figure}\" }}]");
+        format!("because = \"y\"\nfigures = [\"cost_sidecar\", \"p99\"]\n{sums}")
+    }
+
+    #[test]
+    fn a_sum_stands_beside_a_figure_of_cost() {
+        let found = load(&claim(&sums("service-connect.cost_sidecar"))).unwrap().claim.unwrap();
+        let (article, says) = ("004".to_owned(), "60 tasks: $18".to_owned());
+        assert_eq!(found.sums, [ClaimSum { article, says, figure: 0, plane: 0, cell: 0 }]);
+    }
+
     #[test]
     fn a_claim_that_says_too_little_is_refused() {
         for (text, code) in [
@@ -328,6 +398,9 @@ mod tests {
                 "claim::refused",
             ),
             (&claim("because = \"y\"\nfigures = [\"p99\"]\nrefused = [{ set = \"a = 1\" }]"), "scenario::missing-key"),
+            (&claim(&sums("service-connect.p99")), "claim::sum"),
+            (&claim(&sums("service-connect.p98")), "claim::figure"),
+            (&claim(&sums("cost_sidecar")), "claim::figure"),
         ] {
             let found = load(text).unwrap_err();
             assert!(found[0].starts_with(code), "{text}: {found:?}");

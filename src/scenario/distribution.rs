@@ -55,6 +55,11 @@ const FAMILIES: [(&str, Family); 10] = [
     ("uniform", Family::Uniform),
 ];
 
+/// The names of the families.
+pub fn families() -> Vec<&'static str> {
+    FAMILIES.iter().map(|(name, _)| *name).collect()
+}
+
 /// The log-normal with that median and 99th percentile.
 pub fn log_normal(p50: Span, p99: Span) -> Distribution {
     fit(p50, p99, QUANTILES[2].1)

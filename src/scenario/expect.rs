@@ -4,6 +4,7 @@
 //! measured or judged.
 
 mod metrics;
+pub mod slo;
 
 use std::ops::Range;
 

@@ -62,6 +62,8 @@ pub struct LoadOptions {
     pub price_file: Option<(String, String)>,
     /// A bill is asked for, whether or not the file has `[cost]`.
     pub priced: bool,
+    /// `--slo`: clauses that take the place of the file's expectations.
+    pub slo: Option<String>,
 }
 
 impl LoadOptions {
@@ -84,10 +86,12 @@ impl LoadOptions {
             all.push(("--precision", format!("run.precision={precision}")));
         }
         all.extend(self.cost.iter().cloned());
-        for (key, value) in self.cell.iter().flatten() {
-            all.push(("--vary", format!("{key}={}", value.toml)));
-        }
         all
+    }
+
+    /// What the cell lays over everything else, as `key=value`.
+    fn varied(&self) -> impl Iterator<Item = String> + '_ {
+        self.cell.iter().flatten().map(|(key, value)| format!("{key}={}", value.toml))
     }
 }
 
@@ -102,6 +106,8 @@ pub struct Loaded {
     pub source: Arc<Source>,
     /// The file as a tree, with includes and overrides.
     pub(crate) tree: Table,
+    /// Its text, those of its includes, and its overrides, for the digest; those of a cell left out.
+    texts: Vec<String>,
 }
 
 /// Loads a scenario file.
@@ -146,18 +152,43 @@ pub fn parse(name: &str, text: &str, base: &Path, options: &LoadOptions) -> Resu
         apply(&mut tree, flag, &set, &mut problems);
         texts.push(set);
     }
-    let scenario = lower::lower(&source, &tree, options, &mut problems);
+    complete(source, tree, texts, options, problems)
+}
+
+/// A cell of a file that was loaded without one, from `base` and with the same other options: what [`parse`]
+/// would say, without reading the file again.
+///
+/// # Errors
+/// Every problem that keeps it from being simulated.
+pub fn with_cell(loaded: &Loaded, base: &Path, options: &LoadOptions) -> Result<Loaded, Vec<Diagnostic>> {
+    complete(Arc::clone(&loaded.source), loaded.tree.clone(), loaded.texts.clone(), options, Problems::new(base))
+}
+
+/// Lays the cell over a tree and lowers it.
+fn complete(
+    source: Arc<Source>,
+    mut tree: Table,
+    texts: Vec<String>,
+    options: &LoadOptions,
+    mut problems: Problems<'_>,
+) -> Result<Loaded, Vec<Diagnostic>> {
+    let mut hashed = texts.clone();
+    for set in options.varied() {
+        apply(&mut tree, "--vary", &set, &mut problems);
+        hashed.push(set);
+    }
+    let mut scenario = lower::lower(&source, &tree, options, &mut problems);
     if !problems.errors.is_empty() {
         problems.errors.append(&mut problems.warnings);
         return Err(problems.errors);
     }
-    texts.push(options.planes.join(","));
-    texts.extend(options.price_file.iter().map(|(_, text)| text.clone()));
-    texts.append(&mut problems.read);
-    let mut scenario = scenario;
-    scenario.digest = digest(&texts);
+    hashed.push(options.planes.join(","));
+    hashed.extend(options.slo.clone());
+    hashed.extend(options.price_file.iter().map(|(_, text)| text.clone()));
+    hashed.append(&mut problems.read);
+    scenario.digest = digest(&hashed);
     scenario.unmodelled = problems.unmodelled;
-    Ok(Loaded { scenario, warnings: problems.warnings, source, tree })
+    Ok(Loaded { scenario, warnings: problems.warnings, source, tree, texts })
 }
 
 /// SHA-256 over the texts, each preceded by its length.

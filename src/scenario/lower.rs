@@ -92,7 +92,11 @@ pub fn lower(source: &Arc<Source>, tree: &Table, options: &LoadOptions, problems
         sweep: sweep.as_ref(),
         cell: options.cell.as_deref(),
     };
-    let expects = expect::read(tree, &cx, problems);
+    let written = expect::read(tree, &cx, problems);
+    let expects = match &options.slo {
+        Some(slo) => expect::slo::read(slo, tree, &cx, problems),
+        None => written,
+    };
     let claim = claim::read(tree, &cx, sweep.as_ref(), problems);
     let cost = cost::read(tree, &topology.services, network.0.tls_round_trips > 0, options, problems);
 

@@ -26,10 +26,13 @@ mod sweep;
 mod table;
 mod tree;
 pub mod value;
+pub mod vocabulary;
+mod watch;
 mod workload;
 
 use crate::units::Span;
 
+pub use assumptions::extras::IDS as LISTED_LATER;
 pub use defaults::filled;
 pub use defaults::quoted;
 pub use envoy_text::lines as policy_lines;
@@ -38,6 +41,7 @@ pub use load::Loaded;
 pub use load::holds_scenario;
 pub use load::load;
 pub use load::parse;
+pub use load::with_cell;
 pub use model::Alarm;
 pub use model::AlarmOn;
 pub use model::AlbPlane;
@@ -57,6 +61,7 @@ pub use model::Change;
 pub use model::CircuitBreaker;
 pub use model::Claim;
 pub use model::ClaimFigure;
+pub use model::ClaimSum;
 pub use model::ClaimVerdict;
 pub use model::Comparison;
 pub use model::Confidence;
@@ -124,6 +129,7 @@ pub use model::ecs;
 pub use policy::envoy_message;
 pub use presets::Preset;
 pub use settings::Setting;
+pub use sweep::in_file;
 pub use sweep::nobody;
 pub use sweep::vary;
 

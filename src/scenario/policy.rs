@@ -6,7 +6,7 @@
 
 mod balancing;
 mod connections;
-mod envoy_fields;
+pub mod envoy_fields;
 pub mod interplay;
 mod parts;
 mod retries;
@@ -27,8 +27,15 @@ use crate::scenario::tree::Place;
 use crate::scenario::tree::Table;
 use crate::scenario::tree::Value;
 use crate::scenario::value;
+use crate::scenario::vocabulary::Form;
+use crate::scenario::watch;
 use crate::units::Ratio;
 use crate::units::Span;
+
+/// The names of the balancing rules.
+pub fn rule_names() -> Vec<&'static str> {
+    balancing::RULES.iter().map(|(name, _)| *name).collect()
+}
 
 /// The message of Envoy's that has a field of this name, if one has.
 pub fn envoy_message(field: &str) -> Option<&'static str> {
@@ -203,6 +210,7 @@ fn record_places(table: &Table, prefix: &str, places: &mut Vec<(String, Place)>)
 
 /// A percentage: "50%", Envoy's whole number 50, or Envoy's `{ value = 50 }`.
 fn percent(node: &Node, problems: &mut Problems<'_>) -> Option<Ratio> {
+    watch::form(&node.place, Form::Percent);
     let number = match &node.value {
         Value::Table(table) => {
             let inner = Reader::of(node, "a percentage", problems)?;

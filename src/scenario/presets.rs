@@ -63,6 +63,16 @@ const NAMES: [(Preset, &[&str]); 5] = [
     (Preset::DnsClient, &["dns-client"]),
 ];
 
+/// Every name that a preset answers to.
+pub fn names() -> Vec<&'static str> {
+    NAMES.iter().flat_map(|(_, names)| names.iter().copied()).collect()
+}
+
+/// The names of those that fit a proxy.
+pub fn names_of_proxies() -> Vec<&'static str> {
+    NAMES.iter().filter(|(preset, _)| PROXIES.contains(preset)).flat_map(|(_, names)| names.iter().copied()).collect()
+}
+
 impl Preset {
     /// Every preset.
     pub fn all() -> impl Iterator<Item = Preset> {

@@ -359,24 +359,74 @@ fn three_digits(number: f64) -> f64 {
 pub fn nobody(loaded: &Loaded, key: &str) -> Option<Diagnostic> {
     let path = load::dotted(key)?;
     let (section, name) = (path.first()?.as_str(), path.get(1)?);
+    let mut numbered = 0;
     let names: Vec<String> = match section {
+        // These are lists: an entry has a number, and a name if somebody gave it one.
+        "fault" | "deploy" | "scale" | "migrate" | "expect" => {
+            let items = match loaded.tree.get(section).map(|node| &node.value) {
+                Some(Value::List(items)) => items.as_slice(),
+                _ => &[],
+            };
+            numbered = items.len();
+            items.iter().filter_map(entry_name).collect()
+        }
         "plane" => planes::defined(&loaded.tree),
         "service" | "scaling" | "edge" => {
             loaded.tree.table(section).map(|table| table.entries.keys().cloned().collect()).unwrap_or_default()
         }
         _ => return None,
     };
-    if names.contains(name) {
+    if names.contains(name) || name.parse().is_ok_and(|number: usize| number < numbered) {
         return None;
     }
     let source = Arc::new(Source::new("--vary", key));
     let label = match nearest(name, names.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None if names.is_empty() => format!("this scenario has no [{section}.…]"),
+        None if numbered > 0 => format!("write the entry's number, from 0 to {}, or its name", numbered - 1),
+        None if names.is_empty() => format!("this scenario has no {}", header(section, "…")),
         None => format!("there are: {}", names.join(", ")),
     };
-    let message = format!("`{key}` is varied, but there is no [{section}.{name}]");
+    let message = format!("`{key}` is varied, but there is no {}", header(section, name));
     Some(Diagnostic::at(Severity::Error, "sweep::unknown-field", &source, 0..key.len(), message).with_label(label))
+}
+
+/// The name of a list's entry.
+fn entry_name(item: &Node) -> Option<String> {
+    let Value::Table(table) = &item.value else { return None };
+    match &table.get("name")?.value {
+        Value::Text(name) => Some(name.clone()),
+        _ => None,
+    }
+}
+
+/// What an entry of a section looks like in a file.
+fn header(section: &str, name: &str) -> String {
+    match section {
+        "plane" | "service" | "scaling" | "edge" => format!("[{section}.{name}]"),
+        _ if name == "…" => format!("[[{section}]]"),
+        _ => format!("[[{section}]] `{name}`"),
+    }
+}
+
+/// A problem with a field or a value of the file's own `[sweep]`, placed where the file says it. Cells are
+/// loaded by laying `key=value` over the file, so it is found in that text.
+pub fn in_file(loaded: &Loaded, mut found: Diagnostic) -> Diagnostic {
+    let vary = loaded.tree.get("sweep").and_then(|node| match &node.value {
+        Value::Table(sweep) => sweep.get("vary"),
+        _ => None,
+    });
+    let (Some(Node { value: Value::Table(fields), .. }), Some(source)) = (vary, &found.source) else { return found };
+    if source.name() != "--vary" {
+        return found;
+    }
+    let key_of =
+        |text: &str, key: &str| text.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('='));
+    let Some((key, entry)) = fields.entries.iter().find(|(key, _)| key_of(source.text(), key)) else { return found };
+    let at_key = found.span.as_ref().is_none_or(|span| span.start < key.len());
+    let place = if at_key { &entry.key } else { &entry.node.place };
+    place.source.name().clone_into(&mut found.file);
+    (found.span, found.source) = (Some(place.span.clone()), Some(Arc::clone(&place.source)));
+    found
 }
 
 #[cfg(test)]

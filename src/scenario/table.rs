@@ -104,6 +104,13 @@ pub struct Reader<'t> {
     known: Vec<&'static str>,
 }
 
+#[cfg(test)]
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        crate::scenario::watch::keys(&self.place, &self.known);
+    }
+}
+
 impl<'t> Reader<'t> {
     /// Begins to read `table`.
     pub fn new(table: &'t Table, what: impl Into<String>, place: &Place) -> Reader<'t> {

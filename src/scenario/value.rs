@@ -9,6 +9,8 @@ use crate::diagnostic::did_you_mean;
 use crate::scenario::table::Problems;
 use crate::scenario::tree::Node;
 use crate::scenario::tree::Value;
+use crate::scenario::vocabulary::Form;
+use crate::scenario::watch;
 use crate::units::Bytes;
 use crate::units::Cpu;
 use crate::units::Rate;
@@ -242,27 +244,33 @@ fn quantity<T>(
 
 /// A duration.
 pub(crate) fn span(node: &Node, problems: &mut Problems<'_>) -> Option<Span> {
+    watch::form(&node.place, Form::Span);
     quantity(node, problems, "a duration", "\"250ms\"", parse_span)
 }
 /// A rate.
 pub(crate) fn rate(node: &Node, problems: &mut Problems<'_>) -> Option<Rate> {
+    watch::form(&node.place, Form::Rate);
     quantity(node, problems, "a rate", "\"200/s\"", parse_rate)
 }
 /// A share.
 pub(crate) fn ratio(node: &Node, problems: &mut Problems<'_>) -> Option<Ratio> {
+    watch::form(&node.place, Form::Share);
     quantity(node, problems, "a share", "\"0.5%\"", parse_ratio)
 }
 /// A size.
 pub(crate) fn bytes(node: &Node, problems: &mut Problems<'_>) -> Option<Bytes> {
+    watch::form(&node.place, Form::Size);
     quantity(node, problems, "a size", "\"64MiB\"", parse_bytes)
 }
 /// A processor share; a bare whole number is CPU units, as in a task definition.
 pub(crate) fn cpu(node: &Node, problems: &mut Problems<'_>) -> Option<Cpu> {
+    watch::form(&node.place, Form::Cpu);
     quantity(node, problems, "a CPU size", "\"0.25 vCPU\"", parse_cpu)
 }
 
 /// A text.
 pub(crate) fn text<'n>(node: &'n Node, problems: &mut Problems<'_>) -> Option<&'n str> {
+    watch::form(&node.place, Form::Text);
     match &node.value {
         Value::Text(text) => Some(text),
         other => wrong_kind(node, problems, "a string", other),
@@ -271,6 +279,7 @@ pub(crate) fn text<'n>(node: &'n Node, problems: &mut Problems<'_>) -> Option<&'
 
 /// True or false.
 pub(crate) fn truth(node: &Node, problems: &mut Problems<'_>) -> Option<bool> {
+    watch::form(&node.place, Form::Truth);
     match &node.value {
         Value::Bool(truth) => Some(*truth),
         other => wrong_kind(node, problems, "true or false", other),
@@ -279,6 +288,7 @@ pub(crate) fn truth(node: &Node, problems: &mut Problems<'_>) -> Option<bool> {
 
 /// A list.
 pub(crate) fn list<'n>(node: &'n Node, problems: &mut Problems<'_>) -> Option<&'n [Node]> {
+    watch::list(&node.place);
     match &node.value {
         Value::List(items) => Some(items),
         other => wrong_kind(node, problems, "a list", other),
@@ -287,6 +297,7 @@ pub(crate) fn list<'n>(node: &'n Node, problems: &mut Problems<'_>) -> Option<&'
 
 /// A count within bounds.
 pub(crate) fn count(node: &Node, bounds: RangeInclusive<u64>, problems: &mut Problems<'_>) -> Option<u64> {
+    watch::form(&node.place, Form::Count(*bounds.start(), *bounds.end()));
     let number = match &node.value {
         Value::Whole(number) => number.and_then(|n| u64::try_from(n).ok()),
         other => return wrong_kind(node, problems, "a whole number", other),
@@ -301,6 +312,7 @@ pub(crate) fn count(node: &Node, bounds: RangeInclusive<u64>, problems: &mut Pro
 
 /// A plain number within bounds.
 pub(crate) fn number(node: &Node, bounds: RangeInclusive<f64>, problems: &mut Problems<'_>) -> Option<f64> {
+    watch::form(&node.place, Form::Number(*bounds.start(), *bounds.end()));
     let number = match &node.value {
         Value::Whole(Some(number)) => *number as f64,
         Value::Float(number) => *number,
@@ -321,6 +333,7 @@ pub(crate) fn word<T: Copy>(
     words: &[(&'static str, T)],
     problems: &mut Problems<'_>,
 ) -> Option<T> {
+    watch::words(&node.place, words);
     let text = text(node, problems)?;
     if let Some((_, found)) = words.iter().find(|(name, _)| *name == text) {
         return Some(*found);

@@ -11,6 +11,10 @@ use super::call::Hop;
 pub(super) use super::host::Feed;
 pub(super) use super::host::RouterHost;
 use super::network::Reception;
+use super::note::CallId;
+use super::note::Note;
+use super::note::Refusal;
+use super::note::Tracer;
 use super::random::Key;
 use super::random::Purpose;
 use super::record::NOBODY;
@@ -52,15 +56,17 @@ pub(super) struct Node {
 /// Where routers' facts go: those the world acts on into a list, all of them where a test listens.
 struct Sink<'a> {
     notable: &'a mut Vec<Fact>,
-    all: Option<&'a mut Vec<(u32, Time, Fact)>>,
+    tracer: Option<&'a mut (dyn Tracer + 'a)>,
     router: u32,
+    call: Option<Ref<Call>>,
 }
 
 impl FactSink for Sink<'_> {
     #[inline]
     fn emit(&mut self, at: Time, fact: Fact) {
-        if let Some(all) = &mut self.all {
-            all.push((self.router, at, fact));
+        if let Some(tracer) = &mut self.tracer {
+            let (router, call) = (self.router, self.call.map(CallId::from));
+            tracer.note(at, Note::Fact { router, call, fact });
         }
         if matches!(fact, Fact::Ejected { .. } | Fact::Unejected { .. } | Fact::Panic(_) | Fact::Probed { .. }) {
             self.notable.push(fact);
@@ -70,9 +76,13 @@ impl FactSink for Sink<'_> {
 
 /// Calls a router with its context. A macro, because the parts of the world it borrows differ.
 macro_rules! with_router {
-    ($world:ident, $router:expr, $draw:expr, |$host:ident, $cx:ident| $body:expr) => {{
+    ($world:ident, $router:expr, $call:expr, $draw:expr, |$host:ident, $cx:ident| $body:expr) => {{
         let mut draw = $draw;
-        let mut sink = Sink { notable: &mut $world.notable, all: $world.facts.as_mut(), router: $router };
+        let tracer: Option<&mut dyn Tracer> = match &mut $world.tracer {
+            Some(tracer) => Some(&mut **tracer),
+            None => None,
+        };
+        let mut sink = Sink { notable: &mut $world.notable, tracer, router: $router, call: $call };
         let $cx = &mut Cx { now: $world.engine.now(), rng: &mut draw, facts: &mut sink };
         let $host = &mut $world.routers[$router as usize].router;
         $body
@@ -138,6 +148,9 @@ impl World<'_> {
                 hidden_status: 0,
             }
         });
+        if self.tracer.is_some() {
+            self.note_call(call);
+        }
         if configured != Span::MAX || timeout.is_some() {
             if let Some(own) = timeout {
                 self.engine.after(own, Ev::Deadline(call));
@@ -155,17 +168,22 @@ impl World<'_> {
 
     /// Steps a call until it has to wait.
     pub(super) fn drive(&mut self, at: Ref<Call>) {
+        let why = if self.tracer.is_some() { self.explain(at) } else { None };
         let Some(call) = self.calls.get_mut(at) else { return };
         let (router, attempts) = (call.router, u64::from(call.flight.attempts()));
-        let step = with_router!(self, router, call.key.draw(Purpose::Choose, attempts), |host, cx| {
+        let step = with_router!(self, router, Some(at), call.key.draw(Purpose::Choose, attempts), |host, cx| {
             host.step(cx, &mut call.flight)
         });
+        let deadline = call.flight.deadline();
+        if self.tracer.is_some() {
+            self.note_choice(at, attempts, why, step);
+        }
         match step {
             Step::Try(attempt) => self.send(at, attempt),
             Step::Wait { until } => {
                 // The deadline has its own timer.
                 if let Some(until) = until
-                    && until < call.flight.deadline()
+                    && until < deadline
                 {
                     self.engine.at(until, Ev::Step(at));
                 }
@@ -198,6 +216,10 @@ impl World<'_> {
         let crosses = host.zone != zone;
         call.hop = Hop { attempt: attempt.attempt.0, delay, crosses, member: attempt.member };
         self.meter.sent(call.site, host.path, host.node != NOBODY, crosses);
+        if let Some(tracer) = &mut self.tracer {
+            let (call, attempt, host) = (at.into(), attempt.attempt.0, attempt.member.into());
+            tracer.note(self.engine.now(), Note::Sent { call, attempt, host, wire: delay });
+        }
         let (router, proxied, site) = (call.router, host.task, call.site);
         let races = host.app_idle != Span::MAX;
         let deadline = call.flight.deadline();
@@ -268,14 +290,14 @@ impl World<'_> {
                 self.admit(task, endpoint, key.child(Purpose::Child, u64::from(attempt)), parent, segment, Some(arrow));
             }
             Reception::Answers(status) => {
-                self.turned_away(task);
+                self.turned_away(task, parent, Refusal::Answered(status));
                 self.respond(parent, task, segment, self.engine.now(), key, status);
             }
             Reception::Breaks => {
-                self.turned_away(task);
+                self.turned_away(task, parent, Refusal::Broke);
                 self.break_attempt(at, attempt);
             }
-            Reception::Silent => self.turned_away(task),
+            Reception::Silent => self.turned_away(task, parent, Refusal::Silent),
         }
     }
 
@@ -354,7 +376,7 @@ impl World<'_> {
     pub(super) fn report(&mut self, at: Ref<Call>, attempt: u8, outcome: Outcome) {
         let Some(call) = self.calls.get_mut(at) else { return };
         let router = call.router;
-        with_router!(self, router, call.key.draw(Purpose::Decide, u64::from(attempt)), |host, cx| {
+        with_router!(self, router, Some(at), call.key.draw(Purpose::Decide, u64::from(attempt)), |host, cx| {
             host.report(cx, &mut call.flight, AttemptNo(attempt), outcome);
         });
         self.drive(at);
@@ -371,6 +393,7 @@ impl World<'_> {
             _ => verdict.status,
         };
         let flags = if cut { verdict.flags.with(Flag::Uc) } else { verdict.flags };
+        self.note(Note::Ended { call: at.into(), status, attempts: verdict.attempts, flags });
         if call.edge != NOBODY {
             let ending = Ending {
                 latency: now.since(call.started),
@@ -408,7 +431,8 @@ impl World<'_> {
         for at in orphans {
             let Some(call) = self.calls.remove(at) else { continue };
             let router = call.router;
-            let _ = with_router!(self, router, call.key.draw(Purpose::Decide, u64::MAX), |host, cx| {
+            self.note(Note::Dropped { call: at.into() });
+            let _ = with_router!(self, router, Some(at), call.key.draw(Purpose::Decide, u64::MAX), |host, cx| {
                 host.abandon(cx, call.flight)
             });
             self.after_router(router);
@@ -429,6 +453,9 @@ impl World<'_> {
         }
         let host = &mut self.routers[router as usize];
         let due = host.router.upkeep_due();
+        if let Some(tracer) = &mut self.tracer {
+            tracer.note(now, Note::Connections { router, count: host.router.connections() });
+        }
         if due < host.scheduled && !host.dead {
             host.scheduled = due;
             self.engine.at(due.max(now), Ev::Upkeep { router });
@@ -439,7 +466,7 @@ impl World<'_> {
         let key = self.seed.key(Purpose::Upkeep, u64::from(router));
         loop {
             let now = self.engine.now();
-            let upkeep = with_router!(self, router, key.draw(Purpose::Upkeep, now.as_nanos()), |host, cx| {
+            let upkeep = with_router!(self, router, None, key.draw(Purpose::Upkeep, now.as_nanos()), |host, cx| {
                 host.poll_upkeep(cx)
             });
             if !self.notable.is_empty() {
@@ -468,7 +495,7 @@ impl World<'_> {
     pub(super) fn on_probed(&mut self, router: u32, endpoint: EndpointId, healthy: bool) {
         let key = self.seed.key(Purpose::Upkeep, u64::from(router));
         let now = self.engine.now();
-        with_router!(self, router, key.draw(Purpose::Upkeep, now.as_nanos()), |host, cx| {
+        with_router!(self, router, None, key.draw(Purpose::Upkeep, now.as_nanos()), |host, cx| {
             host.on_probe(cx, endpoint, healthy);
         });
         self.after_router(router);
@@ -532,7 +559,7 @@ impl World<'_> {
     pub(super) fn tell_router(&mut self, router: u32, what: impl FnOnce(&mut Router, &mut Cx<'_>)) {
         let key = self.seed.key(Purpose::Upkeep, u64::from(router));
         let now = self.engine.now();
-        with_router!(self, router, key.draw(Purpose::Choose, now.as_nanos()), |host, cx| what(host, cx));
+        with_router!(self, router, None, key.draw(Purpose::Choose, now.as_nanos()), |host, cx| what(host, cx));
         self.after_router(router);
     }
 }

@@ -4,11 +4,14 @@
 
 use super::fault::Place;
 use super::network::Reception;
+use super::note::Note;
+use super::note::Refusal;
 use super::random::Purpose;
 use super::random::Sampler;
 use super::record::NOBODY;
 use super::record::TESTING;
 use super::task::Parent;
+use super::task::User;
 use super::world::Ev;
 use super::world::World;
 use crate::measure::Ending;
@@ -127,6 +130,7 @@ impl World<'_> {
         let other = state.paired && state.shift.group(key, segment) != state.live;
         let serving = if other { &state.side } else { &state.serving };
         self.recorder.recording.books.arrived += 1;
+        let who = User { load, who: user, request: self.recorder.recording.books.arrived as u32 };
         self.in_flight += 1;
         let task = match (source.spread, serving.len()) {
             (_, 0) => None,
@@ -143,24 +147,26 @@ impl World<'_> {
             }
             task => task,
         };
-        let parent = Parent::User { load, user };
+        self.note(Note::Arrived { request: who.request, task });
         match task {
             Some(task) => match self.user_reception(task) {
-                Reception::Serves | Reception::BreaksAfter(_) => self.admit(task, endpoint, key, parent, segment, None),
+                Reception::Serves | Reception::BreaksAfter(_) => {
+                    self.admit(task, endpoint, key, Parent::User(who), segment, None);
+                }
                 Reception::Answers(status) => {
-                    self.turned_away(task);
-                    self.user_answered(load, user, segment, now, key.0, status);
+                    self.turned_away(task, Parent::User(who), Refusal::Answered(status));
+                    self.user_answered(who, segment, now, key.0, status);
                 }
                 Reception::Breaks => {
-                    self.turned_away(task);
-                    self.user_answered(load, user, segment, now, key.0, 503);
+                    self.turned_away(task, Parent::User(who), Refusal::Broke);
+                    self.user_answered(who, segment, now, key.0, 503);
                 }
                 Reception::Silent => {
-                    self.turned_away(task);
-                    self.silent.push((segment, now));
+                    self.turned_away(task, Parent::User(who), Refusal::Silent);
+                    self.silent.push((who.request, segment, now));
                 }
             },
-            None => self.user_answered(load, user, segment, now, key.0, 503),
+            None => self.user_answered(who, segment, now, key.0, 503),
         }
     }
 
@@ -179,13 +185,15 @@ impl World<'_> {
 
     /// A request from outside has its answer.
     #[inline]
-    pub(super) fn user_answered(&mut self, load: u32, user: u32, segment: u16, since: Time, key: u64, status: u16) {
+    pub(super) fn user_answered(&mut self, from: User, segment: u16, since: Time, key: u64, status: u16) {
         let now = self.engine.now();
         let ending =
             Ending { latency: now.since(since), failed: status == 0 || status >= 500, attempts: 1, flags: Flags::NONE };
         self.in_flight -= 1;
-        self.recorder.user_done(segment, now, key, status, ending);
-        if user != NOBODY {
+        self.note(Note::Answered { request: from.request, status });
+        self.recorder.user_done(from.request, segment, now, key, status, ending);
+        if from.who != NOBODY {
+            let (load, user) = (from.load, from.who);
             let wait = self.think(load, user);
             self.engine.after(wait, Ev::UserAsks { load, user });
         }

@@ -16,6 +16,7 @@ mod many;
 mod meter;
 mod migration;
 mod network;
+mod note;
 mod program;
 pub mod random;
 mod record;
@@ -30,8 +31,17 @@ mod world;
 
 pub use many::many;
 pub use many::replications;
+pub use note::CallId;
+pub use note::Caller;
+pub use note::For;
+pub use note::Host;
+pub use note::JobId;
+pub use note::Note;
+pub use note::Refusal;
+pub use note::Tracer;
 pub use replicate::Conduct;
 pub use replicate::Progress;
+pub use replicate::extend;
 pub use replicate::needed_for;
 pub use replicate::replicate;
 pub use replicate::replicate_with;
@@ -78,7 +88,24 @@ pub enum RunError {
 /// # Errors
 /// [`RunError`] when a limit is hit.
 pub fn run(scenario: &Scenario, plane: usize, replication: u32, limits: Limits<'_>) -> Result<Recording, RunError> {
-    world::World::new(scenario, plane, replication).run_to_end(limits).map(|(recording, _)| recording)
+    world::World::new(scenario, plane, replication).run_to_end(limits)
+}
+
+/// As [`run`], watched by `tracer`; the recording is the same, unless the tracer had enough before the end.
+///
+/// # Errors
+/// [`RunError`] when a limit is hit.
+pub fn run_traced<'a>(
+    scenario: &'a Scenario,
+    plane: usize,
+    replication: u32,
+    limits: Limits<'_>,
+    tracer: &'a mut (dyn Tracer + 'a),
+) -> Result<Recording, RunError> {
+    let mut world = world::World::new(scenario, plane, replication);
+    world.tracer = Some(tracer);
+    world.name_tasks();
+    world.run_to_end(limits)
 }
 
 /// As [`run`], with every fact that the routers emitted after the set-up, each with the number
@@ -93,7 +120,7 @@ pub fn run_with_facts(
     replication: u32,
     limits: Limits<'_>,
 ) -> Result<Vec<(u32, Time, Fact)>, RunError> {
-    let mut world = world::World::new(scenario, plane, replication);
-    world.facts = Some(Vec::new());
-    world.run_to_end(limits).map(|(_, facts)| facts.unwrap_or_default())
+    let mut facts = note::Facts::default();
+    run_traced(scenario, plane, replication, limits, &mut facts)?;
+    Ok(facts.0)
 }

@@ -6,6 +6,7 @@ use super::call::Call;
 use super::call::Dial;
 use super::fault::Resend;
 use super::life::Phase;
+use super::note::Note;
 use super::random::Draw;
 use super::random::Purpose;
 use super::random::Sampler;
@@ -178,11 +179,12 @@ impl World<'_> {
         let on_edge = if host.edge == NOBODY { None } else { self.edge_trouble.get(host.edge as usize) };
         let edge_refuses = on_edge.is_some_and(|trouble| trouble.refuse);
         let edge_cert = on_edge.is_some_and(|trouble| trouble.cert_expired);
-        let state = &self.tasks[task as usize];
-        if let Some(since) = state.deaf_since {
+        if let Some(since) = self.tasks[task as usize].deaf_since {
             let stale = self.engine.now().since(since);
             self.recorder.stale_dial(stale);
+            self.note(Note::Stale { task, after: stale });
         }
+        let state = &self.tasks[task as usize];
         let state_phase = state.phase;
         if state_phase == Phase::Gone {
             // The network interface went with the task: nobody is there to refuse.
@@ -237,6 +239,7 @@ impl World<'_> {
             let stale = self.engine.now().since(since);
             let gone = state.phase == Phase::Gone;
             self.recorder.stale_dial(stale);
+            self.note(Note::Stale { task, after: stale });
             return if gone { Reception::Breaks } else { unreachable };
         }
         if state.phase != Phase::Serving {

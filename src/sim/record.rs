@@ -6,6 +6,8 @@
 
 use crate::measure::Books;
 use crate::measure::Calls;
+use crate::measure::Costliest;
+use crate::measure::Costly;
 use crate::measure::Ending;
 use crate::measure::Flows;
 use crate::measure::Happening;
@@ -59,6 +61,10 @@ pub(super) struct Recorder {
     pub(super) listening: bool,
     /// What happened since those faults were told.
     pub(super) heard: Vec<Happening>,
+    /// Somebody watches the run.
+    pub(super) tells: bool,
+    /// What happened since that one was told.
+    pub(super) told: Vec<Happening>,
 }
 
 impl Recorder {
@@ -90,6 +96,7 @@ impl Recorder {
             connections_opened: 0,
             keep_alive_races: 0,
             saved_by_retry: 0,
+            costliest: Costliest::new(),
             rollout: Rollout::default(),
             usage: Usage::default(),
             books: Books::default(),
@@ -114,6 +121,8 @@ impl Recorder {
             running: 0,
             listening: false,
             heard: Vec::new(),
+            tells: false,
+            told: Vec::new(),
         }
     }
 
@@ -178,7 +187,7 @@ impl Recorder {
 
     /// A request from outside ended.
     #[inline]
-    pub(super) fn user_done(&mut self, segment: u16, now: Time, key: u64, status: u16, ending: Ending) {
+    pub(super) fn user_done(&mut self, request: u32, segment: u16, now: Time, key: u64, status: u16, ending: Ending) {
         let books = &mut self.recording.books;
         if ending.failed {
             books.failed += 1;
@@ -194,6 +203,9 @@ impl Recorder {
             self.recording.rollout.tests_failed += counts * u64::from(ending.failed);
             return;
         }
+        if ending.failed {
+            self.costly(request, ending.latency);
+        }
         let bucket = self.bucket(now);
         self.recording.timeline.record(bucket, ending.latency, ending.failed);
         let users = &mut self.recording.segments[usize::from(segment)].users;
@@ -203,15 +215,21 @@ impl Recorder {
 
     /// A request from outside that has no answer at the end of the run: it failed, as far as anybody
     /// can tell. The books still have it in flight.
-    pub(super) fn unanswered(&mut self, segment: u16, latency: Span) {
+    pub(super) fn unanswered(&mut self, request: u32, segment: u16, latency: Span) {
         if segment == TESTING {
             self.recording.rollout.tests += 1;
             self.recording.rollout.tests_failed += 1;
         } else if segment != UNRECORDED {
             self.recording.unanswered += 1;
+            self.costly(request, latency);
             let ending = Ending { latency, failed: true, attempts: 1, flags: Flags::NONE };
             self.recording.segments[usize::from(segment)].users.record(ending);
         }
+    }
+
+    fn costly(&mut self, request: u32, latency: Span) {
+        let replication = self.recording.replication;
+        self.recording.costliest.offer(Costly { replication, request, latency });
     }
 
     /// A call between services ended.
@@ -244,6 +262,9 @@ impl Recorder {
         }
         if self.listening {
             self.heard.push(happening);
+        }
+        if self.tells {
+            self.told.push(happening);
         }
         if self.recording.events.len() < Recording::EVENTS_MAX {
             self.recording.events.push(happening);

@@ -106,6 +106,22 @@ pub fn replicate_with(
     Ok(study)
 }
 
+/// Adds replications to a study of `scenario` until there are `until`: the same study as if that many had
+/// been asked for at once.
+///
+/// # Errors
+/// As [`replicate`].
+pub fn extend(study: &mut Study, scenario: &Scenario, until: u32, conduct: &Conduct<'_>) -> Result<(), RunError> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(conduct.jobs)
+        .build()
+        .expect("a pool of threads can be made wherever threads can");
+    let planes: Vec<usize> =
+        (0..scenario.planes.len()).filter(|&p| scenario.planes[p].not_applicable.is_none()).collect();
+    let run = |plane, replication, limits: Limits<'_>| super::run(scenario, plane, replication, limits);
+    batch(&pool, study, &planes, study.replications..until, conduct, &run)
+}
+
 /// Results of runs whose replication is not complete yet, and the totals.
 struct Ledger<'s> {
     study: &'s mut Study,

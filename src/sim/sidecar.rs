@@ -12,6 +12,7 @@ use super::call::Call;
 use super::call::CallParent;
 use super::hop::Feed;
 use super::life::Phase;
+use super::note::Note;
 use super::record::NOBODY;
 use super::slab::Ref;
 use super::task::Job;
@@ -236,6 +237,7 @@ impl World<'_> {
         let ending = Ending { latency: Span::ZERO, failed: true, attempts: 0, flags: Flags::NONE.with(flag) };
         let (edge, optional) = (spec.edge.0, spec.optional);
         self.recorder.call_done(state.segment, edge, self.engine.now(), ending);
+        self.note(Note::NotCalled { job: job.into(), edge, flag });
         self.call_over(job, 0, optional);
     }
 

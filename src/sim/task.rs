@@ -8,6 +8,9 @@ use super::call::Call;
 use super::fault::Parked;
 use super::fault::slowed;
 use super::life::Phase;
+use super::note::For;
+use super::note::Note;
+use super::note::Refusal;
 use super::program::Op;
 use super::program::Version;
 use super::random::Draw;
@@ -75,11 +78,21 @@ pub(super) struct Task {
 #[derive(Clone, Copy)]
 pub(super) enum Parent {
     /// A user.
-    User { load: u32, user: u32 },
+    User(User),
     /// A call from another task.
     Call { call: Ref<Call>, attempt: u8 },
     /// The job it is a branch of.
     Fork(Ref<Job>),
+}
+
+/// A request from outside.
+#[derive(Clone, Copy)]
+pub(super) struct User {
+    pub(super) load: u32,
+    /// Who of a closed loop it is, else [`NOBODY`].
+    pub(super) who: u32,
+    /// Its number, 1 for the first to arrive.
+    pub(super) request: u32,
 }
 
 /// One request in a task, or one branch of it.
@@ -201,6 +214,7 @@ impl World<'_> {
             self.leak(task);
         }
         if let Some(status) = self.struck(task, edge, key) {
+            self.note(Note::Refused { whose: parent.into(), task, how: Refusal::Fault(status) });
             self.recorder.recording.tasks[task as usize].errors += 1;
             self.respond(parent, task, segment, now, key, status);
             return;
@@ -212,6 +226,7 @@ impl World<'_> {
         let full = spec.concurrency.is_some_and(|limit| state.busy >= limit);
         if full && spec.queue.is_some_and(|limit| state.queue.len() as u32 >= limit) {
             queueing.total.rejected += 1;
+            self.note(Note::Refused { whose: parent.into(), task, how: Refusal::Full });
             self.recorder.recording.tasks[task as usize].errors += 1;
             self.respond(parent, task, segment, now, key, 503);
             return;
@@ -236,6 +251,10 @@ impl World<'_> {
             stood: Span::ZERO,
         });
         state.jobs += 1;
+        if let Some(tracer) = &mut self.tracer {
+            let (job, whose, endpoint) = (job.into(), parent.into(), endpoint as u16);
+            tracer.note(now, Note::Admitted { job, whose, task, endpoint, waits: full });
+        }
         if full {
             state.queue.push_back(job);
             queueing.waiting += 1;
@@ -252,7 +271,8 @@ impl World<'_> {
     }
 
     /// A request came to a task and its app never got to serve it.
-    pub(super) fn turned_away(&mut self, task: u32) {
+    pub(super) fn turned_away(&mut self, task: u32, parent: Parent, how: Refusal) {
+        self.note(Note::Refused { whose: parent.into(), task, how });
         self.recorder.reached(task, self.engine.now()).errors += 1;
     }
 
@@ -335,6 +355,8 @@ impl World<'_> {
                 struck,
                 stood: Span::ZERO,
             });
+            let (job, whose) = (child.into(), For::Branch(at.into()));
+            self.note(Note::Admitted { job, whose, task, endpoint, waits: false });
             self.run(child);
         }
         if count == 0 {
@@ -387,6 +409,7 @@ impl World<'_> {
     pub(super) fn end(&mut self, at: Ref<Job>) {
         let Some(job) = self.jobs.remove(at) else { return };
         if let Parent::Fork(parent) = job.parent {
+            self.note(Note::Left { job: at.into(), status: job.status });
             let Some(whole) = self.jobs.get_mut(parent) else { return };
             whole.branches -= 1;
             if whole.status < 500 {
@@ -404,10 +427,10 @@ impl World<'_> {
         if status >= 500 {
             self.recorder.recording.tasks[job.task as usize].errors += 1;
         }
+        let cut = if status < 500 { self.cut_short(&job) } else { None };
+        self.note(Note::Left { job: at.into(), status: if cut.is_some() { 0 } else { status } });
         self.depart(&job, true);
-        if status < 500
-            && let Some(sent) = self.cut_short(&job)
-        {
+        if let Some(sent) = cut {
             return self.respond_cut(&job, sent);
         }
         self.respond(job.parent, job.task, job.segment, job.entered, job.key, status);
@@ -471,6 +494,7 @@ impl World<'_> {
             queueing.total.wait += now.since(job.entered);
         }
         if let Some(next) = next {
+            self.note(Note::Started { job: next.into() });
             self.run(next);
         }
         if self.tasks[job.task as usize].jobs == 0 {
@@ -487,6 +511,7 @@ impl World<'_> {
         task.queue.retain(|&other| other != at);
         self.services[task.service as usize].queueing.total.rejected += 1;
         self.recorder.recording.tasks[job.task as usize].errors += 1;
+        self.note(Note::Left { job: at.into(), status: 503 });
         self.depart(&job, false);
         self.respond(job.parent, job.task, job.segment, job.entered, job.key, 503);
     }
@@ -498,6 +523,7 @@ impl World<'_> {
         self.tasks[task as usize].queue.clear();
         for at in doomed {
             let Some(job) = self.jobs.remove(at) else { continue };
+            self.note(Note::Left { job: at.into(), status: status.unwrap_or(0) });
             if !job.counted {
                 continue;
             }
@@ -516,7 +542,7 @@ impl World<'_> {
     #[inline]
     pub(super) fn respond(&mut self, parent: Parent, task: u32, segment: u16, since: Time, key: Key, status: u16) {
         match parent {
-            Parent::User { load, user } => self.user_answered(load, user, segment, since, key.0, status),
+            Parent::User(user) => self.user_answered(user, segment, since, key.0, status),
             Parent::Call { call, attempt } => {
                 if let Some(mut delay) = self.answer_time(call, attempt, Ratio::ONE) {
                     if self.calls.get(call).is_some_and(|waiting| self.fronted(waiting.router)) {

@@ -208,7 +208,7 @@ fn advance(world: &mut World<'_>, to: Time) {
 /// Runs a world to its end.
 fn finish(world: World<'_>) -> Recording {
     let stop = AtomicBool::new(false);
-    let (recording, _) = world.run_to_end(Limits { stop: &stop, events_max: u64::MAX }).unwrap();
+    let recording = world.run_to_end(Limits { stop: &stop, events_max: u64::MAX }).unwrap();
     assert_eq!(recording.books.problems, Vec::<String>::new());
     recording
 }

@@ -22,6 +22,7 @@ use super::hop::RouterHost;
 use super::load::Source;
 use super::meter::Meter;
 use super::network::Delays;
+use super::note::Tracer;
 use super::program::Program;
 use super::random::Seed;
 use super::record::Recorder;
@@ -169,9 +170,6 @@ pub(super) enum Ev {
     Metered,
 }
 
-/// Facts with their router and time, in order.
-pub(super) type Facts = Vec<(u32, Time, Fact)>;
-
 /// A service's state.
 pub(super) struct ServiceState {
     /// Tasks that exist, in order of number.
@@ -237,16 +235,16 @@ pub(super) struct World<'a> {
     pub(super) woken: VecDeque<Ref<Call>>,
     /// Facts of the current router call that the world acts on.
     pub(super) notable: Vec<Fact>,
-    /// Every fact of every router, when a test asks for them.
-    pub(super) facts: Option<Facts>,
+    /// Who watches.
+    pub(super) tracer: Option<&'a mut (dyn Tracer + 'a)>,
     pub(super) request_lanes: Vec<Lane>,
     pub(super) per_try_lanes: Vec<Lane>,
     /// The same for the calls of ALB nodes.
     pub(super) node_request_lane: Lane,
     pub(super) node_per_try_lane: Lane,
     pub(super) running: u32,
-    /// Requests from outside that a hanging entry task took: their segment, and since when.
-    pub(super) silent: Vec<(u16, Time)>,
+    /// Requests from outside that a hanging entry task took: their number, their segment, and since when.
+    pub(super) silent: Vec<(u32, u16, Time)>,
     /// Requests from outside under way.
     pub(super) in_flight: u64,
     pub(super) live_faults: u32,
@@ -300,7 +298,7 @@ impl<'a> World<'a> {
             recorder: Recorder::new(scenario, replication),
             woken: VecDeque::new(),
             notable: Vec::new(),
-            facts: None,
+            tracer: None,
             request_lanes,
             per_try_lanes,
             node_request_lane,
@@ -350,7 +348,7 @@ impl<'a> World<'a> {
     }
 
     /// Runs to the end of the drain, or until nothing is left to do.
-    pub(super) fn run_to_end(mut self, limits: Limits<'_>) -> Result<(Recording, Option<Facts>), RunError> {
+    pub(super) fn run_to_end(mut self, limits: Limits<'_>) -> Result<Recording, RunError> {
         let run = &self.scenario.run;
         let end = Time::ZERO + run.duration + run.drain;
         let duration = Time::ZERO + run.duration;
@@ -371,6 +369,10 @@ impl<'a> World<'a> {
             }
             if !self.recorder.heard.is_empty() {
                 self.on_heard();
+            }
+            if self.tracer.is_some() && self.tell() {
+                stopped = true;
+                break;
             }
             if self.engine.fired().is_multiple_of(0x1000) {
                 if limits.stop.load(Ordering::Relaxed) {
@@ -399,8 +401,7 @@ impl<'a> World<'a> {
         self.note_busiest_proxies();
         self.recorder.recording.engine_events = self.engine.fired();
         self.recorder.recording.partial = stopped;
-        let facts = self.facts.take();
-        Ok((self.recorder.finish(now, self.in_flight), facts))
+        Ok(self.recorder.finish(now, self.in_flight))
     }
 
     /// Handles everything up to an instant, for tests that meddle with a run.
@@ -417,12 +418,12 @@ impl<'a> World<'a> {
     /// Requests without an answer when the drain is over are failures.
     fn give_up_on_the_rest(&mut self, now: Time) {
         for (_, job) in self.jobs.refs() {
-            if let Parent::User { .. } = job.parent {
-                self.recorder.unanswered(job.segment, now.since(job.entered));
+            if let Parent::User(user) = job.parent {
+                self.recorder.unanswered(user.request, job.segment, now.since(job.entered));
             }
         }
-        for &(segment, since) in &self.silent {
-            self.recorder.unanswered(segment, now.since(since));
+        for &(request, segment, since) in &self.silent {
+            self.recorder.unanswered(request, segment, now.since(since));
         }
     }
 

@@ -12,6 +12,7 @@ use crate::report::expect::window_name;
 use crate::report::figure;
 use crate::report::figure::Place;
 use crate::report::figure::Sheet;
+use crate::scenario::CostFigure;
 use crate::scenario::EdgeId;
 use crate::scenario::Metric;
 use crate::scenario::Operand;
@@ -43,6 +44,14 @@ const METRICS: [Metric; 21] = [
     Metric::Overflow,
     Metric::QueueMax,
     Metric::CpuMax,
+];
+
+/// The figures of a bill that a cell has beside them if the scenario says what it costs.
+const COSTS: [Metric; 4] = [
+    Metric::CostPerMonth,
+    Metric::Cost(CostFigure::Sidecar),
+    Metric::Cost(CostFigure::LoadBalancer),
+    Metric::Cost(CostFigure::PerMillion),
 ];
 
 /// One cell of a sweep.
@@ -171,6 +180,9 @@ fn asked(sheet: &Sheet<'_>) -> Vec<(Metric, Window, Scope)> {
     let scenario = sheet.scenario;
     let mut all: Vec<(Metric, Window, Scope)> =
         METRICS.iter().map(|&metric| (metric, Window::All, Scope::Users)).collect();
+    if scenario.cost.asked {
+        all.extend(COSTS.iter().map(|&metric| (metric, Window::All, Scope::Users)));
+    }
     let mut add = |metric: Metric, during: Window, scope: Scope| {
         // What is counted over the whole run has no other window.
         let during = if figure::is_whole_run(metric) { Window::All } else { during };

@@ -17,7 +17,7 @@ use crate::report::format;
 const SIZE: (u32, u32) = (820, 480);
 
 /// Colours that are told apart on white, by those who see few colours too (Okabe and Ito).
-const COLOURS: [RGBColor; 8] = [
+pub const COLOURS: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),

@@ -13,8 +13,9 @@ use crate::scenario::LoadOptions;
 use crate::scenario::Loaded;
 use crate::scenario::Scenario;
 use crate::scenario::Sweep;
+use crate::scenario::in_file;
 use crate::scenario::nobody;
-use crate::scenario::parse;
+use crate::scenario::with_cell;
 
 /// Cells up to which every combination is checked before the first is run; beyond it, each value
 /// alone is.
@@ -40,7 +41,7 @@ impl Plan {
         let unknown: Vec<Diagnostic> =
             plan.sweep.axes.iter().filter_map(|axis| nobody(&plan.base, &axis.key)).collect();
         if !unknown.is_empty() {
-            return Err(unknown);
+            return Err(plan.placed(unknown));
         }
         for (i, axis) in plan.sweep.axes.iter().enumerate() {
             if plan.sweep.axes[..i].iter().any(|other| other.key == axis.key) {
@@ -123,7 +124,16 @@ impl Plan {
 
     fn load(&self, cell: Vec<(String, crate::scenario::AxisValue)>) -> Result<Loaded, Vec<Diagnostic>> {
         let options = LoadOptions { cell: Some(cell), ..self.options.clone() };
-        parse(self.base.source.name(), self.base.source.text(), &self.folder, &options)
+        with_cell(&self.base, &self.folder, &options).map_err(|problems| self.placed(problems))
+    }
+
+    /// Problems of fields and values, where the file says them if they are the file's own.
+    fn placed(&self, problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        let own = self.base.scenario.sweep.as_ref().is_some_and(|sweep| sweep.axes == self.sweep.axes);
+        if !own {
+            return problems;
+        }
+        problems.into_iter().map(|problem| in_file(&self.base, problem)).collect()
     }
 }
 
@@ -131,6 +141,7 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::scenario::SweepMode;
+    use crate::scenario::parse;
     use crate::scenario::vary;
 
     const FILE: &str = "compare = [\"internal-alb\"]\n[service.a]\ncalls = [\"b\"]\n[service.b]\ntasks = 2\n\
@@ -160,7 +171,7 @@ mod tests {
             (&["service.c.tasks=1,2"][..], "sweep::unknown-field"),
             (&["plane.alb.hop=1ms,2ms"], "sweep::unknown-field"),
             (&["service.b.takss=1,2"], "scenario::unknown-key"),
-            (&["fault.7.rate=1%,2%"], "scenario::override"),
+            (&["fault.7.rate=1%,2%"], "sweep::unknown-field"),
             (&["fault.0.rate=1,2"], "scenario::unit"),
             (&["service.b.tasks=1..1000", "run.seed=1..1000"], "sweep::cells"),
             (&["service.b.tasks=1,2", "service.b.tasks=3,4"], "sweep::twice"),

@@ -152,6 +152,10 @@ pub const PAGES: &[Page] = &[
         "claim.because",
         "A sentence or two with figures in braces: {internal-alb.error_rate}, {service-connect.p99 in the fault}; in a sweep with\ntheir cell: {internal-alb.error_rate @ 10%}, for two fields @ 10%, 503.",
     ),
+    field(
+        "claim.sums",
+        "Sums of money as articles have them, each beside a figure of cost: { article = \"004\", says = \"60 x $0.31: $18\",\nfigure = \"service-connect.cost_sidecar\" }; the page shows both, and the lines of the bill.",
+    ),
     field("expect.severity", "error (default) fails the command; warn is only shown (see --fail-on)."),
     field("run.replications", "Runs per plane. Each replication has its own random numbers, shared by all planes."),
     field(

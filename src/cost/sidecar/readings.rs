@@ -6,12 +6,13 @@ use super::Fleet;
 use super::mean;
 use crate::cost::amount::Amount;
 use crate::cost::amount::plain;
+use crate::cost::lines::Line;
 use crate::scenario::LaunchType;
 use crate::scenario::Reading;
 use crate::units::Money;
 
 /// What all sidecars of a plane cost by one reading.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct ReadingBill {
     /// Which.
     pub reading: Reading,
@@ -23,6 +24,8 @@ pub struct ReadingBill {
     pub per_month: Amount,
     /// What must be said with it.
     pub note: String,
+    /// What adds up to it.
+    pub lines: Vec<Line>,
 }
 
 impl Fleet<'_> {
@@ -32,7 +35,8 @@ impl Fleet<'_> {
     }
 
     fn reading(&self, reading: Reading) -> ReadingBill {
-        let per_month: Amount = self.lines(reading).iter().map(|line| &line.amount).sum();
+        let lines = self.lines(reading);
+        let per_month: Amount = lines.iter().map(|line| &line.amount).sum();
         let kinds = self.alike();
         let thousandths: u64 = kinds.iter().map(|kind| kind.tasks.iter().sum::<u64>() / kind.tasks.len() as u64).sum();
         let per_task = match reading {
@@ -40,7 +44,7 @@ impl Fleet<'_> {
             _ if per_month.unknown().is_some() || thousandths == 0 => None,
             _ => per_month.spread(0.95).map(|spread| spread.mean.part(1_000, u128::from(thousandths))),
         };
-        ReadingBill { reading, label: self.label(reading), per_task, per_month, note: self.note(reading) }
+        ReadingBill { reading, label: self.label(reading), per_task, per_month, note: self.note(reading), lines }
     }
 
     fn label(&self, reading: Reading) -> String {

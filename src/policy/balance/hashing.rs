@@ -73,6 +73,11 @@ impl Table {
         }
     }
 
+    /// Endpoints in it.
+    pub(super) fn len(&self) -> usize {
+        self.parts.len()
+    }
+
     /// The slot behind each entry.
     pub(super) fn entries(&self) -> Vec<u32> {
         match &self.layout {

@@ -5,20 +5,29 @@
 
 use crate::policy::Cx;
 use crate::policy::config::LeastRequest;
+use crate::policy::explain::Watch;
 use crate::policy::members::Members;
 
 /// Picks among endpoints of equal weight.
 #[inline]
-pub(super) fn pick(cx: &mut Cx<'_>, how: LeastRequest, candidates: &[u32], members: &Members) -> u32 {
+pub(super) fn pick<W: Watch>(
+    cx: &mut Cx<'_>,
+    how: LeastRequest,
+    candidates: &[u32],
+    members: &Members,
+    watch: &mut W,
+) -> u32 {
     let load = |slot: u32| members.active(slot);
     match how {
         LeastRequest::Choices(count) => {
             let mut best = candidates[cx.below(candidates.len())];
             let mut least = load(best);
+            watch.drawn(best, least);
             for _ in 1..count {
                 let other = candidates[cx.below(candidates.len())];
                 // Strictly less: the first draw keeps a tie.
                 let its = load(other);
+                watch.drawn(other, its);
                 if its < least {
                     (best, least) = (other, its);
                 }
@@ -37,6 +46,7 @@ pub(super) fn pick(cx: &mut Cx<'_>, how: LeastRequest, candidates: &[u32], membe
                     }
                 };
                 drawn[i] = pick;
+                watch.drawn(pick, load(pick));
                 if best.is_none_or(|b| load(pick) < load(b)) {
                     best = Some(pick);
                 }

@@ -31,6 +31,10 @@ use super::config::LocalityRouting;
 use super::config::PolicyConfig;
 use super::config::PreviousPriorities;
 use super::config::SlowStart;
+use super::explain::Chosen;
+use super::explain::Seen;
+use super::explain::Unwatched;
+use super::explain::Watch;
 use super::flight::Tried;
 use super::members::Class;
 use super::members::Members;
@@ -147,41 +151,95 @@ impl Balancer {
     /// Picks a slot; `None` with nobody to pick.
     #[inline]
     pub(super) fn pick(&mut self, cx: &mut Cx<'_>, members: &Members, choice: &Choice<'_>) -> Option<u32> {
+        self.pick_watched(cx, members, choice, &mut Unwatched)
+    }
+
+    /// The pick that [`Balancer::pick`] would make, and why; nothing remembers that it was made.
+    pub(super) fn explain(&self, cx: &mut Cx<'_>, members: &Members, choice: &Choice<'_>) -> Option<Chosen> {
+        let mut seen = Seen::default();
+        let pick = self.clone().pick_watched(cx, members, choice, &mut seen)?;
+        let (priority, source, among) = seen.list?;
+        let zone = match source {
+            Source::ZoneHealthy(at) | Source::ZoneDegraded(at) => Some(members.view.levels[priority].zones[at].zone),
+            Source::Healthy | Source::Degraded | Source::All => None,
+        };
+        let other = seen.draws.iter().rev().find(|(slot, _)| *slot != pick);
+        Some(Chosen {
+            endpoint: members.id(pick),
+            rule: self.rules.rule,
+            by_weight: seen.by_weight,
+            list: source.into(),
+            among: among as u32,
+            priority: priority as u8,
+            zone,
+            active: members.active(pick),
+            other: other.map(|&(slot, active)| (members.id(slot), active)),
+            rejected: seen.rejected,
+            again: choice.tried(members, pick),
+        })
+    }
+
+    #[inline]
+    fn pick_watched<W: Watch>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        members: &Members,
+        choice: &Choice<'_>,
+        watch: &mut W,
+    ) -> Option<u32> {
         if self.rules.hashes() {
-            return self.pick_hashed(cx, members, *choice);
+            return self.pick_hashed(cx, members, *choice, watch);
         }
-        let pick = self.pick_once(cx, members, choice)?;
+        let pick = self.pick_once(cx, members, choice, watch)?;
         if choice.extra == 0 || !choice.tried(members, pick) {
             Some(pick)
         } else {
-            self.pick_again(cx, members, *choice)
+            self.pick_again(cx, members, *choice, watch)
         }
     }
 
     /// The first pick was tried before: picks again, as often as the host predicate may reject.
     #[inline(never)]
-    fn pick_again(&mut self, cx: &mut Cx<'_>, members: &Members, choice: Choice<'_>) -> Option<u32> {
-        let mut pick = self.pick_once(cx, members, &choice)?;
+    fn pick_again<W: Watch>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        members: &Members,
+        choice: Choice<'_>,
+        watch: &mut W,
+    ) -> Option<u32> {
+        watch.rejected();
+        let mut pick = self.pick_once(cx, members, &choice, watch)?;
         for _ in 1..choice.extra {
             if !choice.tried(members, pick) {
                 break;
             }
-            pick = self.pick_once(cx, members, &choice)?;
+            watch.rejected();
+            pick = self.pick_once(cx, members, &choice, watch)?;
         }
         Some(pick)
     }
 
     #[expect(clippy::inline_always, reason = "every request makes this call (reports/performance.md)")]
     #[inline(always)]
-    fn pick_once(&mut self, cx: &mut Cx<'_>, members: &Members, choice: &Choice<'_>) -> Option<u32> {
+    fn pick_once<W: Watch>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        members: &Members,
+        choice: &Choice<'_>,
+        watch: &mut W,
+    ) -> Option<u32> {
         // The common case of `source` first: no zones, no retry priority, and one list that all go to.
         let (hosts, turns) = match (members.view.healthy, choice.retry_priority) {
             (Some(priority), None) if self.ignores_zones() => {
-                (members.view.levels[priority].healthy.as_slice(), &mut self.levels[priority].healthy)
+                let hosts = members.view.levels[priority].healthy.as_slice();
+                watch.list(priority, Source::Healthy, hosts.len());
+                (hosts, &mut self.levels[priority].healthy)
             }
             _ => {
                 let (priority, source) = self.source(cx, members, *choice)?;
-                (members.view.levels[priority].hosts(source), self.levels[priority].turns(source))
+                let hosts = members.view.levels[priority].hosts(source);
+                watch.list(priority, source, hosts.len());
+                (hosts, self.levels[priority].turns(source))
             }
         };
         if hosts.is_empty() {
@@ -190,8 +248,11 @@ impl Balancer {
         let (rules, now) = (&self.rules, cx.now);
         Some(match rules.rule {
             LbPolicy::RoundRobin | LbPolicy::LeastRequest(_) => match (&mut turns.edf, rules.rule) {
-                (Some(edf), _) => return edf.pick(|slot| rules.weight(now, members, slot)),
-                (None, LbPolicy::LeastRequest(how)) => least_request::pick(cx, how, hosts, members),
+                (Some(edf), _) => {
+                    watch.by_weight();
+                    return edf.pick(|slot| rules.weight(now, members, slot));
+                }
+                (None, LbPolicy::LeastRequest(how)) => least_request::pick(cx, how, hosts, members, watch),
                 (None, _) => hosts[turns.next(hosts.len())],
             },
             LbPolicy::Random => hosts[cx.below(hosts.len())],
@@ -211,18 +272,26 @@ impl Balancer {
     /// panic of all; degraded ones are in none, `fail_traffic_on_panic` and `retry_priority` do not
     /// reach them (\[S\], ThreadAwareLoadBalancerBase).
     #[inline(never)]
-    fn pick_hashed(&mut self, cx: &mut Cx<'_>, members: &Members, choice: Choice<'_>) -> Option<u32> {
+    fn pick_hashed<W: Watch>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        members: &Members,
+        choice: Choice<'_>,
+        watch: &mut W,
+    ) -> Option<u32> {
         let hash = choice.hash.unwrap_or_else(|| cx.rng.next_u64());
-        let (priority, _) = match members.view.sole {
+        let (priority, source) = match members.view.sole {
             Some(sole) => sole,
             None => view::at_roll(&members.view.loads, (hash % 100) as u32 + 1),
         };
         let table = self.levels.get(priority)?.table.as_ref()?;
+        watch.list(priority, source, table.len());
         let mut pick = table.pick(hash, 0);
         for attempt in 1..=choice.extra {
             if !choice.tried(members, pick) {
                 break;
             }
+            watch.rejected();
             pick = table.pick(hash, attempt);
         }
         Some(pick)

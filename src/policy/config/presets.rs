@@ -135,11 +135,11 @@ impl PolicyConfig {
             affinity: Affinity::Connection { age_max: None },
             circuit_breakers: CircuitBreakers::UNLIMITED,
             timeouts: Timeouts {
-                // ASSUMPTION(client.connect_timeout): a common client setting.
+                // ASSUMPTION(dns.connect_timeout): a common client setting.
                 connect: Span::from_secs(5),
                 per_try: Span::MAX,
                 per_try_idle: Span::MAX,
-                // ASSUMPTION(client.timeout): the same 15 s as Service Connect, so that planes
+                // ASSUMPTION(dns.client_timeout): the same 15 s as Service Connect, so that planes
                 // are compared and not time-outs.
                 request: Span::from_secs(15),
                 // Go's http.Transport keeps an idle connection for 90 s (aws.md 2.1).

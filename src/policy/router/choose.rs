@@ -7,6 +7,7 @@
 use super::Acquired;
 use super::AttemptNo;
 use super::Choice;
+use super::Chosen;
 use super::ConnKey;
 use super::Cx;
 use super::Discovery;
@@ -140,6 +141,28 @@ impl Router {
     /// the last pick is used anyway (envoy.md 2.6).
     #[inline]
     pub(super) fn pick(&mut self, cx: &mut Cx<'_>, flight: &Flight) -> Option<u32> {
+        let choice = self.choice(flight);
+        self.balancer.pick(cx, &self.members, &choice)
+    }
+
+    /// The endpoint that the next [`Router::step`] of that flight would choose at this instant with these
+    /// random words, and why; `None` if it chooses none. Changes nothing: it is for those who trace. A
+    /// flight may be given a connection to somebody else, where a pool shares them among endpoints.
+    pub fn explain(&self, cx: &mut Cx<'_>, flight: &Flight) -> Option<Chosen> {
+        let chooses = match flight.state {
+            State::Choosing => true,
+            State::BackOff { until } => cx.now >= until,
+            State::Resolving => !self.names.resolving && !self.names.failed,
+            State::Pending { .. } | State::Open { .. } | State::Late | State::Done(_) => false,
+        };
+        if !chooses || cx.now >= flight.deadline {
+            return None;
+        }
+        self.balancer.explain(cx, &self.members, &self.choice(flight))
+    }
+
+    #[inline]
+    fn choice<'f>(&self, flight: &'f Flight) -> Choice<'f> {
         let mut choice = Choice { hash: flight.hash, tried: &flight.tried, extra: 0, retry_priority: None };
         if flight.attempts > 0
             && let Some(retry) = &self.config.retry_policy
@@ -147,7 +170,7 @@ impl Router {
             choice.extra = if retry.previous_hosts { retry.host_selection_retry_max_attempts } else { 0 };
             choice.retry_priority = retry.retry_priority;
         }
-        self.balancer.pick(cx, &self.members, &choice)
+        choice
     }
 
     #[expect(clippy::inline_always, reason = "every request makes this call (reports/performance.md)")]

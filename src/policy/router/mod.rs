@@ -18,6 +18,7 @@ mod world;
 
 use super::Answer;
 use super::AttemptNo;
+use super::Chosen;
 use super::ConnKey;
 use super::Cx;
 use super::EndpointId;

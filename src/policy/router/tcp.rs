@@ -40,7 +40,8 @@ impl Router {
     ) -> Step {
         cx.emit(Fact::Failed { endpoint, trouble });
         if let (Some(slot), Some(outlier)) = (self.members.live(endpoint), &mut self.outlier) {
-            let effect = outlier.on_result(cx, &mut self.members, slot, Reported::of_connect(trouble));
+            // Refused or too late: the detectors count both alike.
+            let effect = outlier.on_result(cx, &mut self.members, slot, Reported::Connect);
             self.after_result(cx, slot, effect);
         }
         if u32::from(flight.attempts) < tcp.max_connect_attempts {

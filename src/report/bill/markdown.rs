@@ -7,11 +7,11 @@ use std::fmt::Write as _;
 use super::Priced;
 use super::per_million;
 use super::table::amount;
+use super::table::by_zone;
+use super::table::crossings;
 use super::table::dollars;
 use super::table::heading;
-use crate::report::figure::Place;
-use crate::report::figure::unit;
-use crate::report::format;
+use super::table::seen;
 use crate::report::markdown::escaped;
 use crate::scenario::Metric;
 
@@ -26,10 +26,7 @@ pub fn render(priced: &Priced<'_>) -> String {
             let _ = writeln!(out, "| {} | not applicable: {} | | | |", escaped(&plane.name), escaped(reason));
             continue;
         }
-        let shown = |metric| {
-            let estimate = priced.sheet.and_then(|sheet| sheet.estimate_finite(metric, Place::users(at)));
-            estimate.map_or_else(|| "not simulated".to_owned(), |e| format::estimate(&e, unit(metric)).value)
-        };
+        let shown = |metric| escaped(&seen(priced, metric, at));
         let _ = writeln!(
             out,
             "| {} | {} | {} | {} | {} |",
@@ -70,19 +67,28 @@ pub fn render(priced: &Priced<'_>) -> String {
                 line.confidence.name()
             );
         }
+        if let Some(text) = by_zone(plane, confidence) {
+            let _ = write!(out, "\n{}.\n", escaped(&text));
+        }
         out.push_str("\n</details>\n");
     }
     if !bill.break_even.is_empty() {
-        out.push_str("\n| break-even | tasks | against | |\n|---|---:|---|---|\n");
-        for at in bill.break_even.iter().filter(|at| at.service.is_none()) {
-            let tasks = crate::units::Money::from_cents(at.tasks.cast_signed()).rounded(2);
-            let _ = writeln!(
-                out,
-                "| the fleet, {} | {tasks} | {} | {} |",
-                at.reading.id(),
-                escaped(&at.against),
-                escaped(&at.note)
-            );
+        out.push_str("\n| break-even | tasks | prices | against |\n|---|---:|---|---|\n");
+        let (rows, hidden) = crossings(&bill.break_even);
+        for row in rows {
+            let _ = writeln!(out, "| {} |", row.map(|cell| escaped(&cell)).join(" | "));
+        }
+        if hidden > 0 {
+            let _ = writeln!(out, "| and {hidden} more in `--json` | | | |");
+        }
+    }
+    if !bill.references.is_empty() {
+        out.push_str("\n| for comparison, in no sum | a month | formula | |\n|---|---:|---|---|\n");
+        for reference in &bill.references {
+            let formulas: Vec<&str> = reference.lines.iter().map(|line| line.formula.as_str()).collect();
+            let (total, formula) = (amount(&reference.total(), confidence), formulas.join(" + "));
+            let _ =
+                writeln!(out, "| {} | {total} | {} | {} |", reference.name, escaped(&formula), escaped(reference.note));
         }
     }
     out.push('\n');

@@ -21,6 +21,7 @@ use crate::report::figure::unit;
 use crate::report::format;
 use crate::scenario::LaunchType;
 use crate::scenario::Metric;
+use crate::scenario::Reading;
 use crate::scenario::Scenario;
 use crate::units::Money;
 
@@ -34,7 +35,7 @@ pub fn dollars(money: Money) -> String {
     let (whole, cents) = digits.split_once('.').unwrap_or((digits, "00"));
     let mut out = format!("{sign}$");
     for (i, digit) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i).is_multiple_of(3) && whole.len() > 4 {
+        if i > 0 && (whole.len() - i).is_multiple_of(3) {
             out.push(' ');
         }
         out.push(digit);
@@ -43,9 +44,13 @@ pub fn dollars(money: Money) -> String {
     out
 }
 
-/// An amount with its interval; "at least" where a part is not known, "unknown" where nothing is.
+/// An amount with its interval; "at least" where a part is not known, "unknown" where nothing is or what is known is free.
 pub fn amount(amount: &Amount, confidence: f64) -> String {
     let Some(spread) = amount.spread(confidence) else { return "unknown".to_owned() };
+    // "At least nothing" says no more.
+    if amount.unknown().is_some() && spread.mean.is_zero() {
+        return "unknown".to_owned();
+    }
     let least = if amount.unknown().is_some() { "≥ " } else { "" };
     let half = spread.low.zip(spread.high).map(|(low, high)| (high - low).part(1, 2));
     match half.filter(|half| *half >= Money::from_nanos(5_000_000)) {
@@ -177,18 +182,23 @@ fn month(out: &mut String, priced: &Priced<'_>, plane: &PlaneBill, sources: &mut
         out.push_str("  nothing to pay for\n");
     }
     aligned(out, &rows);
-    if let Some(zones) = &plane.zones
-        && let (Some(even), Some(by_zone)) = (known(&zones.even, confidence), known(&zones.by_zone, confidence))
-        && even != by_zone
-    {
-        let _ = writeln!(
-            out,
-            "  between zones: {} as simulated, {} if callers ignored zones, {} if they kept to them",
-            amount(&zones.simulated, confidence),
+    if let Some(text) = by_zone(plane, confidence) {
+        let _ = writeln!(out, "  {text}");
+    }
+}
+
+/// What routing by zone is worth, where it is worth something.
+pub(super) fn by_zone(plane: &PlaneBill, confidence: f64) -> Option<String> {
+    let zones = plane.zones.as_ref()?;
+    let (even, by_zone) = (known(&zones.even, confidence)?, known(&zones.by_zone, confidence)?);
+    let simulated = amount(&zones.simulated, confidence);
+    (even != by_zone).then(|| {
+        format!(
+            "between zones: {simulated} as simulated, {} if callers ignored zones, {} if they kept to them",
             dollars(even),
             dollars(by_zone)
-        );
-    }
+        )
+    })
 }
 
 /// The formula, or why there is no amount.
@@ -204,26 +214,27 @@ fn break_even(out: &mut String, all: &[BreakEven]) {
         return;
     }
     out.push_str("\nbreak-even: from so many tasks on sidecars cost more than what they replace\n");
-    let mut rows = Vec::new();
-    for at in all.iter().filter(|at| at.service.is_none()).chain(all.iter().filter(|at| at.service.is_some())) {
-        let name = match &at.service {
-            Some(service) => service.clone(),
-            None => format!("the fleet, {}", if at.reading.id() == "exact" { "exact" } else { "next size" }),
-        };
-        rows.push([
-            format!("  {name}"),
-            Money::from_cents(at.tasks.cast_signed()).rounded(2),
-            format!("{} against {} a task", dollars(at.alb), dollars(at.per_task)),
-            format!("{}; {}", at.against, at.note),
-        ]);
-    }
-    let fleet = all.iter().filter(|at| at.service.is_none()).count();
-    let hidden = rows.len().saturating_sub(fleet + 2 * SERVICES_SHOWN);
-    rows.truncate(fleet + 2 * SERVICES_SHOWN);
-    aligned(out, &rows);
+    let (rows, hidden) = crossings(all);
+    aligned(out, &rows.map(|[name, tasks, prices, why]| [format!("  {name}"), tasks, prices, why]).collect::<Vec<_>>());
     if hidden > 0 {
         let _ = writeln!(out, "  and {hidden} more in --json");
     }
+}
+
+/// The fleet's break-evens and those of the first services: whose, tasks, prices, against what; and how many are left out.
+pub(super) fn crossings(all: &[BreakEven]) -> (impl Iterator<Item = [String; 4]>, usize) {
+    let fleet = all.iter().filter(|at| at.service.is_none());
+    let shown = fleet.clone().count() + 2 * SERVICES_SHOWN;
+    let row = |at: &BreakEven| {
+        let name = match &at.service {
+            Some(service) => service.clone(),
+            None => format!("the fleet, {}", if at.reading == Reading::Exact { "exact" } else { "next size" }),
+        };
+        let prices = format!("{} against {} a task", dollars(at.alb), dollars(at.per_task));
+        [name, at.tasks.to_string(), prices, format!("{}; {}", at.against, at.note)]
+    };
+    let services = all.iter().filter(|at| at.service.is_some());
+    (fleet.chain(services).take(shown).map(row), all.len().saturating_sub(shown))
 }
 
 fn references(out: &mut String, priced: &Priced<'_>) {
@@ -254,16 +265,7 @@ fn reliability(out: &mut String, priced: &Priced<'_>) {
         if plane.not_applicable.is_some() {
             continue;
         }
-        let shown = |metric| {
-            let estimate = priced.sheet.and_then(|sheet| sheet.estimate_finite(metric, Place::users(at)));
-            estimate.map_or_else(
-                || "not simulated".to_owned(),
-                |estimate| {
-                    let shown = format::estimate(&estimate, unit(metric));
-                    if shown.spread.is_empty() { shown.value } else { format!("{} {}", shown.value, shown.spread) }
-                },
-            )
-        };
+        let shown = |metric| seen(priced, metric, at);
         rows.push([
             format!("  {}", plane.name),
             amount(&plane.total, confidence),
@@ -287,6 +289,18 @@ fn reliability(out: &mut String, priced: &Priced<'_>) {
             all
         );
     }
+}
+
+/// A figure of the users on a plane, with its interval.
+pub(super) fn seen(priced: &Priced<'_>, metric: Metric, plane: usize) -> String {
+    let estimate = priced.sheet.and_then(|sheet| sheet.estimate_finite(metric, Place::users(plane)));
+    estimate.map_or_else(
+        || "not simulated".to_owned(),
+        |estimate| {
+            let shown = format::estimate(&estimate, unit(metric));
+            if shown.spread.is_empty() { shown.value } else { format!("{} {}", shown.value, shown.spread) }
+        },
+    )
 }
 
 /// Rows in columns, two spaces apart; the last column runs on.

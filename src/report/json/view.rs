@@ -196,7 +196,7 @@ pub(super) fn attribution(result: &PlaneResult, failed_calls: u64) -> Option<Att
     // URX says what became of the retries, not what the call failed of.
     let causes = Flag::ALL.into_iter().filter(|flag| *flag != Flag::Urx && hops.flags[flag.index()] > 0);
     let mut failed: Vec<Cause> = causes
-        .map(|flag| Cause { name: flag.name(), label: meaning(flag), count: per_run(hops.flags[flag.index()]) })
+        .map(|flag| Cause { name: flag.name(), label: flag.meaning(), count: per_run(hops.flags[flag.index()]) })
         .collect();
     let flagged: u64 =
         Flag::ALL.into_iter().filter(|flag| *flag != Flag::Urx).map(|flag| hops.flags[flag.index()]).sum();
@@ -216,21 +216,4 @@ pub(super) fn attribution(result: &PlaneResult, failed_calls: u64) -> Option<Att
         .into_iter()
         .collect();
     Some(Attribution { failed_calls: per_run(failed_calls), failed, saved })
-}
-
-/// What a flag says of a call, for people (Envoy's access log documentation, in the words of this tool).
-const fn meaning(flag: Flag) -> &'static str {
-    match flag {
-        Flag::Uh => "no healthy endpoint to choose",
-        Flag::Uf => "the connection could not be made",
-        Flag::Uc => "the connection ended before the answer",
-        Flag::Ur => "the endpoint reset the request",
-        Flag::Uo => "refused by a circuit breaker",
-        Flag::Ut => "no answer in time",
-        Flag::Df => "the name did not resolve",
-        Flag::Upe => "the answer was no HTTP",
-        Flag::Dc => "the caller went away",
-        Flag::Umsdr => "the request stood for too long",
-        _ => "refused by the caller's proxy",
-    }
 }

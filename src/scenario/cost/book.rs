@@ -20,6 +20,8 @@ use crate::scenario::tree::Place;
 use crate::scenario::tree::Table;
 use crate::scenario::tree::Value;
 use crate::scenario::value;
+use crate::scenario::vocabulary::Form;
+use crate::scenario::watch;
 use crate::units::Money;
 
 /// The regions that scsim has prices for, with their files.
@@ -189,6 +191,7 @@ fn price(node: &Node, item: PriceItem, usual: &Price, problems: &mut Problems<'_
 }
 
 fn amount(node: &Node, item: PriceItem, problems: &mut Problems<'_>) -> Option<Money> {
+    watch::form(&node.place, Form::Money);
     let per = item.key().2;
     let text = match &node.value {
         Value::Text(text) => text.as_str(),
@@ -266,8 +269,9 @@ mod tests {
         }
         // What nobody gave for a region is absent there, and not another region's.
         let ireland = of_region("eu-west-1").unwrap();
-        assert_eq!(ireland.get(PriceItem::FargateArmVcpu), None);
-        assert_eq!(ireland.get(PriceItem::CrossZone), None);
+        assert_eq!(ireland.get(PriceItem::LogsIn), None);
+        assert_eq!(ireland.get(PriceItem::SpotArmVcpu), None);
+        assert_eq!(ireland.get(PriceItem::CrossZone).unwrap().confidence, Confidence::Memory);
         assert_eq!(ireland.get(PriceItem::AlbHour).unwrap().confidence, Confidence::Memory);
         assert_eq!(of_region("mars-north-1"), None);
     }

@@ -36,6 +36,11 @@ use crate::units::Span;
 /// Words of `during` that no fault may be called.
 const RESERVED: [&str; 5] = ["all", "warm", "fault", "after", "deploy"];
 
+/// Every kind of fault, aliases included.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    words::all()
+}
+
 /// Reads all faults.
 pub fn read(
     tree: &Table,

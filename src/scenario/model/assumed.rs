@@ -17,6 +17,27 @@ pub struct Assumption {
     pub overridden_by: String,
 }
 
+impl Assumption {
+    /// How to change it: keys for `--set`, with N for the number or name of a fault or deployment, or that
+    /// nothing does.
+    pub fn remedy(&self) -> String {
+        // The key that results carry for these sets a neighbour: the length of the ramp, the share of the period.
+        let nothing = ["alb.slow_start_floor", "proxy.cpu_period"].iter().any(|id| self.id.ends_with(id));
+        if nothing || self.overridden_by.is_empty() || self.overridden_by.rsplit('.').next() == Some("none") {
+            return "none: part of the model".to_owned();
+        }
+        let numbered = |key: &str| {
+            for list in ["fault", "deploy"] {
+                if let Some(rest) = key.strip_prefix(list).and_then(|rest| rest.strip_prefix('.')) {
+                    return format!("{list}.N.{rest}");
+                }
+            }
+            key.to_owned()
+        };
+        self.overridden_by.split(", ").map(numbered).collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// How sure a source is (aws.md's tags).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Confidence {

@@ -25,8 +25,26 @@ pub struct Claim {
     pub figures: Vec<ClaimFigure>,
     /// Changes with which the file must not load: what ECS refuses has no run that could show it.
     pub refused: Vec<Refusal>,
+    /// Sums of money as the articles give them, each beside one of the figures.
+    pub sums: Vec<ClaimSum>,
     /// Line of the table in the file.
     pub line: u32,
+}
+
+/// A sum of money as an article has it, and the figure that it is held against. The page shows both, and the lines of a bill
+/// that ours is made of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClaimSum {
+    /// The article.
+    pub article: String,
+    /// What it works out, and how.
+    pub says: String,
+    /// Index into [`Claim::figures`]: a figure of cost.
+    pub figure: usize,
+    /// Index of the plane.
+    pub plane: usize,
+    /// The cell of a sweep; zero without one.
+    pub cell: u64,
 }
 
 /// A change of the file that must be refused.

@@ -252,6 +252,8 @@ pub enum PriceItem {
     FargateArmGb,
     SpotVcpu,
     SpotGb,
+    SpotArmVcpu,
+    SpotArmGb,
     Instance,
     AlbHour,
     LcuHour,
@@ -285,13 +287,15 @@ pub enum PriceItem {
 
 impl PriceItem {
     /// All, in the order of a price file.
-    pub const ALL: [PriceItem; 35] = [
+    pub const ALL: [PriceItem; 37] = [
         PriceItem::FargateX86Vcpu,
         PriceItem::FargateX86Gb,
         PriceItem::FargateArmVcpu,
         PriceItem::FargateArmGb,
         PriceItem::SpotVcpu,
         PriceItem::SpotGb,
+        PriceItem::SpotArmVcpu,
+        PriceItem::SpotArmGb,
         PriceItem::Instance,
         PriceItem::AlbHour,
         PriceItem::LcuHour,
@@ -332,6 +336,8 @@ impl PriceItem {
             PriceItem::FargateArmGb => ("fargate_arm", "gb_hour", "GB-hour"),
             PriceItem::SpotVcpu => ("fargate_spot", "vcpu_hour", "vCPU-hour"),
             PriceItem::SpotGb => ("fargate_spot", "gb_hour", "GB-hour"),
+            PriceItem::SpotArmVcpu => ("fargate_spot_arm", "vcpu_hour", "vCPU-hour"),
+            PriceItem::SpotArmGb => ("fargate_spot_arm", "gb_hour", "GB-hour"),
             PriceItem::Instance => ("ec2", "hour", "instance-hour"),
             PriceItem::AlbHour => ("alb", "hour", "ALB-hour"),
             PriceItem::LcuHour => ("alb", "lcu_hour", "LCU-hour"),

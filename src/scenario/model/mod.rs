@@ -30,6 +30,7 @@ pub use change::Shifting;
 pub use change::Strategy;
 pub use claim::Claim;
 pub use claim::ClaimFigure;
+pub use claim::ClaimSum;
 pub use claim::ClaimVerdict;
 pub use claim::Phrase;
 pub use claim::Refusal;

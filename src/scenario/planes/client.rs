@@ -89,6 +89,11 @@ pub const CLIENTS: [Client; 9] = [
     ),
 ];
 
+/// The names of the platforms.
+pub fn names() -> Vec<&'static str> {
+    CLIENTS.iter().map(|client| client.name).collect()
+}
+
 impl Client {
     /// Makes a policy this client's.
     pub fn apply(&self, config: &mut PolicyConfig) {

@@ -30,8 +30,10 @@ use crate::scenario::presets::Preset;
 use crate::scenario::services::Topology;
 use crate::scenario::table::Problems;
 use crate::scenario::table::Reader;
+use crate::scenario::tree::Node;
 use crate::scenario::tree::Value;
 use crate::scenario::value;
+use crate::scenario::watch;
 use crate::units::Bytes;
 use crate::units::Cpu;
 use crate::units::Span;
@@ -115,9 +117,9 @@ fn sidecar(
             }
         }),
         ready_when,
-        // ASSUMPTION(proxy.overhead): 0.2 to 0.5 ms per passage (aws.md 8).
+        // ASSUMPTION(sc.proxy_overhead), ASSUMPTION(envoy.proxy_overhead): 0.2 to 0.5 ms per passage (aws.md 8).
         overhead: log_normal(Span::from_micros(300), Span::from_millis(1)),
-        // ASSUMPTION(proxy.cpu_per_request).
+        // ASSUMPTION(sc.proxy_cpu_per_request), ASSUMPTION(envoy.proxy_cpu_per_request).
         cpu_per_request: Span::from_micros(100),
         // ASSUMPTION(sc.sidecar_start): the agent looks every 10 s whether Envoy is ready; 5 to 15 s (aws.md 1.5). Elsewhere
         // the order of containers is the user's own.
@@ -191,19 +193,8 @@ fn dns(reader: &mut Reader<'_>, fields: &mut Patch, problems: &mut Problems<'_>)
     }
     // Both kinds of record lead to the same addresses.
     reader.word("record", &[("A", ()), ("SRV", ())], problems);
-    let word = |text: &str| match text {
-        "ttl" => Some(ResolverCache::Ttl),
-        "forever" => Some(ResolverCache::Forever),
-        "none" => Some(ResolverCache::For(Span::ZERO)),
-        // 30 s, where no security manager is installed (aws.md 2.1).
-        "jvm" => Some(ResolverCache::For(Span::from_secs(30))),
-        _ => None,
-    };
     let resolver_cache = match reader.get("resolver_cache") {
-        Some(node) => match &node.value {
-            Value::Text(text) if let Some(cache) = word(text) => cache,
-            _ => value::span(node, problems).map_or(ResolverCache::Ttl, ResolverCache::For),
-        },
+        Some(node) => resolver_cache(node, problems),
         None => client.map_or(ResolverCache::Ttl, |client| client.cache),
     };
     let negative = client.and_then(|client| client.negative).unwrap_or(Span::from_secs(60));
@@ -227,6 +218,22 @@ fn dns(reader: &mut Reader<'_>, fields: &mut Patch, problems: &mut Problems<'_>)
         lookup: reader.distribution("lookup", problems).unwrap_or(Distribution::Constant(Span::from_millis(1))),
         custom_health: reader.truth("custom_health", problems).unwrap_or(true),
         client: client.map(|client| client.name),
+    }
+}
+
+/// A word, or a duration that holds whatever the TTL.
+fn resolver_cache(node: &Node, problems: &mut Problems<'_>) -> ResolverCache {
+    let words = [
+        ("ttl", ResolverCache::Ttl),
+        ("forever", ResolverCache::Forever),
+        ("none", ResolverCache::For(Span::ZERO)),
+        // 30 s, where no security manager is installed (aws.md 2.1).
+        ("jvm", ResolverCache::For(Span::from_secs(30))),
+    ];
+    watch::words(&node.place, &words);
+    match &node.value {
+        Value::Text(text) if let Some((_, cache)) = words.iter().find(|(word, _)| word == text) => *cache,
+        _ => value::span(node, problems).map_or(ResolverCache::Ttl, ResolverCache::For),
     }
 }
 

@@ -25,7 +25,7 @@ use crate::scenario::value;
 use crate::units::Ratio;
 
 /// Envoy's rules by name, each with its own defaults (envoy.md 3.4, 3.5).
-const RULES: [(&str, LbPolicy); 5] = [
+pub const RULES: [(&str, LbPolicy); 5] = [
     ("ROUND_ROBIN", LbPolicy::RoundRobin),
     ("LEAST_REQUEST", LbPolicy::LeastRequest(LeastRequest::Choices(2))),
     ("RANDOM", LbPolicy::Random),

@@ -19,6 +19,7 @@ use crate::scenario::table::Problems;
 use crate::scenario::table::Reader;
 use crate::scenario::tree::Value;
 use crate::scenario::value;
+use crate::scenario::watch;
 use crate::units::Ratio;
 
 pub fn outliers(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Problems<'_>) {
@@ -95,8 +96,11 @@ fn first_of<'t>(reader: &mut Reader<'t>, key: &'static str, problems: &mut Probl
         not_modelled(&node.place, &format!("circuit_breakers.{key} for several priorities"), problems);
     }
     let mut inner = Reader::of(items.first()?, key, problems)?;
-    let priority = inner.get("priority").filter(|node| node.value != Value::Text("DEFAULT".to_owned()));
+    let priority = inner.get("priority");
     if let Some(node) = priority {
+        watch::words(&node.place, &[("DEFAULT", ())]);
+    }
+    if let Some(node) = priority.filter(|node| node.value != Value::Text("DEFAULT".to_owned())) {
         not_modelled(&node.place, "a priority other than DEFAULT", problems);
     }
     Some(inner)

@@ -23,6 +23,8 @@ use crate::scenario::tree::Node;
 use crate::scenario::tree::Place;
 use crate::scenario::tree::Value;
 use crate::scenario::value;
+use crate::scenario::vocabulary::Form;
+use crate::scenario::watch;
 use crate::units::Span;
 
 /// A longer wait than this is not believed unless the file says otherwise (envoy.md 2.4).
@@ -139,7 +141,10 @@ pub fn hedging(reader: &mut Reader<'_>, patch: &mut Patch, problems: &mut Proble
 fn retry_on(node: &Node, problems: &mut Problems<'_>) -> Option<RetryOn> {
     let mut names: Vec<(&str, &Place)> = Vec::new();
     match &node.value {
-        Value::Text(text) => names.extend(text.split(',').map(|name| (name.trim(), &node.place))),
+        Value::Text(text) => {
+            watch::form(&node.place, Form::Text);
+            names.extend(text.split(',').map(|name| (name.trim(), &node.place)));
+        }
         _ => {
             for item in value::list(node, problems)? {
                 names.push((value::text(item, problems)?.trim(), &item.place));
@@ -224,6 +229,7 @@ fn headers(node: &Node, field: &str, problems: &mut Problems<'_>) -> Vec<HeaderM
     let mut found = Vec::new();
     for item in value::list(node, problems).unwrap_or(&[]) {
         if let Value::Text(name) = &item.value {
+            watch::form(&item.place, Form::Text);
             found.push(HeaderMatch { name: name.to_lowercase(), exact: None });
             continue;
         }

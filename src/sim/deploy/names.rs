@@ -7,9 +7,11 @@
 
 use crate::measure::Ending;
 use crate::measure::HappeningKind;
+use crate::policy::Flag;
 use crate::policy::Flags;
 use crate::scenario::EdgeId;
 use crate::sim::hop::Feed;
+use crate::sim::note::Note;
 use crate::sim::record::NOBODY;
 use crate::sim::record::UNRECORDED;
 use crate::sim::slab::Ref;
@@ -65,6 +67,7 @@ impl World<'_> {
             let by = host.task;
             self.log(HappeningKind::UnknownHost, by, NOBODY);
         }
+        self.note(Note::NotCalled { job: job.into(), edge, flag: Flag::Df });
         // No status: nobody answered.
         self.call_over(job, 0, optional);
     }

@@ -27,6 +27,7 @@ use crate::scenario::Target;
 use crate::scenario::When;
 use crate::scenario::Window;
 use crate::sim::control::Outage;
+use crate::sim::note::Note;
 use crate::sim::random::Key;
 use crate::sim::random::Purpose;
 use crate::sim::random::Sampler;
@@ -156,6 +157,7 @@ impl World<'_> {
         self.recorder.set_windows(now, false, |w| matches!(w, Window::Warm | Window::After));
         self.recorder.set_windows(now, true, |w| w == Window::AnyFault || w == Window::Fault(fault));
         self.log(HappeningKind::FaultOn, NOBODY, first);
+        self.note(Note::Fault { fault, on: true });
         self.strike_all(fault);
         if !spec.kind.is_stroke() {
             self.refresh_trouble();
@@ -199,6 +201,7 @@ impl World<'_> {
         self.recorder.relieved(now, fault);
         let task = state.tasks.first().copied().unwrap_or(NOBODY);
         self.log(HappeningKind::FaultOff, NOBODY, task);
+        self.note(Note::Fault { fault, on: false });
         self.recorder.set_windows(now, false, |w| w == Window::Fault(fault));
         if self.live_faults == 0 {
             self.recorder.set_windows(now, false, |w| w == Window::AnyFault);

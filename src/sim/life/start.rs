@@ -11,6 +11,7 @@ use crate::scenario::ecs;
 use crate::sim::fault::Strain;
 use crate::sim::fault::Trouble as TaskTrouble;
 use crate::sim::life::Phase;
+use crate::sim::note::Note;
 use crate::sim::random::Draw;
 use crate::sim::random::Purpose;
 use crate::sim::random::Sampler;
@@ -60,6 +61,7 @@ impl World<'_> {
             proven: false,
             routers: vec![NOBODY; self.policies.len()],
         });
+        self.note(Note::Task { service, number });
         if !spec.external {
             self.tasks_change(service, 1);
         }

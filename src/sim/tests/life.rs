@@ -55,7 +55,7 @@ fn run_after(s: &Scenario, before: impl FnOnce(&mut World<'_>)) -> Recording {
     let stop = AtomicBool::new(false);
     let mut world = World::new(s, 0, 0);
     before(&mut world);
-    let (recording, _) = world.run_to_end(Limits { stop: &stop, events_max: u64::MAX }).unwrap();
+    let recording = world.run_to_end(Limits { stop: &stop, events_max: u64::MAX }).unwrap();
     assert_eq!(recording.books.problems, Vec::<String>::new());
     recording
 }

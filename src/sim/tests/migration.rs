@@ -3,6 +3,7 @@
 use super::*;
 use crate::measure::HappeningKind;
 use crate::policy::Fact;
+use crate::sim::note::Facts;
 use crate::sim::record::NOBODY;
 
 /// The first plane with the second as the path to move to; web moves such shares of its calls at these times (ms).
@@ -27,14 +28,15 @@ fn shop(first: Plane, second: Plane, steps: &[(u64, u32)]) -> Scenario {
 
 /// When callers sent attempts on a path, ms; and the recording.
 fn sent(s: &Scenario) -> ([Vec<u64>; 2], Recording) {
+    let mut facts = Facts::default();
     let mut world = World::new(s, 0, 0);
-    world.facts = Some(Vec::new());
+    world.tracer = Some(&mut facts);
     let paths: Vec<(u8, u32)> = world.routers.iter().map(|host| (host.path, host.node)).collect();
     let stop = AtomicBool::new(false);
-    let (recording, facts) = world.run_to_end(Limits { stop: &stop, events_max: u64::MAX }).unwrap();
+    let recording = world.run_to_end(Limits { stop: &stop, events_max: u64::MAX }).unwrap();
     assert_eq!(recording.books.problems, Vec::<String>::new());
     let mut sent = [Vec::new(), Vec::new()];
-    for (router, at, fact) in facts.unwrap() {
+    for (router, at, fact) in facts.0 {
         let (path, node) = paths[router as usize];
         if node == NOBODY && matches!(fact, Fact::Sent { .. }) {
             sent[usize::from(path)].push(at.since(Time::ZERO).as_millis());
