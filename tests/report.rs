@@ -218,6 +218,38 @@ fn broken_files_are_refused_with_a_remedy_and_leave_no_page() {
 }
 
 #[test]
+fn commands_repeat_what_the_run_was_told() {
+    let folder = desk("commands");
+    std::fs::write(folder.join("small.toml"), SMALL).unwrap();
+    let run = scsim(
+        &folder,
+        &[
+            "run",
+            "small.toml",
+            "--set",
+            "title=\"a --seed 9\"",
+            "--duration",
+            "10s",
+            "--plane",
+            "direct",
+            "--json",
+            "-",
+        ],
+    );
+    let html = page(&folder, &out(&run)).unwrap();
+    let set = "--set &#39;title=&quot;a --seed 9&quot;&#39; --duration 10s";
+    assert!(html.contains(&format!("<code id=\"again\">scsim run small.toml {set} --seed 1 --plane direct -n 3<")));
+    assert!(html.contains(&format!(">scsim run small.toml {set} --seed 1 --plane direct --replication ")));
+    assert!(html.contains(&format!(">scsim trace small.toml {set} --seed 1 --plane direct --replication ")));
+    // Whatever stands there instead, there is a command.
+    let mut value: Value = serde_json::from_str(&out(&run)).unwrap();
+    for odd in ["", "scsim run --seed 1", "scsim run ", " --seed ", "\u{e9} --seed \u{e9}"] {
+        value["summary"]["again"] = json!(odd);
+        assert!(page(&folder, &value.to_string()).unwrap().contains(">scsim run small.toml --seed 1 --plane"), "{odd}");
+    }
+}
+
+#[test]
 fn several_results_share_a_page_or_are_chosen() {
     let folder = desk("several");
     let other = small().replace("small.toml", "other.toml").replace("\"title\": \"small\"", "\"title\": \"the other\"");
