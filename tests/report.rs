@@ -218,6 +218,38 @@ fn broken_files_are_refused_with_a_remedy_and_leave_no_page() {
 }
 
 #[test]
+fn commands_repeat_what_the_run_was_told() {
+    let folder = desk("commands");
+    std::fs::write(folder.join("small.toml"), SMALL).unwrap();
+    let run = scsim(
+        &folder,
+        &[
+            "run",
+            "small.toml",
+            "--set",
+            "title=\"a --seed 9\"",
+            "--duration",
+            "10s",
+            "--plane",
+            "direct",
+            "--json",
+            "-",
+        ],
+    );
+    let html = page(&folder, &out(&run)).unwrap();
+    let set = "--set &#39;title=&quot;a --seed 9&quot;&#39; --duration 10s";
+    assert!(html.contains(&format!("<code id=\"again\">scsim run small.toml {set} --seed 1 --plane direct -n 3<")));
+    assert!(html.contains(&format!(">scsim run small.toml {set} --seed 1 --plane direct --replication ")));
+    assert!(html.contains(&format!(">scsim trace small.toml {set} --seed 1 --plane direct --replication ")));
+    // Whatever stands there instead, there is a command.
+    let mut value: Value = serde_json::from_str(&out(&run)).unwrap();
+    for odd in ["", "scsim run --seed 1", "scsim run ", " --seed ", "\u{e9} --seed \u{e9}"] {
+        value["summary"]["again"] = json!(odd);
+        assert!(page(&folder, &value.to_string()).unwrap().contains(">scsim run small.toml --seed 1 --plane"), "{odd}");
+    }
+}
+
+#[test]
 fn several_results_share_a_page_or_are_chosen() {
     let folder = desk("several");
     let other = small().replace("small.toml", "other.toml").replace("\"title\": \"small\"", "\"title\": \"the other\"");
@@ -346,5 +378,32 @@ fn wrong_wishes_are_told_before_anything_runs() {
         assert_eq!(code(&made), 2, "{arguments:?}");
         assert!(err(&made).contains(says), "{arguments:?}: {}", err(&made));
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "{arguments:?}");
+    }
+}
+
+#[test]
+fn pictures_agree_with_the_figures() {
+    let result: Value = serde_json::from_str(small()).unwrap();
+    for plane in result["planes"].as_array().unwrap() {
+        let sum = |list: &Value| list.as_array().unwrap().iter().map(|n| n.as_f64().unwrap()).sum::<f64>();
+        for (e, edge) in plane["edges"].as_array().unwrap().iter().enumerate() {
+            for (flow, metric) in [("calls", "requests"), ("failed", "failed_requests")] {
+                let frames = plane["flows"][flow][e].as_array().unwrap().len() as f64;
+                let (sum, mean) = (sum(&plane["flows"][flow][e]), edge["metrics"][metric]["mean"].as_f64().unwrap());
+                // Each frame is rounded to a tenth.
+                assert!((sum - mean).abs() <= 0.05 * frames, "{}: {flow} {sum}, {metric} {mean}", plane["name"]);
+            }
+        }
+        let heat: f64 = plane["heat"]["columns"].as_array().unwrap().iter().map(sum).sum();
+        assert_eq!(heat as u64, plane["latency"]["ok"].as_u64().unwrap(), "every success has its tile");
+        let lanes = plane["lanes"].as_array().unwrap();
+        assert_eq!(lanes.len(), 2 + 3 + 4, "{}", plane["name"]);
+        let struck: Vec<&Value> = lanes.iter().filter(|lane| lane.get("faults").is_some()).collect();
+        assert_eq!(struck.len(), 1);
+        assert_eq!(
+            (&struck[0]["task"], &struck[0]["faults"][0]["label"]),
+            (&json!("stock#1"), &json!("wedge stock#1"))
+        );
+        assert_eq!((&struck[0]["faults"][0]["from_s"], &struck[0]["faults"][0]["to_s"]), (&json!(5.0), &json!(10.0)));
     }
 }

@@ -247,8 +247,8 @@ fn looks_possible(common: &Common, args: &RunArgs, names: &[&str]) -> bool {
 fn again(args: &RunArgs, study: &Study, scenario: &Scenario) -> String {
     let mut words = vec!["scsim run".to_owned(), crash::quoted(&scenario.file)];
     words.extend(repeated(&args.shape));
-    words.extend(args.shape.plane.iter().map(|plane| format!("--plane {}", crash::quoted(plane))));
     words.push(format!("--seed {}", study.seed));
+    words.extend(args.shape.plane.iter().map(|plane| format!("--plane {}", crash::quoted(plane))));
     words.push(match args.replication {
         Some(only) => format!("--replication {only}"),
         None => format!("-n {}", study.replications),

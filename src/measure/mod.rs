@@ -23,6 +23,7 @@ pub use calls::latency_histogram;
 pub use costliest::Costliest;
 pub use costliest::Costly;
 pub use pictures::Flows;
+pub use pictures::Strike;
 pub use timeline::Bucket;
 pub use timeline::Timeline;
 pub use usage::EdgeUse;
@@ -51,6 +52,8 @@ pub struct Recording {
     pub services: Vec<ServiceRecord>,
     /// What happened, oldest first; at most [`Recording::EVENTS_MAX`].
     pub events: Vec<Happening>,
+    /// Which task was under which fault when, oldest first; at most [`Recording::EVENTS_MAX`].
+    pub strikes: Vec<Strike>,
     /// Events left out because the list was full.
     pub events_dropped: u64,
     /// From the first fault to the first ejection after it.

@@ -87,6 +87,21 @@ pub struct Lane {
     pub requests: u64,
     /// Of them, answered 500 or above or not at all.
     pub errors: u64,
+    /// Faults that were on it.
+    pub strikes: Vec<Strike>,
+}
+
+/// A fault on a task, for a while.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Strike {
+    /// Index into `Scenario::faults`.
+    pub fault: u32,
+    /// Index into [`Recording::tasks`].
+    pub task: u32,
+    /// From when.
+    pub from: Time,
+    /// Until when; `None` if the run was over first.
+    pub to: Option<Time>,
 }
 
 /// Both, of one recording or of all of a plane.
@@ -101,15 +116,18 @@ pub struct Pictures {
 impl Pictures {
     /// What one recording has of it.
     pub fn of(recording: &Recording) -> Pictures {
-        let lane = |task: &super::TaskRecord| Lane {
+        let strikes = |i: usize| recording.strikes.iter().filter(move |strike| strike.task as usize == i).copied();
+        let lane = |(i, task): (usize, &super::TaskRecord)| Lane {
             task: task.name.clone(),
             started: task.started,
             stopped: task.stopped,
             reached: task.reached,
             requests: task.requests,
             errors: task.errors,
+            strikes: strikes(i).collect(),
         };
-        let lanes = if recording.replication == 0 { recording.tasks.iter().map(lane).collect() } else { Vec::new() };
+        let tasks = recording.tasks.iter().enumerate();
+        let lanes = if recording.replication == 0 { tasks.map(lane).collect() } else { Vec::new() };
         Pictures { flows: recording.flows.clone(), lanes }
     }
 

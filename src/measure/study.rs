@@ -1,9 +1,8 @@
 //! What all replications of all planes leave behind, reduced to what reports need.
 //!
-//! *Knows* how to fold a [`Recording`] into scalars per replication and into pooled histograms.
-//! *Does not know* scenarios, names of planes or how a figure is shown. Invariants: whatever is
-//! pooled is whole numbers, so the order in which replications arrive cannot show; memory grows
-//! by scalars only. Start reading at [`Study`]; [`Frame`] says what is kept.
+//! *Knows* how to fold a [`Recording`] into scalars per replication and pooled histograms. *Does not know* scenarios,
+//! names of planes or how a figure is shown. Invariants: what is pooled is whole numbers, so the order in which
+//! replications arrive cannot show; memory grows by scalars only. Start reading at [`Study`]; [`Frame`] says what is kept.
 
 use std::collections::BTreeMap;
 
@@ -509,6 +508,7 @@ mod tests {
                 until: None,
                 note: "",
             }],
+            strikes: vec![],
             events_dropped: 0,
             time_to_eject: None,
             ejections: 0,

@@ -134,6 +134,7 @@ pub fn recording(scenario: &Scenario, plane: usize, replication: u32) -> Recordi
             .collect(),
         services: vec![ServiceRecord::default(); 2],
         events: if sidecar { vec![ejected] } else { Vec::new() },
+        strikes: Vec::new(),
         events_dropped: 0,
         time_to_eject: sidecar.then(|| Span::from_millis(400 + u64::from(replication) * 5)),
         ejections: if sidecar { 12 } else { 0 },

@@ -305,7 +305,7 @@ fn extend(facts: &mut PlaneFacts<'_>, sheet: &Sheet<'_>, plane: usize) {
     facts.attribution = view::attribution(result, (0..facts.edges.len()).map(failed).sum());
     facts.heat = pictures::heat(result);
     facts.flows = pictures::flows(result, facts.edges.len());
-    facts.lanes = pictures::lanes(result);
+    facts.lanes = pictures::lanes(sheet.scenario, result);
     for (edge, policy) in facts.edges.iter_mut().zip(&sheet.scenario.planes[plane].edge_policies) {
         edge.policy = Some(crate::scenario::policy_lines(policy).join("\n"));
     }

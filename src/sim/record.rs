@@ -16,6 +16,7 @@ use crate::measure::Recording;
 use crate::measure::Rollout;
 use crate::measure::Segment;
 use crate::measure::ServiceRecord;
+use crate::measure::Strike;
 use crate::measure::TaskRecord;
 use crate::measure::Timeline;
 use crate::measure::Usage;
@@ -82,6 +83,7 @@ impl Recorder {
             tasks: Vec::new(),
             services: vec![ServiceRecord::default(); scenario.services.len()],
             events: Vec::new(),
+            strikes: Vec::new(),
             events_dropped: 0,
             time_to_eject: None,
             ejections: 0,
@@ -268,6 +270,21 @@ impl Recorder {
             self.recording.events.push(happening);
         } else {
             self.recording.events_dropped += 1;
+        }
+    }
+
+    /// A fault is on these tasks from now on, whatever tasks it was on before.
+    pub(super) fn struck(&mut self, now: Time, fault: u32, tasks: &[u32]) {
+        self.relieved(now, fault);
+        let room = Recording::EVENTS_MAX.saturating_sub(self.recording.strikes.len());
+        let strikes = tasks.iter().take(room).map(|&task| Strike { fault, task, from: now, to: None });
+        self.recording.strikes.extend(strikes);
+    }
+
+    /// A fault is over.
+    pub(super) fn relieved(&mut self, now: Time, fault: u32) {
+        for strike in self.recording.strikes.iter_mut().filter(|strike| strike.fault == fault && strike.to.is_none()) {
+            strike.to = Some(now);
         }
     }
 

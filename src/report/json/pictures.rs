@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use crate::measure::pictures;
 use crate::measure::study::PlaneResult;
+use crate::report::model::fault_label;
+use crate::scenario::Scenario;
 use crate::units::Time;
 
 /// Columns of a heat map at the most.
@@ -73,11 +75,26 @@ pub(super) struct Lane {
     last_s: Option<f64>,
     requests: u64,
     errors: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    faults: Vec<Strike>,
+}
+
+/// A fault that was on the task.
+#[derive(Serialize)]
+struct Strike {
+    label: String,
+    from_s: f64,
+    to_s: Option<f64>,
 }
 
 /// The lanes of a plane; `None` without replication 0.
-pub(super) fn lanes(result: &PlaneResult) -> Option<Vec<Lane>> {
+pub(super) fn lanes(scenario: &Scenario, result: &PlaneResult) -> Option<Vec<Lane>> {
     let lanes = &result.pictures.lanes;
+    let strike = |strike: &pictures::Strike| {
+        let fault = scenario.faults.get(strike.fault as usize)?;
+        let (from_s, to_s) = (strike.from.as_secs_f64(), strike.to.map(Time::as_secs_f64));
+        Some(Strike { label: fault_label(scenario, fault), from_s, to_s })
+    };
     let lane = |lane: &pictures::Lane| Lane {
         task: lane.task.clone(),
         from_s: lane.started.as_secs_f64(),
@@ -86,6 +103,7 @@ pub(super) fn lanes(result: &PlaneResult) -> Option<Vec<Lane>> {
         last_s: lane.reached.map(|(_, last)| last.as_secs_f64()),
         requests: lane.requests,
         errors: lane.errors,
+        faults: lane.strikes.iter().filter_map(strike).collect(),
     };
     (!lanes.is_empty()).then(|| lanes.iter().take(LANES_MAX).map(lane).collect())
 }

@@ -15,7 +15,6 @@ use super::html::escape;
 use super::html::short;
 use super::read::Event;
 use super::read::Lane;
-use super::read::Mark;
 use super::read::Plane;
 use super::scale::Axis;
 use super::timeline;
@@ -105,9 +104,8 @@ pub(super) fn render(section: &Section<'_>) -> String {
 fn one(section: &Section<'_>, number: usize, plane: &Plane, lanes: &[Lane], axis: &Axis) -> String {
     let events: Vec<&Event> = plane.events.iter().filter(|event| event.replication == 0).collect();
     let end = axis.to;
-    let marks = &section.marks;
     let mut all: Vec<(usize, Vec<Stretch>)> =
-        lanes.iter().enumerate().map(|(i, lane)| (i, stretches(lane, &events, marks, end))).collect();
+        lanes.iter().enumerate().map(|(i, lane)| (i, stretches(lane, &events, end))).collect();
     let total = all.len();
     if total > LANES_MAX {
         // A task that only served has one stretch. Those with more stand first, then what served beside them.
@@ -212,15 +210,16 @@ fn happened(events: &[&Event]) -> String {
 }
 
 /// The stretches of one task, those that are drawn below first.
-fn stretches(lane: &Lane, events: &[&Event], marks: &[Mark], end: f64) -> Vec<Stretch> {
+fn stretches(lane: &Lane, events: &[&Event], end: f64) -> Vec<Stretch> {
     let mine: Vec<&&Event> = events.iter().filter(|event| event.task == lane.task).collect();
     let at = |kind: &str| mine.iter().find(|event| event.kind == kind).map(|event| event.t_s);
     let gone = lane.to_s.or_else(|| at("task_stopped")).unwrap_or(end).min(end);
     let mut all = Vec::new();
     let mut add = |class: &'static str, label: &str, from: f64, to: f64, by: &str| {
-        if to > from && from < end {
-            let (label, by) = (label.to_owned(), by.to_owned());
-            all.push(Stretch { class, label, from, to: to.min(end), by });
+        // Nothing goes on after the task has gone.
+        let to = to.min(gone);
+        if to > from {
+            all.push(Stretch { class, label: label.to_owned(), from, to, by: by.to_owned() });
         }
     };
     let ready = at("task_ready").unwrap_or(lane.from_s).min(gone);
@@ -229,7 +228,6 @@ fn stretches(lane: &Lane, events: &[&Event], marks: &[Mark], end: f64) -> Vec<St
     add("serving", "serving", ready, leaves, "");
     add("draining", "draining", leaves.max(ready), gone, "");
     let pairs = [
-        ("fault_on", "fault_off", "fault", "under a fault"),
         ("unhealthy", "healthy", "unhealthy", "declared unhealthy"),
         ("sidecar_down", "sidecar_up", "fault", "sidecar down"),
         ("withdrawn", "task_stopped", "withdrawn", "withdrawn"),
@@ -243,14 +241,15 @@ fn stretches(lane: &Lane, events: &[&Event], marks: &[Mark], end: f64) -> Vec<St
             } else if event.kind == off
                 && let Some(from) = since.take()
             {
-                let named = if class == "fault" { named(marks, &lane.task, from).unwrap_or(label) } else { label };
-                add(class, named, from, event.t_s, "");
+                add(class, label, from, event.t_s, "");
             }
         }
         if let Some(from) = since {
-            let named = if class == "fault" { named(marks, &lane.task, from).unwrap_or(label) } else { label };
-            add(class, named, from, gone, "");
+            add(class, label, from, gone, "");
         }
+    }
+    for fault in &lane.faults {
+        add("fault", &fault.label, fault.from_s, fault.to_s.unwrap_or(gone), "");
     }
     let mut out: BTreeMap<&str, f64> = BTreeMap::new();
     for event in &mine {
@@ -270,12 +269,6 @@ fn stretches(lane: &Lane, events: &[&Event], marks: &[Mark], end: f64) -> Vec<St
         add("ejected", "ejected", from, gone, by);
     }
     all
-}
-
-/// What a fault on a task is called, where its mark names the task.
-fn named<'a>(marks: &'a [Mark], task: &str, from: f64) -> Option<&'a str> {
-    let is = |mark: &&Mark| (mark.from_s - from).abs() < 1e-6 && mark.label.ends_with(task);
-    marks.iter().find(is).and_then(|mark| mark.label.split(' ').next())
 }
 
 /// Ejections by different callers lie side by side; so many have room.
@@ -332,6 +325,7 @@ fn lane(lane: &Lane, stretches: &[Stretch], events: &[&Event], axis: &Axis, top:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::page::read::Mark;
 
     fn event(t_s: f64, kind: &str, by: &str) -> Event {
         let text = serde_json::json!({"replication": 0, "t_s": t_s, "kind": kind, "by": by, "task": "a#1"});
@@ -339,7 +333,16 @@ mod tests {
     }
 
     fn lane(to_s: Option<f64>) -> Lane {
-        Lane { task: "a#1".to_owned(), from_s: 10.0, to_s, first_s: None, last_s: None, requests: 0, errors: 0 }
+        Lane {
+            task: "a#1".to_owned(),
+            from_s: 10.0,
+            to_s,
+            first_s: None,
+            last_s: None,
+            requests: 0,
+            errors: 0,
+            faults: Vec::new(),
+        }
     }
 
     /// The stretches of a class: from, to, by whom.
@@ -351,7 +354,6 @@ mod tests {
     fn a_life_is_told_in_stretches() {
         let events = [
             event(40.0, "task_ready", ""),
-            event(50.0, "fault_on", ""),
             event(51.0, "ejected", "b#1"),
             event(52.0, "ejected", "b#2"),
             event(55.0, "unejected", "b#1"),
@@ -359,13 +361,13 @@ mod tests {
             event(70.0, "sigterm", ""),
         ];
         let events: Vec<&Event> = events.iter().collect();
-        let mark = Mark { label: "wedge a#1".to_owned(), from_s: 50.0, to_s: None };
-        let all = stretches(&lane(Some(90.0)), &events, &[mark], 100.0);
+        let wedge = Mark { label: "wedge a#1".to_owned(), from_s: 50.0, to_s: None };
+        let all = stretches(&Lane { faults: vec![wedge], ..lane(Some(90.0)) }, &events, 100.0);
         assert_eq!(of(&all, "starting"), [(10.0, 40.0, String::new())]);
         assert_eq!(of(&all, "serving"), [(40.0, 70.0, String::new())]);
         assert_eq!(of(&all, "draining"), [(70.0, 90.0, String::new())]);
         assert_eq!(of(&all, "fault"), [(50.0, 90.0, String::new())]);
-        assert_eq!(all.iter().find(|s| s.class == "fault").unwrap().label, "wedge");
+        assert_eq!(all.iter().find(|s| s.class == "fault").unwrap().label, "wedge a#1");
         let ejected = [(51.0, 55.0, "b#1".to_owned()), (60.0, 90.0, "b#1".to_owned()), (52.0, 90.0, "b#2".to_owned())];
         assert_eq!(of(&all, "ejected"), ejected);
     }
@@ -373,7 +375,7 @@ mod tests {
     #[test]
     fn nothing_is_drawn_after_the_end() {
         let events = [event(95.0, "ejected", "b#1"), event(150.0, "ejected", "b#2")];
-        let all = stretches(&lane(None), &events.iter().collect::<Vec<_>>(), &[], 100.0);
+        let all = stretches(&lane(None), &events.iter().collect::<Vec<_>>(), 100.0);
         assert_eq!(of(&all, "serving"), [(10.0, 100.0, String::new())], "who was there from the start was ready");
         assert_eq!(of(&all, "ejected"), [(95.0, 100.0, "b#1".to_owned())]);
     }

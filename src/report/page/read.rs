@@ -290,6 +290,9 @@ pub struct Lane {
     pub last_s: Option<f64>,
     pub requests: u64,
     pub errors: u64,
+    /// Faults that were on it.
+    #[serde(default)]
+    pub faults: Vec<Mark>,
 }
 
 #[derive(Deserialize, Debug)]

@@ -10,6 +10,7 @@ use super::chart::Layer;
 use super::html::Table;
 use super::html::escape;
 use super::html::maybe;
+use super::read::Outcome;
 use super::read::Plane;
 use super::scale::Axis;
 use crate::report::figure::Unit;
@@ -103,6 +104,16 @@ fn draw(section: &Section<'_>, planes: &[(usize, &Plane)], strip: &(&str, &str, 
     chart.render().replacen(" data-top=", " data-plain data-top=", 1)
 }
 
+/// File, overrides and seed of the run, as its command has them; earlier results keep no overrides.
+fn base(result: &Outcome) -> String {
+    let again = result.summary.as_ref().map_or("", |summary| summary.again.as_str());
+    let words = again.strip_prefix("scsim run ").unwrap_or_default();
+    // The last one is ours: what follows it are planes and replications.
+    let named = words.rfind(" --seed ").map(|at| words[..at].to_owned());
+    let named = named.unwrap_or_else(|| format::shell_word(&result.scenario.file));
+    format!("{named} --seed {}", result.seed)
+}
+
 /// The worst replication of each plane, with the command that runs it alone.
 fn worst(section: &Section<'_>, planes: &[(usize, &Plane)]) -> String {
     let result = section.result;
@@ -116,27 +127,25 @@ fn worst(section: &Section<'_>, planes: &[(usize, &Plane)]) -> String {
         let spread = values(plane, "error_rate").iter().flatten().any(|rate| *rate > 0.0);
         let (key, unit) = if spread { ("error_rate", Unit::Share) } else { ("p99_ms", Unit::Millis) };
         let Some((value, index)) = worst_of(key) else { continue };
-        let command = format!(
-            "scsim run {} --plane {} --seed {} --replication {index}",
-            format::shell_word(&result.scenario.file),
-            format::shell_word(&plane.name),
-            result.seed
-        );
+        let only = format!("{} --plane {} --replication {index}", base(result), format::shell_word(&plane.name));
         let id = format!("{}worst-{i}", section.prefix);
+        let command = format!("scsim run {only}");
+        let trace = format!("scsim trace {only} -o trace.json");
         let _ = write!(
             rows,
-            "<tr><th scope=row><span class=\"key k{}\"></span>{}<td class=n>{index}<td class=n>{} {}<td><code id=\"{id}\">{}</code> <button type=button class=\"copy js\" data-of=\"{id}\">Copy</button>",
+            "<tr><th scope=row><span class=\"key k{}\"></span>{}<td class=n>{index}<td class=n>{} {}<td><code id=\"{id}\">{}</code> <button type=button class=\"copy js\" data-of=\"{id}\">Copy</button><br><code id=\"{id}-trace\">{}</code> <button type=button class=\"copy js\" data-of=\"{id}-trace\">Copy</button>",
             i % 8,
             escape(&plane.name),
             if spread { "error rate" } else { "p99" },
             format::single(value, unit),
-            escape(&command)
+            escape(&command),
+            escape(&trace)
         );
     }
     if rows.is_empty() {
         return rows;
     }
     format!(
-        "<h3>The worst replication of each plane</h3><div class=scroll tabindex=0 role=group aria-label=\"worst replications\"><table class=grid-table><thead><tr><th scope=col>plane<th scope=col class=n>replication<th scope=col class=n>figure<th scope=col>run it alone<tbody>{rows}</table></div>"
+        "<h3>The worst replication of each plane</h3><div class=scroll tabindex=0 role=group aria-label=\"worst replications\"><table class=grid-table><thead><tr><th scope=col>plane<th scope=col class=n>replication<th scope=col class=n>figure<th scope=col>run it alone, or see it as a trace<tbody>{rows}</table></div>"
     )
 }

@@ -141,6 +141,7 @@ impl World<'_> {
         let tasks = self.targets(fault);
         let first = tasks.first().copied().unwrap_or(NOBODY);
         let ramp = spec.how.ramp;
+        self.recorder.struck(now, fault, &tasks);
         let state = &mut self.faults[fault as usize];
         state.times += 1;
         state.tasks = tasks;
@@ -197,6 +198,7 @@ impl World<'_> {
             return;
         }
         self.live_faults -= 1;
+        self.recorder.relieved(now, fault);
         let task = state.tasks.first().copied().unwrap_or(NOBODY);
         self.log(HappeningKind::FaultOff, NOBODY, task);
         self.note(Note::Fault { fault, on: false });
