@@ -13,25 +13,42 @@ use config::RetryOn;
 use config::RetryPolicy;
 use config::ZoneAware;
 
-/// The same word every time.
-struct Always(u64);
+/// The same word every time, or one that rises each time by as much.
+struct Words {
+    next: u64,
+    step: u64,
+}
 
-impl Entropy for Always {
+#[expect(non_snake_case, reason = "reads like a kind of words")]
+const fn Always(word: u64) -> Words {
+    Words { next: word, step: 0 }
+}
+
+impl Entropy for Words {
     fn next_u64(&mut self) -> u64 {
-        self.0
+        let word = self.next;
+        self.next = word.wrapping_add(self.step);
+        word
     }
 }
 
 struct Desk {
     router: Router,
     now: Time,
-    words: Always,
+    words: Words,
     requests: u64,
+    held: Vec<Flight>,
 }
 
 impl Desk {
     fn new(config: PolicyConfig, list: &[Member]) -> Desk {
-        let mut desk = Desk { router: Router::new(Arc::new(config)), now: Time::ZERO, words: Always(0), requests: 0 };
+        let mut desk = Desk {
+            router: Router::new(Arc::new(config)),
+            now: Time::ZERO,
+            words: Always(0),
+            requests: 0,
+            held: Vec::new(),
+        };
         desk.list(list);
         desk
     }
@@ -81,6 +98,23 @@ impl Desk {
                     return went;
                 }
                 Step::Resolve => panic!("endpoints are pushed"),
+            }
+        }
+    }
+
+    /// Where a request goes that never ends.
+    fn hold(&mut self) -> u64 {
+        self.requests += 1;
+        let ask = Ask::of(RequestKey(self.requests));
+        let mut flight = self.tell(|router, cx| router.begin(cx, ask));
+        loop {
+            match self.tell(|router, cx| router.step(cx, &mut flight)) {
+                Step::Try(attempt) => {
+                    self.held.push(flight);
+                    return attempt.member.0;
+                }
+                Step::Wait { .. } => assert!(self.look(), "a connection is made"),
+                other => panic!("{other:?}"),
             }
         }
     }
@@ -272,4 +306,88 @@ fn zones_share_the_degraded_load_by_how_many_of_theirs_are_degraded() {
     let mut desk = Desk::new(rules, &list);
     let first = (0..1350).filter(|_| desk.pick() < 4).count();
     assert!(first.abs_diff(1000) <= 1, "{first} of 1,350 went to the first zone");
+}
+
+fn three() -> [Member; 3] {
+    [0, 1, 2].map(|key| Member::of(MemberKey(key)))
+}
+
+/// Of those with the fewest requests each is as likely: the highest word keeps the first of them, the lowest takes the last.
+#[test]
+fn a_full_scan_finds_the_least_and_draws_among_equals() {
+    for (word, went) in [(u64::MAX, [0, 1, 2, 0, 1, 2]), (0, [2, 1, 0, 2, 1, 0])] {
+        let mut desk = Desk::new(config(LbPolicy::LeastRequest(config::LeastRequest::FullScan)), &three());
+        desk.words = Always(word);
+        assert_eq!([(); 6].map(|()| desk.hold()), went);
+    }
+}
+
+/// Drawn without replacement, three of three are all: the least has it, and the first drawn of equals.
+#[test]
+fn of_distinct_choices_the_least_has_it() {
+    let mut desk = Desk::new(config(LbPolicy::LeastRequest(config::LeastRequest::DistinctChoices(3))), &three());
+    desk.words = Words { next: 0, step: u64::MAX / 3 + 1 };
+    assert_eq!([(); 6].map(|()| desk.hold()), [0, 1, 2, 0, 1, 2]);
+}
+
+/// `routing_enabled` is a roll below 100, drawn only where it can go either way.
+#[test]
+fn zone_routing_is_for_a_share_of_requests() {
+    let list: Vec<Member> = (0..6).map(|key| Member { zone: (key % 3) as u8, ..Member::of(MemberKey(key)) }).collect();
+    for (enabled, word, home) in [(50, 49, true), (50, 50, false), (100, 99, true), (0, 0, false)] {
+        let zones = ZoneAware { routing_enabled: enabled, min_cluster_size: 6 };
+        let rules = PolicyConfig { locality: LocalityRouting::ZoneAware(zones), ..config(LbPolicy::RoundRobin) };
+        let mut desk = Desk::new(rules, &list);
+        desk.tell(|router, cx| router.on_local_cluster(cx, 0, &[1, 1, 1]));
+        desk.words = Always(word);
+        assert_eq!(who(&mut desk, 30).len(), if home { 2 } else { 6 }, "{enabled} %, word {word}");
+    }
+}
+
+/// A third of the callers have a seventh of the endpoints at home: 4,284 of 10,000 rolls stay.
+#[test]
+fn as_many_stay_at_home_as_home_can_take() {
+    let zones = [0, 1, 1, 1, 2, 2, 2];
+    let with = |(key, &zone): (usize, &u8)| Member { zone, ..Member::of(MemberKey(key as u64)) };
+    let list: Vec<Member> = zones.iter().enumerate().map(with).collect();
+    let mut desk = Desk::new(zone_aware(), &list);
+    desk.tell(|router, cx| router.on_local_cluster(cx, 0, &[1, 1, 1]));
+    for (word, stays) in [(4_283, true), (4_284, false)] {
+        desk.words = Always(word);
+        assert_eq!(desk.pick() == 0, stays, "word {word}");
+    }
+}
+
+/// What rounding leaves over goes to the first priority that has somebody: of 46 and 23 in 69, 67 and 33 of 100.
+#[test]
+fn what_rounding_leaves_goes_to_the_first_who_has_somebody() {
+    for health in [EdsHealth::Healthy, EdsHealth::Degraded] {
+        let mut list = priorities(&[6, 4, 5], 6);
+        for member in &mut list {
+            if member.health == EdsHealth::Healthy {
+                member.health = health;
+            }
+        }
+        let rules = PolicyConfig { panic: config::Panic::Never, ..config(LbPolicy::RoundRobin) };
+        let mut desk = Desk::new(rules, &list);
+        for (word, priority) in [(0, 1), (66, 1), (67, 2), (99, 2)] {
+            desk.words = Always(word);
+            assert_eq!(desk.pick() / 10, priority, "{health:?}, word {word}");
+        }
+    }
+}
+
+/// In panic everywhere, loads go by the number of endpoints, and what rounding leaves to the first that has any.
+#[test]
+fn in_panic_everywhere_the_first_priority_may_be_empty() {
+    let mut list = priorities(&[0, 1, 2], 2);
+    list.retain(|member| member.priority > 0 && member.key.0 != 11);
+    for member in &mut list {
+        member.health = EdsHealth::Unhealthy;
+    }
+    let mut desk = Desk::new(config(LbPolicy::RoundRobin), &list);
+    for (word, priority) in [(0, 1), (33, 1), (34, 2), (99, 2)] {
+        desk.words = Always(word);
+        assert_eq!(desk.pick() / 10, priority, "word {word}");
+    }
 }

@@ -116,6 +116,15 @@ mod tests {
         }
     }
 
+    /// Where a share comes out whole, one turn of it is left to be taken in order (\[S\], `createWithPicks`): a third of
+    /// three turns is none.
+    #[test]
+    fn a_whole_share_is_one_turn_less() {
+        assert_eq!(sequence(&[2, 3, 4], 3, 20), "21202121021202121021");
+        assert_eq!(sequence(&[4, 5, 6], 6, 20), "21201202121021021201");
+        assert_eq!(sequence(&[3, 7, 5], 3, 20), "02112012101212102112");
+    }
+
     #[test]
     fn who_stands_first_in_the_list_goes_first_among_equals() {
         let weight = |item| if item == 2 { 1.0 } else { 2.0 };

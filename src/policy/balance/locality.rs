@@ -14,14 +14,7 @@ use crate::policy::view::ZoneHosts;
 
 /// Turns over the zones of a priority. `None` if no zone has weight.
 pub(super) fn turns(level: &Level, factor: u32, seed: u64, eligible: impl Fn(&ZoneHosts) -> usize) -> Option<Edf> {
-    let weight = |i: u32| {
-        let zone = &level.zones[i as usize];
-        if zone.counted == 0 {
-            return 0.0;
-        }
-        let well = eligible(zone) as f64 / f64::from(zone.counted);
-        f64::from(zone.weight) * (f64::from(factor) / 100.0 * well).min(1.0)
-    };
+    let weight = |i: u32| weight(level, factor, i, &eligible);
     let zones: Vec<u32> = (0..level.zones.len() as u32).filter(|&i| weight(i) > 0.0).collect();
     if zones.is_empty() { None } else { Some(Edf::with_head_start(&zones, seed, weight)) }
 }
@@ -29,6 +22,9 @@ pub(super) fn turns(level: &Level, factor: u32, seed: u64, eligible: impl Fn(&Zo
 /// The weight of a zone for the turn after this one; it does not change between two deliveries.
 pub(super) fn weight(level: &Level, factor: u32, zone: u32, eligible: impl Fn(&ZoneHosts) -> usize) -> f64 {
     let zone = &level.zones[zone as usize];
+    if zone.counted == 0 {
+        return 0.0;
+    }
     let well = eligible(zone) as f64 / f64::from(zone.counted);
     f64::from(zone.weight) * (f64::from(factor) / 100.0 * well).min(1.0)
 }
