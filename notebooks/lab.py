@@ -12,10 +12,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def binary() -> Path:
-    """The scsim that SCSIM_BIN names, else the one that `cargo build --release` makes."""
+    """The scsim that SCSIM_BIN names (from the repository on), else the one that `cargo build --release` makes."""
     named = os.environ.get("SCSIM_BIN")
     target = Path(os.environ.get("CARGO_TARGET_DIR", "target"))
-    path = Path(named) if named else REPOSITORY / target / "release" / "scsim"
+    path = REPOSITORY / named if named else REPOSITORY / target / "release" / "scsim"
     if not path.is_file():
         raise SystemExit(f"there is no {path}: cargo build --release makes it, or SCSIM_BIN names another")
     return path.resolve()
