@@ -44,7 +44,7 @@ const SCRIPT: &str = include_str!("script.js");
 type Panel = (&'static str, &'static str, fn(&Section<'_>) -> String);
 
 /// A panel that was made: name, heading, what is inside.
-type Made = (String, &'static str, String);
+type Made = (String, String, String);
 
 /// The panel that studies stand behind.
 const BEFORE_STUDIES: &str = "cost";
@@ -146,7 +146,7 @@ fn articles(taken: &[Taken], studies: &[Study]) -> Vec<Article> {
     let mut articles = Vec::new();
     for (at, (one, mine)) in taken.iter().zip(&placed.of).enumerate() {
         let section = Section { result: &one.result, marks: one.result.marks(), prefix: prefix(at) };
-        let made = |(name, heading, make): &Panel| ((*name).to_owned(), *heading, make(&section));
+        let made = |(name, heading, make): &Panel| ((*name).to_owned(), (*heading).to_owned(), make(&section));
         let mut panels: Vec<Made> = PANELS.iter().map(made).collect();
         let behind = panels.iter().position(|(name, ..)| name == BEFORE_STUDIES).map_or(panels.len(), |at| at + 1);
         let studied = study::panels(mine, Some(&one.result), &section.prefix, studies.len());
@@ -155,7 +155,7 @@ fn articles(taken: &[Taken], studies: &[Study]) -> Vec<Article> {
     }
     for (at, group) in placed.alone.iter().enumerate() {
         let prefix = prefix(taken.len() + at);
-        let mut panels = vec![("about".to_owned(), "About", study::about(group, taken.len()))];
+        let mut panels = vec![("about".to_owned(), "About".to_owned(), study::about(group, taken.len()))];
         panels.extend(study::panels(group, None, &prefix, studies.len()));
         articles.push(Article { prefix, title: group[0].title().to_owned(), panels });
     }
@@ -164,7 +164,7 @@ fn articles(taken: &[Taken], studies: &[Study]) -> Vec<Article> {
     let used = inside.sum::<usize>() + STYLE.len() + SCRIPT.len();
     for (one, article) in taken.iter().zip(&mut articles) {
         let data = data::render(one, &article.prefix, taken.len(), used);
-        article.panels.push(("data".to_owned(), "Data", data));
+        article.panels.push(("data".to_owned(), "Data".to_owned(), data));
     }
     articles
 }

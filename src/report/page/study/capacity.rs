@@ -32,6 +32,8 @@ const BEYOND: f64 = 2.5;
 const FURTHER: f64 = 1.6;
 /// Width of a bracket at the least, as a share of its axis, so that it is seen.
 const SEEN: f64 = 0.003;
+/// Ratio of the last position to the first beyond which the axis is logarithmic.
+const WIDE: f64 = 50.0;
 /// Mean over busiest below which tasks are told apart.
 const UNEVEN: f64 = 0.9;
 
@@ -108,7 +110,7 @@ fn lead(capacity: &Capacity) -> String {
     };
     let slo: Vec<String> = capacity.slo.iter().map(|clause| format!("<code>{}</code>", escape(clause))).collect();
     format!(
-        "<p>{} that meets {}; the file has {}.</p><p class=quiet>{} s per run, {} to {} replications a probe with the same arrivals, {} % intervals, seed {}.</p>",
+        "<p>{} with {}; the file has {}.</p><p class=quiet>{} s per run, {} to {} replications a probe with the same arrivals, {} % intervals, seed {}.</p>",
         escape(&asked),
         slo.join(" and "),
         escape(&shown(capacity.varied, capacity.start)),
@@ -136,7 +138,8 @@ fn answers(capacity: &Capacity, place: &Place<'_>, colours: &[usize]) -> String 
             let _ = write!(out, "<td>{}", escape(answer.variant.as_deref().unwrap_or("nothing")));
         }
         let [carries, breaks, binds] = words(capacity, answer);
-        let _ = write!(out, "<td><b>{}</b><td>{}<td>{}", escape(&carries), escape(&breaks), escape(&binds));
+        let _ =
+            write!(out, "<td class=carries><b>{}</b><td>{}<td>{}", escape(&carries), escape(&breaks), escape(&binds));
     }
     let _ = write!(
         out,
@@ -268,17 +271,18 @@ fn curve(capacity: &Capacity, mine: &[(usize, &Answer)], clause: usize, variant:
     let Some(what) = probes.next().map(|probe| &probe.clauses[clause]) else { return String::new() };
     let (unit, limit) = (unit(&what.metric), what.limit);
     let right = reach(capacity, mine);
+    let further = mine.iter().flat_map(|(_, answer)| &answer.probes).filter(|probe| probe.at > right).count();
     let highs = mine.iter().flat_map(|(_, answer)| &answer.probes).filter(|p| p.at <= right).filter_map(at);
     let most = highs.map(|(_, _, high)| high).fold(0.0, f64::max);
     let top = limit.filter(|limit| *limit > 0.0).map_or(most, |limit| most.min(limit * BEYOND).max(limit * 1.2));
     let counts = if capacity.varied == Varied::Tasks { Unit::Count } else { Unit::PerSecond };
-    let (x, y) = (Axis::upwards(right, counts, 8.0), Axis::upwards(top, unit, 4.0));
+    let (x, y) = (across(mine, right, counts), Axis::upwards(top, unit, 4.0));
     let mut layers = Vec::new();
     for (colour, answer) in mine {
         if let (Some(passes), Some(fails)) = (answer.passes, answer.fails) {
             let (from, to) = (passes.min(fails), passes.max(fails));
-            let wide = (to - from).max((x.to - x.from) * SEEN);
-            layers.push(Layer::Tiles(*colour, vec![([from, from + wide, y.from, y.to], 0.3)]));
+            let least = if x.log { from * SEEN * 5.0 } else { (x.to - x.from) * SEEN };
+            layers.push(Layer::Tiles(*colour, vec![([from, to.max(from + least), y.from, y.to], 0.3)]));
         }
     }
     for (colour, answer) in mine {
@@ -290,6 +294,7 @@ fn curve(capacity: &Capacity, mine: &[(usize, &Answer)], clause: usize, variant:
         layers.push(Layer::Line(*colour, shown.iter().map(|(x, (mean, ..))| (*x, Some(*mean))).collect()));
         layers.push(Layer::Dots(*colour, shown.iter().map(|(x, (mean, ..))| (*x, *mean)).collect()));
     }
+    let bracketed = layers.iter().any(|layer| matches!(layer, Layer::Tiles(..)));
     if let Some(limit) = limit {
         layers.push(Layer::Limit(limit, format!("SLO {}", what.that)));
     }
@@ -298,13 +303,19 @@ fn curve(capacity: &Capacity, mine: &[(usize, &Answer)], clause: usize, variant:
         None => what.metric.clone(),
     };
     let note = format!(
-        "by {}; line across: the SLO; shaded upright: from the last that passes to the first that fails{}",
+        "by {}{}{}",
         match (&capacity.service, capacity.varied) {
             (Some(service), Varied::Tasks) => format!("tasks of {service}"),
             (None, Varied::Tasks) => "tasks".to_owned(),
             _ => "requests per second".to_owned(),
         },
-        if most > top { "; what lies above is drawn at the edge" } else { "" }
+        if bracketed { "; shaded upright: from the last that passes to the first that fails" } else { "" },
+        match (most > top, further > 0) {
+            (true, true) => "; what lies above is drawn at the edge, what lies further right is in the table",
+            (true, false) => "; what lies above is drawn at the edge",
+            (false, true) => "; what lies further right is in the table",
+            (false, false) => "",
+        }
     );
     let chart = Chart {
         id,
@@ -323,12 +334,28 @@ fn curve(capacity: &Capacity, mine: &[(usize, &Answer)], clause: usize, variant:
     chart.render()
 }
 
-/// The last position that is drawn.
+/// The last position that is drawn: a little beyond the last boundary, where one was found.
 fn reach(capacity: &Capacity, mine: &[(usize, &Answer)]) -> f64 {
-    let end = mine.iter().filter_map(|(_, a)| a.fails.into_iter().chain(a.passes).reduce(f64::max)).fold(0.0, f64::max);
+    let ends = |found: bool| {
+        let answers = mine.iter().filter(move |(_, a)| !found || a.passes.is_some() && a.fails.is_some());
+        answers.flat_map(|(_, a)| [a.passes, a.fails]).flatten().fold(0.0, f64::max)
+    };
+    let found = ends(true);
+    let end = if found > 0.0 { found } else { ends(false) };
     let end = if end > 0.0 { end * FURTHER } else { f64::INFINITY };
     let positions = mine.iter().flat_map(|(_, answer)| &answer.probes).map(|probe| probe.at);
     positions.filter(|at| *at <= end).fold(0.0, f64::max).max(capacity.start.min(end))
+}
+
+/// Positions from the first to the last that is drawn; over more than a decade and a half by their logarithm.
+fn across(mine: &[(usize, &Answer)], right: f64, unit: Unit) -> Axis {
+    let positions = mine.iter().flat_map(|(_, answer)| &answer.probes).map(|probe| probe.at);
+    let least = positions.filter(|at| *at > 0.0).fold(f64::INFINITY, f64::min);
+    if least.is_finite() && right > least * WIDE {
+        Axis::log(least, right, unit)
+    } else {
+        Axis::upwards(right, unit, 8.0)
+    }
 }
 
 /// Every position: mean, interval and verdict by plane.

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::Made;
 use super::Taken;
 use super::html;
 use super::html::escape;
@@ -65,13 +66,8 @@ impl<'a> Place<'a> {
     }
 }
 
-/// The panels of studies of one scenario: name in addresses, heading, what is inside. `count` studies share the page.
-pub(super) fn panels(
-    studies: &[&Study],
-    beside: Option<&Outcome>,
-    prefix: &str,
-    count: usize,
-) -> Vec<(String, &'static str, String)> {
+/// The panels of studies of one scenario. `count` studies share the page.
+pub(super) fn panels(studies: &[&Study], beside: Option<&Outcome>, prefix: &str, count: usize) -> Vec<Made> {
     let mut seen = (0, 0);
     let made = studies.iter().map(|study| {
         let (name, heading, number) = match study.what {
@@ -79,7 +75,11 @@ pub(super) fn panels(
             What::Capacity(_) => ("capacity", "Capacity", &mut seen.1),
         };
         *number += 1;
-        let name = if *number == 1 { name.to_owned() } else { format!("{name}-{number}") };
+        let (name, heading) = if *number == 1 {
+            (name.to_owned(), heading.to_owned())
+        } else {
+            (format!("{name}-{number}"), format!("{heading} {number}"))
+        };
         let planes = beside.map_or_else(Vec::new, |result| result.planes.iter().map(|p| p.name.as_str()).collect());
         let mut place = Place { base: format!("{prefix}{name}"), planes };
         let mut inside = against(study, beside);

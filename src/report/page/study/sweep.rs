@@ -246,17 +246,19 @@ fn heat_maps(sweep: &Sweep, place: &Place<'_>, planes: &[(usize, &str)], rows: &
             continue;
         }
         let shade = Shade::of(&means, unit);
+        let judged = sweep.cells.iter().any(|cell| !cell.expectations.is_empty());
         let _ = write!(
             out,
-            "<h3>{heading}</h3><p class=quiet>The stronger the shade, the worse: from {} to {}{}, the same on every plane. ✗ marks cells in which an expectation of the scenario fails.</p><div class=heat-grids>",
+            "<h3>{heading}</h3><p class=quiet>The stronger the shade, the worse: from {} to {}{}, the same on every plane.{}</p><div class=heat-grids>",
             escape(&format::single(shade.least, unit)),
             escape(&format::single(shade.most, unit)),
-            if shade.log { ", by the logarithm" } else { "" }
+            if shade.log { ", by the logarithm" } else { "" },
+            if judged { " ✗ marks cells in which an expectation of the scenario fails." } else { "" }
         );
         for (number, (colour, plane)) in planes.iter().enumerate() {
             let _ = write!(
                 out,
-                "<figure class=\"heat-grid k{}\" id=\"{}-{metric}-{number}\"><figcaption><b>{}</b> <span>{heading}</span></figcaption><div class=scroll tabindex=0 role=group aria-label=\"{heading} by cell\"><table><thead><tr><th scope=col><code>{}</code> ↓ <code>{}</code> →",
+                "<figure class=\"heat-grid k{}\" id=\"{}-{metric}-{number}\"><figcaption><b>{}</b> <span>{heading}</span></figcaption><div class=scroll tabindex=0 role=group aria-label=\"{heading} by cell\"><table><thead><tr><th scope=col>↓ <code>{}</code> <br>→ <code>{}</code>",
                 colour % 8,
                 place.base,
                 escape(plane),
