@@ -277,14 +277,8 @@ fn curve(capacity: &Capacity, mine: &[(usize, &Answer)], clause: usize, variant:
     let top = limit.filter(|limit| *limit > 0.0).map_or(most, |limit| most.min(limit * BEYOND).max(limit * 1.2));
     let counts = if capacity.varied == Varied::Tasks { Unit::Count } else { Unit::PerSecond };
     let (x, y) = (across(mine, right, counts), Axis::upwards(top, unit, 4.0));
-    let mut layers = Vec::new();
-    for (colour, answer) in mine {
-        if let (Some(passes), Some(fails)) = (answer.passes, answer.fails) {
-            let (from, to) = (passes.min(fails), passes.max(fails));
-            let least = if x.log { from * SEEN * 5.0 } else { (x.to - x.from) * SEEN };
-            layers.push(Layer::Tiles(*colour, vec![([from, to.max(from + least), y.from, y.to], 0.3)]));
-        }
-    }
+    let mut layers = brackets(mine, &x, &y);
+    let bracketed = !layers.is_empty();
     for (colour, answer) in mine {
         let shown: Vec<(f64, (f64, f64, f64))> =
             answer.probes.iter().filter(|p| p.at <= right).filter_map(|p| Some((p.at, at(p)?))).collect();
@@ -294,7 +288,6 @@ fn curve(capacity: &Capacity, mine: &[(usize, &Answer)], clause: usize, variant:
         layers.push(Layer::Line(*colour, shown.iter().map(|(x, (mean, ..))| (*x, Some(*mean))).collect()));
         layers.push(Layer::Dots(*colour, shown.iter().map(|(x, (mean, ..))| (*x, *mean)).collect()));
     }
-    let bracketed = layers.iter().any(|layer| matches!(layer, Layer::Tiles(..)));
     if let Some(limit) = limit {
         layers.push(Layer::Limit(limit, format!("SLO {}", what.that)));
     }
@@ -309,7 +302,7 @@ fn curve(capacity: &Capacity, mine: &[(usize, &Answer)], clause: usize, variant:
             (None, Varied::Tasks) => "tasks".to_owned(),
             _ => "requests per second".to_owned(),
         },
-        if bracketed { "; shaded upright: from the last that passes to the first that fails" } else { "" },
+        if bracketed { "; shaded, a strip per plane: from the last that passes to the first that fails" } else { "" },
         match (most > top, further > 0) {
             (true, true) => "; what lies above is drawn at the edge, what lies further right is in the table",
             (true, false) => "; what lies above is drawn at the edge",
@@ -332,6 +325,21 @@ fn curve(capacity: &Capacity, mine: &[(usize, &Answer)], clause: usize, variant:
         table: twin(capacity, mine, clause, unit),
     };
     chart.render()
+}
+
+/// Each plane's bracket, from the last position that passes to the first that fails: a strip of its own, so that
+/// none hides another.
+fn brackets(mine: &[(usize, &Answer)], x: &Axis, y: &Axis) -> Vec<Layer> {
+    let ends = |answer: &Answer| Some((answer.passes?, answer.fails?));
+    let found: Vec<(usize, (f64, f64))> = mine.iter().filter_map(|(colour, a)| Some((*colour, ends(a)?))).collect();
+    let high = (y.to - y.from) / found.len().max(1) as f64;
+    let strip = |(row, (colour, (passes, fails))): (usize, &(usize, (f64, f64)))| {
+        let (from, to) = (passes.min(*fails), passes.max(*fails));
+        let least = if x.log { from * SEEN * 5.0 } else { (x.to - x.from) * SEEN };
+        let top = y.to - row as f64 * high;
+        Layer::Tiles(*colour, vec![([from, to.max(from + least), top - high, top], 0.34)])
+    };
+    found.iter().enumerate().map(strip).collect()
 }
 
 /// The last position that is drawn: a little beyond the last boundary, where one was found.

@@ -249,10 +249,8 @@ fn heat_maps(sweep: &Sweep, place: &Place<'_>, planes: &[(usize, &str)], rows: &
         let judged = sweep.cells.iter().any(|cell| !cell.expectations.is_empty());
         let _ = write!(
             out,
-            "<h3>{heading}</h3><p class=quiet>The stronger the shade, the worse: from {} to {}{}, the same on every plane.{}</p><div class=heat-grids>",
-            escape(&format::single(shade.least, unit)),
-            escape(&format::single(shade.most, unit)),
-            if shade.log { ", by the logarithm" } else { "" },
+            "<h3>{heading}</h3><p class=quiet>{}{}</p><div class=heat-grids>",
+            shade.words(unit),
             if judged { " ✗ marks cells in which an expectation of the scenario fails." } else { "" }
         );
         for (number, (colour, plane)) in planes.iter().enumerate() {
@@ -301,6 +299,20 @@ impl Shade {
     fn of(means: &[f64], unit: Unit) -> Shade {
         let (least, most) = means.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), m| (a.min(*m), b.max(*m)));
         Shade { least, most, log: unit == Unit::Millis && least > 0.0 && most > least * 10.0 }
+    }
+
+    /// What shades mean.
+    fn words(&self, unit: Unit) -> String {
+        let (least, most) = (format::single(self.least, unit), format::single(self.most, unit));
+        if least == most {
+            return format!("{} in every cell of every plane.", escape(&most));
+        }
+        let how = if self.log { ", by the logarithm" } else { "" };
+        format!(
+            "The stronger the shade, the larger: from {} to {}{how}, the same on every plane.",
+            escape(&least),
+            escape(&most)
+        )
     }
 
     fn share(&self, value: f64) -> f64 {
