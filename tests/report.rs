@@ -70,6 +70,52 @@ fn small() -> &'static str {
     })
 }
 
+/// A sweep of the small scenario over two tasks and three rates, made once.
+fn swept() -> &'static str {
+    static SWEPT: OnceLock<String> = OnceLock::new();
+    SWEPT.get_or_init(|| {
+        made(
+            "swept",
+            SMALL,
+            &["sweep", "small.toml", "--vary", "service.stock.tasks=3,4", "--vary", "load.rate=10/s,20/s,30/s"],
+        )
+    })
+}
+
+/// What the small scenario is for a search: tasks with one slot, and no fault.
+const BUSY: &str = r#"
+title = "small"
+[service.web]
+calls = ["stock"]
+[service.stock]
+tasks       = 2
+concurrency = 1
+latency     = { p50 = "15ms", p99 = "60ms" }
+[load]
+rate = "30/s"
+[run]
+duration = "10s"
+"#;
+
+/// A search for its capacity, made once.
+fn searched() -> &'static str {
+    static SEARCHED: OnceLock<String> = OnceLock::new();
+    SEARCHED.get_or_init(|| {
+        let asked = ["--slo", "p99<300ms,error_rate<1%", "--variant", "n-1", "--rate-max", "200/s"];
+        let few = ["-n", "2", "--max-replications", "3", "--within", "20%", "--plane", "service-connect,internal-alb"];
+        made("searched", BUSY, &[&["capacity", "small.toml"][..], &asked, &few].concat())
+    })
+}
+
+/// What a command writes as JSON about a scenario.
+fn made(name: &str, scenario: &str, arguments: &[&str]) -> String {
+    let folder = desk(name);
+    std::fs::write(folder.join("small.toml"), scenario).unwrap();
+    let run = scsim(&folder, &[arguments, &["--json", "-", "-q"]].concat());
+    assert_eq!(code(&run), 0, "{}", err(&run));
+    out(&run)
+}
+
 /// The page of a text, or what is said against it.
 fn page(folder: &Path, text: &str) -> Result<String, String> {
     std::fs::write(folder.join("r.json"), text).unwrap();
@@ -405,5 +451,240 @@ fn pictures_agree_with_the_figures() {
             (&json!("stock#1"), &json!("wedge stock#1"))
         );
         assert_eq!((&struck[0]["faults"][0]["from_s"], &struck[0]["faults"][0]["to_s"]), (&json!(5.0), &json!(10.0)));
+    }
+}
+
+/// The inside of the panel of that name.
+fn panel<'a>(html: &'a str, name: &str) -> &'a str {
+    let from = html.find(&format!("<section class=panel id=\"{name}\"")).unwrap_or_else(|| panic!("no panel `{name}`"));
+    let rest = &html[from..];
+    &rest[..rest.find("</section>").unwrap()]
+}
+
+/// The rows of the table in the figure of that name, as texts.
+fn rows(html: &str, figure: &str) -> Vec<Vec<String>> {
+    let from = html.find(&format!("id=\"{figure}\"")).unwrap_or_else(|| panic!("no figure `{figure}`"));
+    let table = &html[from..];
+    let table = &table[table.find("<tbody>").unwrap()..table.find("</table>").unwrap()];
+    let text = |cell: &str| {
+        let plain: String = cell.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect();
+        plain.trim().to_owned()
+    };
+    let cells = |row: &str| {
+        let row = row
+            .replace("<th scope=row>", "<th>")
+            .replace("<td class=none>", "<td>")
+            .replace("<td class=carries>", "<td>");
+        row.replace("<th>", "<td>").split("<td>").skip(1).map(text).collect()
+    };
+    table.split("<tr>").skip(1).map(cells).collect()
+}
+
+#[test]
+fn sweeps_and_capacities_are_panels_of_their_result() {
+    let folder = desk("studies");
+    for (name, text) in [("r.json", small()), ("s.json", swept()), ("c.json", searched())] {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    let made = scsim(&folder, &["report", "s.json", "r.json", "c.json"]);
+    assert_eq!(code(&made), 0, "{}", err(&made));
+    let html = out(&made);
+    let at = |name: &str| html.find(&format!("<section class=panel id=\"{name}\"")).unwrap();
+    let order = ["verdict", "cost", "sweep", "capacity", "scenario", "data"].map(at);
+    assert!(order.is_sorted(), "{order:?}");
+    let sweep = panel(&html, "sweep");
+    assert!(!sweep.contains("Not under the same conditions"), "the sweep has the digest of the run");
+    assert_eq!(sweep.matches("<figure class=\"heat-grid").count(), 2 * 3, "two figures on three planes");
+    let capacity = panel(&html, "capacity");
+    assert_eq!(capacity.matches("<figure class=chart").count(), 2 * 2, "two clauses, with and without a loss");
+    assert_eq!(capacity.matches("SLO p99&lt;300ms").count(), 2, "each has its limit");
+    // Colours are those of the result, whatever planes were searched.
+    let planes: Value = serde_json::from_str::<Value>(small()).unwrap()["planes"].clone();
+    let alb = planes.as_array().unwrap().iter().position(|plane| plane["name"] == "internal-alb").unwrap();
+    assert!(capacity.contains(&format!("<span class=\"key k{alb}\"></span>internal-alb")));
+    // A result alone is the page that it was.
+    let alone = scsim(&folder, &["report", "r.json"]);
+    assert!(!out(&alone).contains("id=\"sweep\"") && !out(&alone).contains("id=\"capacity\""));
+}
+
+#[test]
+fn a_table_has_a_row_per_cell_with_its_figures() {
+    let html = page(&desk("cells"), swept()).unwrap();
+    assert!(html.contains("<h1>small</h1>") && !html.contains("id=\"data\""));
+    let sweep: Value = serde_json::from_str(swept()).unwrap();
+    let cells = sweep["cells"].as_array().unwrap();
+    let table = rows(&html, "sweep-cells");
+    assert_eq!((table.len(), cells.len()), (6, 6));
+    for (row, cell) in table.iter().zip(cells) {
+        assert_eq!(row[0], cell["cell"].to_string());
+        assert_eq!((json!(row[1]), json!(row[2])), (cell["values"][0].clone(), cell["values"][1].clone()));
+        for (p, plane) in cell["planes"].as_array().unwrap().iter().enumerate() {
+            for (m, (metric, factor)) in [("error_rate", 100.0), ("p99", 1.0)].into_iter().enumerate() {
+                let figures = plane["figures"].as_array().unwrap();
+                let of = |f: &&Value| f["metric"] == metric && f["scope"] == "users" && f["during"] == "all";
+                let figure = figures.iter().find(of).unwrap();
+                for (e, end) in ["mean", "low", "high"].into_iter().enumerate() {
+                    let (text, value) = (&row[4 + p * 6 + m * 3 + e], figure[end].as_f64().unwrap() * factor);
+                    let shown: f64 = text.parse().unwrap_or_else(|_| panic!("`{text}` in {row:?}"));
+                    assert!((shown - value).abs() <= value.abs() * 1e-3, "{metric} {end} {shown} and {value}");
+                }
+            }
+        }
+    }
+    // Heat maps: a row per value of the first field, a tile per value of the second.
+    let heat = rows(&html, "sweep-error_rate-0");
+    assert_eq!(heat.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4]);
+    assert_eq!(heat.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), ["3", "4"]);
+}
+
+#[test]
+fn one_field_is_a_curve_and_three_are_a_table() {
+    let folder = desk("fields");
+    let mut value: Value = serde_json::from_str(swept()).unwrap();
+    value["axes"].as_array_mut().unwrap().push(json!({"key": "run.seed", "values": ["1"]}));
+    for cell in value["cells"].as_array_mut().unwrap() {
+        cell["values"].as_array_mut().unwrap().push(json!("1"));
+    }
+    let html = page(&folder, &value.to_string()).unwrap();
+    assert!(panel(&html, "sweep").contains("Only the table is shown: 3 fields at once have no picture."));
+    assert_eq!((rows(&html, "sweep-cells").len(), html.matches("<figure").count()), (6, 1));
+    // The rates with three tasks alone.
+    let mut value: Value = serde_json::from_str(swept()).unwrap();
+    value["axes"].as_array_mut().unwrap().remove(0);
+    value["cells"].as_array_mut().unwrap().truncate(3);
+    for cell in value["cells"].as_array_mut().unwrap() {
+        cell["values"].as_array_mut().unwrap().remove(0);
+    }
+    let html = page(&folder, &value.to_string()).unwrap();
+    let sweep = panel(&html, "sweep");
+    assert_eq!(sweep.matches("<figure class=chart data-rank").count(), 2);
+    assert_eq!(
+        rows(&html, "sweep-p99").iter().map(|row| row[0].as_str()).collect::<Vec<_>>(),
+        ["10/s", "20/s", "30/s"]
+    );
+    // What a plane lacks in a cell is a gap, and no zero.
+    for figure in value["cells"][1]["planes"][0]["figures"].as_array_mut().unwrap() {
+        figure["mean"] = Value::Null;
+    }
+    let html = page(&folder, &value.to_string()).unwrap();
+    assert_eq!(rows(&html, "sweep-p99")[1][1], "");
+}
+
+#[test]
+fn answers_say_what_binds() {
+    let html = page(&desk("answers"), searched()).unwrap();
+    let study: Value = serde_json::from_str(searched()).unwrap();
+    let table = rows(&html, "capacity-answers");
+    let answers = study["answers"].as_array().unwrap();
+    assert_eq!(table.len(), answers.len());
+    let found: Vec<usize> = (0..answers.len()).filter(|i| answers[*i]["outcome"] == "found").collect();
+    assert!(!found.is_empty(), "the search finds a boundary somewhere");
+    for i in found {
+        let (row, answer) = (&table[i], &answers[i]);
+        assert_eq!(row[0], answer["plane"].as_str().unwrap());
+        let ends = format!("[{}, {})", answer["passes"].as_f64().unwrap(), answer["fails"].as_f64().unwrap());
+        assert!(row[2].contains(&ends), "{row:?}: {ends}");
+        assert!(answer["binding"].is_null() || row[4].contains('%'), "{row:?}");
+    }
+    // Each position that was tried has a row.
+    let mut tried: Vec<f64> = answers
+        .iter()
+        .filter(|answer| answer["variant"].is_null())
+        .flat_map(|answer| answer["probes"].as_array().unwrap().iter().map(|probe| probe["at"].as_f64().unwrap()))
+        .collect();
+    tried.sort_by(f64::total_cmp);
+    tried.dedup();
+    let shown: Vec<f64> = rows(&html, "capacity-1-1").iter().map(|row| row[0].parse().unwrap()).collect();
+    assert_eq!(shown, tried);
+}
+
+#[test]
+fn a_study_of_another_scenario_stands_apart() {
+    let folder = desk("apart");
+    let other = swept().replace("\"title\":\"small\",\"digest\":\"", "\"title\":\"the other\",\"digest\":\"ff");
+    std::fs::write(folder.join("s.json"), other).unwrap();
+    std::fs::write(folder.join("r.json"), small()).unwrap();
+    let made = scsim(&folder, &["report", "r.json", "s.json"]);
+    assert_eq!(code(&made), 0, "{}", err(&made));
+    let html = out(&made);
+    assert!(panel(&html, "r2-about").contains("another scenario than the result on this page"));
+    assert!(
+        html.contains("id=\"r2-sweep\"") && !html.contains("id=\"r1-sweep\"") && html.contains("id=\"r1-verdict\"")
+    );
+    // The same scenario with another seed is beside its result, with a word on it.
+    std::fs::write(folder.join("s.json"), swept().replace("\"seed\":1,", "\"seed\":9,")).unwrap();
+    let html = out(&scsim(&folder, &["report", "r.json", "s.json"]));
+    assert!(panel(&html, "sweep").contains("its seed is 9, that of the result 1"));
+}
+
+#[test]
+fn broken_studies_are_refused_with_a_remedy_and_leave_no_page() {
+    let folder = desk("broken-studies");
+    let (sweep, capacity) = (swept(), searched());
+    std::fs::write(folder.join("r.json"), small()).unwrap();
+    std::fs::write(folder.join("page.html"), "as it was").unwrap();
+    for (name, text, says) in [
+        ("cut off", sweep[..sweep.len() / 2].to_owned(), "this sweep is cut off in line"),
+        ("cut off", capacity[..capacity.len() / 2].to_owned(), "`scsim capacity ... --json FILE`"),
+        ("newer", sweep.replace("scsim.sweep/1", "scsim.sweep/2"), "newer than this scsim reads (scsim.sweep/1)"),
+        ("newer", capacity.replace("scsim.capacity/1", "scsim.capacity/3"), "newer than this scsim reads"),
+        ("another kind", sweep.replace("scsim.sweep/1", "scsim.swoop/1"), "no result of scsim"),
+        ("a strange value", sweep.replacen("\"values\":[\"3\",\"10/s\"]", "\"values\":[\"5\",\"10/s\"]", 1), "`5` for"),
+        ("no cells", "{\"schema\":\"scsim.sweep/1\"}".to_owned(), "missing field"),
+        ("a clause less", capacity.replacen("\"slo\": [", "\"slo\": [\"p50<1s\",", 1), "clauses at"),
+    ] {
+        std::fs::write(folder.join("s.json"), &text).unwrap();
+        for files in [&["report", "s.json", "-o", "page.html"][..], &["report", "r.json", "s.json", "-o", "page.html"]]
+        {
+            let made = scsim(&folder, files);
+            assert_eq!(code(&made), 2, "{name}");
+            let said = err(&made);
+            assert!(said.contains("s.json: ") && said.contains(says), "{name}: {said}");
+            assert_eq!(said.lines().count(), 1, "{name}: one diagnostic: {said}");
+            assert_eq!(std::fs::read_to_string(folder.join("page.html")).unwrap(), "as it was", "{name}");
+        }
+    }
+    std::fs::write(folder.join("s.json"), sweep).unwrap();
+    let made = scsim(&folder, &["report", "s.json", "--format", "csv"]);
+    assert_eq!(code(&made), 2);
+    assert!(err(&made).contains("`scsim sweep`"), "{}", err(&made));
+    assert_eq!(
+        code(&scsim(&folder, &["report", "r.json", "s.json", "-o", "s.json"])),
+        2,
+        "it would write over its source"
+    );
+}
+
+#[test]
+fn hostile_studies_stay_texts_and_odd_numbers_have_places() {
+    let folder = desk("hostile-studies");
+    for text in [swept(), searched()] {
+        let clean = page(&folder, text).unwrap();
+        let mut value: Value = serde_json::from_str(text).unwrap();
+        poison(&mut value);
+        // These are names of the format, not texts.
+        for key in ["mode", "varied"] {
+            if let Some(Value::String(word)) = value.get_mut(key) {
+                word.truncate(word.len() - EVIL.len());
+            }
+        }
+        let html = page(&folder, &value.to_string()).unwrap();
+        assert!(!html.contains("<script>alert") && !html.contains("<img"), "markup came through");
+        for tag in ["<script", "</script>", "<style>", "</style>", "</title>"] {
+            assert_eq!(html.matches(tag).count(), clean.matches(tag).count(), "{tag}");
+        }
+        let value: Value = serde_json::from_str(text).unwrap();
+        for odd in [json!(-1.0), json!(0.0), json!(1e300), json!(-1e300), json!(1e-300)] {
+            for step in [1, 2, 3, 5, 7_usize] {
+                let mut bent = value.clone();
+                let to = |leaf: &Value| leaf.as_f64().is_some_and(|x| leaf.is_f64() && x != 0.95).then(|| odd.clone());
+                let mut at = step;
+                while bend(&mut bent, &mut at.clone(), &to) && at < 2_000 {
+                    at += step * 7;
+                }
+                let html = page(&folder, &bent.to_string()).unwrap();
+                assert!(!html.contains("NaN") && !html.contains("inf\""), "{odd} every {step}");
+            }
+        }
     }
 }

@@ -21,15 +21,17 @@ use super::outputs;
 use crate::report::csv;
 use crate::report::hdr::Distribution;
 use crate::report::page;
+use crate::report::page::Study;
 use crate::report::page::Taken;
 
 /// `scsim report`.
 #[derive(Args, Debug)]
 pub struct ReportArgs {
-    /// Result file of `run --json` or `test --json`
-    #[arg(value_name = "RESULT")]
-    pub result: PathBuf,
-    /// Only this scenario of a file with several: its title, the name of its file, or its number; repeat for more
+    /// Result files of `run --json` or `test --json`; with them, or alone, those of `sweep --json` and
+    /// `capacity --json`
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Only this scenario of several: its title, the name of its file, or its number; repeat for more
     #[arg(long, env = "SCSIM_SCENARIO", value_name = "NAME")]
     pub scenario: Vec<String>,
     /// Open the page in a browser
@@ -72,11 +74,12 @@ pub fn report(console: &Console, common: &Common, args: &ReportArgs) -> Exit {
 }
 
 fn written(common: &Common, args: &ReportArgs) -> Result<String, Exit> {
+    let named = args.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
     let refuse = |what: &str| {
-        complain(&format!("error: {}: {what}", args.result.display()));
+        complain(&format!("error: {named}: {what}"));
         Exit::Usage
     };
-    outputs::check_all(&[("--output", &common.output)], "the result", std::slice::from_ref(&args.result))?;
+    outputs::check_all(&[("--output", &common.output)], "the result", &args.files)?;
     if args.open && common.output.as_deref() == Some(Path::new("-")) {
         complain("error: --open needs a file to open: -o FILE");
         return Err(Exit::Usage);
@@ -84,9 +87,14 @@ fn written(common: &Common, args: &ReportArgs) -> Result<String, Exit> {
     if common.format == Format::Json {
         return Err(refuse("this is JSON already; a report is html, markdown or csv"));
     }
-    let text = gate::text_of(&args.result)?;
-    let all = page::read(&text).map_err(|error| refuse(&error.to_string()))?;
+    let (all, studies) = read(&args.files)?;
     let chosen = chosen(all, &args.scenario).map_err(|what| refuse(&what))?;
+    let page = matches!(common.format, Format::Human | Format::Html);
+    if !page && !studies.is_empty() {
+        return Err(refuse(
+            "Markdown and CSV of a report are of results alone; `scsim sweep` and `scsim capacity` write their own",
+        ));
+    }
     match common.format {
         Format::Csv => Ok(format!("{}{}", csv::HEAD, chosen.iter().map(page::csv).collect::<String>())),
         Format::Markdown => {
@@ -96,16 +104,33 @@ fn written(common: &Common, args: &ReportArgs) -> Result<String, Exit> {
             })
         }
         Format::Human | Format::Html | Format::Json => {
-            if chosen.len() > page::RESULTS_MAX {
+            let count = chosen.len() + studies.len();
+            if count > page::RESULTS_MAX {
                 return Err(refuse(&format!(
-                    "this file holds {} results, a page shows {} at the most; choose with --scenario NAME",
-                    chosen.len(),
+                    "{count} results, a page shows {} at the most; choose with --scenario NAME",
                     page::RESULTS_MAX
                 )));
             }
-            Ok(page::page(&chosen))
+            Ok(page::page(&chosen, &studies))
         }
     }
+}
+
+/// What stands in the files: results, sweeps, searches for a capacity.
+fn read(files: &[PathBuf]) -> Result<(Vec<Taken>, Vec<Study>), Exit> {
+    let (mut results, mut studies) = (Vec::new(), Vec::new());
+    for file in files {
+        let refuse = |what: String| {
+            complain(&format!("error: {}: {what}", file.display()));
+            Exit::Usage
+        };
+        let text = gate::text_of(file)?;
+        match page::read_study(&text).map_err(|error| refuse(error.to_string()))? {
+            Some(study) => studies.push(study),
+            None => results.extend(page::read(&text).map_err(|error| refuse(error.to_string()))?),
+        }
+    }
+    Ok((results, studies))
 }
 
 /// The results with these names, all of them without any.

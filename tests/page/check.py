@@ -2,7 +2,7 @@
 
     check.py SCSIM FOLDER
 
-Builds the reports of two scenarios, opens each from the disk, and fails on any message in the console, any
+Builds the reports of two scenarios, and one with two sweeps and a search for a capacity, opens each from the disk, and fails on any message in the console, any
 exception, any request, any panel that is missing or invisible, any chart without a table twin that has rows,
 controls that the Tab key does not reach, a theme that does not turn, a zoom that does not move, text that a file
 smuggles in as markup. Leaves a picture of every panel, light and dark, in FOLDER.
@@ -40,6 +40,28 @@ REPORTS = (
     ("wedged-replica", ["scenarios/wedged-replica.toml", "--replications", "4", "--duration", "100s"]),
     ("bad-deploy", ["scenarios/library/deploys/bad-deploy-rollback.toml", "--replications", "3"]),
 )
+
+# A scenario whose sweep and search are quick, and what is asked about it.
+STUDIED = """
+title = "studied"
+[service.web]
+calls = ["stock"]
+[service.stock]
+tasks       = 2
+concurrency = 1
+latency     = { p50 = "15ms", p99 = "60ms" }
+[load]
+rate = "30/s"
+[run]
+duration     = "20s"
+replications = 3
+[[expect]]
+that = "p99 < 400ms"
+"""
+GRID = ["--vary", "service.stock.tasks=1,2", "--vary", "load.rate=20/s,40/s,70/s", "--fast"]
+LINE = ["--vary", "load.rate=20/s,40/s,70/s,80/s", "--fast"]
+SEARCH = ["--slo", "p99<300ms,error_rate<1%", "--variant", "n-1", "--rate-max", "200/s", "--within", "20%"]
+SEARCH += ["-n", "2", "--max-replications", "3", "--duration", "10s", "--plane", "service-connect,internal-alb"]
 
 # What a hostile file might say where a page shows its text.
 EVIL = '</script><script>window.evil=1</script><img src=x onerror="window.evil=2">'
@@ -267,16 +289,18 @@ def check_print(tab, page, name, folder):
     (folder / f"{name}.pdf").write_bytes(data)
 
 
+def poison(value, key=""):
+    """Adds markup to every text but the schema."""
+    if isinstance(value, dict):
+        return {k: poison(v, k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [poison(v, key) for v in value]
+    return value + EVIL if isinstance(value, str) and key != "schema" else value
+
+
 def check_hostile(scsim, tab, result, folder):
     """Every text of a result says something that would be markup; none of it is."""
     document = json.loads(result.read_text(encoding="utf-8"))
-
-    def poison(value, key=""):
-        if isinstance(value, dict):
-            return {k: poison(v, k) for k, v in value.items()}
-        if isinstance(value, list):
-            return [poison(v, key) for v in value]
-        return value + EVIL if isinstance(value, str) and key != "schema" else value
 
     for poisoned in (poison(document), [poison(document), poison(document)]):
         evil, page = folder / "hostile.json", folder / "hostile.html"
@@ -291,6 +315,96 @@ def check_hostile(scsim, tab, result, folder):
         need(check_ids, "two results share a name")
         evil.unlink()
         page.unlink()
+
+
+def build_studies(scsim, folder):
+    """A result, a sweep over two fields, one over one field, a search: their files."""
+    (folder / "studied.toml").write_text(STUDIED, encoding="utf-8")
+    files = []
+    for name, arguments in (("run", []), ("sweep", GRID), ("sweep", LINE), ("capacity", SEARCH)):
+        files.append(folder / f"studied-{len(files)}.json")
+        command = [scsim, name, "studied.toml", *arguments, "--json", str(files[-1]), "--quiet"]
+        subprocess.run(command + (["--exit-zero"] if name == "run" else []), cwd=folder, timeout=60, stdout=subprocess.DEVNULL)
+        need(files[-1].is_file(), f"`scsim {name}` writes no JSON")
+    return files
+
+
+def report(scsim, files, page):
+    subprocess.run([scsim, "report", *map(str, files), "-o", str(page)], check=True, timeout=60)
+    need(page.stat().st_size < SIZE_MAX, f"{page.name} has {page.stat().st_size} bytes")
+    return page
+
+
+def contrast(a, b):
+    bright, dark = max(a, b), min(a, b)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def linear(colour):
+    """Relative luminance of WCAG."""
+    parts = [c / 255 / 12.92 if c / 255 <= 0.03928 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+def check_tiles(tab, scheme):
+    """Numbers in a heat map are read on every shade."""
+    tiles = tab.ask(
+        "[].map.call(document.querySelectorAll('.heat-grid td:not(.none)'), t => { const i = t.querySelector('i'), s = getComputedStyle(i);"
+        " return [getComputedStyle(t).color, getComputedStyle(t).backgroundColor, s.backgroundColor, +s.opacity, t.querySelector('b').textContent]; })"
+    )
+    need(len(tiles) >= 2 * 2 * 3, f"{len(tiles)} tiles")
+    parts = lambda text: json.loads("[" + text.split("(")[1].split(")")[0] + "]")[:3]
+    for ink, paper, shade, opacity, text in tiles:
+        need(text.strip(), "a tile says nothing")
+        mixed = [opacity * a + (1 - opacity) * b for a, b in zip(parts(shade), parts(paper))]
+        found = contrast(linear(parts(ink)), linear(mixed))
+        need(found >= 4.5, f"{scheme}: {text} has a contrast of {found:.2f} on its tile")
+
+
+def check_studies(scsim, tab, folder):
+    files = build_studies(scsim, folder)
+    page = report(scsim, files, folder / "studied.html")
+    tab.open(page.as_uri(), WIDTH, 900)
+    quiet(tab, "studies opened")
+    for scheme in ("light", "dark"):
+        tab.scheme(scheme)
+        places = boxes(tab)
+        for panel in ("sweep", "sweep-2", "capacity"):
+            need(panel in places, f"panel `{panel}` is missing")
+            x, y, width, height = places[panel]
+            need(width > 300 and height > 200, f"panel `{panel}` is {width} by {height}")
+            tab.picture(str(folder / f"studied-{panel}-{scheme}.png"), (0, y, WIDTH, min(height, 4000)))
+        check_tiles(tab, scheme)
+    tab.scheme("light")
+    check_twins(tab)
+    check_labels(tab)
+    rows = "document.querySelectorAll('#%s tbody tr').length"
+    need(tab.ask(rows % "sweep-cells") == 6 and tab.ask(rows % "sweep-2-cells") == 4, "a cell has no row")
+    need(tab.ask("document.querySelectorAll('#capacity path.limit').length") == 4, "a limit is not drawn")
+    # A curve at equal distances is read by its values, not by what they would be as numbers.
+    tab.ask("document.querySelector('#sweep-2-p99 > .scroll').focus()")
+    tab.press("End")
+    hint = tab.ask("document.getElementById('hint').textContent")
+    need(hint.startswith("load.rate = 80/s"), f"the last reading is {hint!r}")
+    cursor, plot = (tab.ask(f"document.querySelector('#sweep-2-p99 {what}').getBoundingClientRect().x") for what in (".cursor", ".plot"))
+    need(cursor > plot + 500, f"the reading stands at {cursor}, the chart begins at {plot}")
+    quiet(tab, "studies used")
+    check_narrow(tab, page, "studied", folder)
+    # Alone, hostile, of another scenario: still a page.
+    evil = []
+    for file in files[1:]:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        fixed = {key: document[key] for key in ("schema", "mode", "varied") if key in document}
+        evil.append(file.with_suffix(".evil"))
+        evil[-1].write_text(json.dumps({**poison(document), **fixed}), encoding="utf-8")
+    for some in (evil, [files[0], *evil]):
+        tab.open(report(scsim, some, folder / "hostile.html").as_uri(), WIDTH, 900)
+        quiet(tab, "hostile studies")
+        need(tab.ask("window.evil === undefined && document.images.length === 0"), "a text of a study became markup")
+        panels = tab.ask("document.querySelectorAll('section.panel[id$=sweep],section.panel[id$=capacity]').length")
+        need(panels == 2, f"{panels} panels of hostile studies")
+    for file in (*evil, folder / "hostile.html"):
+        file.unlink()
 
 
 def main():
@@ -317,6 +431,8 @@ def main():
             print(f"{name}: every panel is there, readable and quiet")
         check_hostile(scsim, tab, built[0][1], folder)
         print("hostile texts stay texts")
+        check_studies(scsim, tab, folder)
+        print("studied: sweeps and a capacity are there, readable and quiet")
     print(f"pictures: {folder}")
 
 

@@ -46,6 +46,8 @@ pub enum Layer {
     Dots(usize, Vec<(f64, f64)>),
     /// A rectangle with a share between 0 and 1 of the darkest shade: x from and to, y from and to.
     Tiles(usize, Vec<([f64; 4], f64)>),
+    /// A line across at that height, with its name.
+    Limit(f64, String),
 }
 
 /// A chart.
@@ -115,7 +117,9 @@ impl Chart<'_> {
         );
         out.push_str(&bands(self.marks, &self.x, wide * FINE, self.height * FINE));
         out.push_str(&self.inside(wide));
-        out.push_str("</svg></svg></div>");
+        out.push_str("</svg>");
+        out.push_str(&self.limits(top));
+        out.push_str("</svg></div>");
         let unit = if self.zooms { "; t in seconds" } else { "" };
         let caption = format!("{}, {}{unit}", self.title, self.note);
         out.push_str(&html::twin(&self.table, &self.id, caption.trim_end_matches(", ")));
@@ -147,6 +151,27 @@ impl Chart<'_> {
             );
         }
         let _ = write!(out, "</g><path class=base d=\"M{left} {bottom}H{right}\"/>");
+        out
+    }
+
+    /// Lines across with their names; a limit above the axis has none.
+    fn limits(&self, top: f64) -> String {
+        let mut out = String::new();
+        for layer in &self.layers {
+            let Layer::Limit(value, name) = layer else { continue };
+            if *value < self.y.from || *value > self.y.to {
+                continue;
+            }
+            let (y, right) = (top + (1.0 - self.y.share(*value)) * self.height, WIDTH - RIGHT);
+            let _ = write!(
+                out,
+                "<path class=limit d=\"M{} {y:.1}H{right}\"/><text class=limit x={} y=\"{:.1}\" text-anchor=end>{}</text>",
+                self.left,
+                right - 6.0,
+                y - 5.0,
+                escape(name)
+            );
+        }
         out
     }
 
@@ -213,8 +238,8 @@ impl Chart<'_> {
                     let style = COLOURS[colour(*plane)].filled();
                     area.draw_series(points.iter().map(|&(x, y)| Circle::new(at(x, y), 7, style)))?;
                 }
-                // Too many for an element each.
-                Layer::Tiles(..) => {}
+                // Too many for an element each; and what has a name stands outside.
+                Layer::Tiles(..) | Layer::Limit(..) => {}
             }
         }
         root.present()?;

@@ -1,4 +1,4 @@
-//! The page: one HTML file for an architecture review, made from a result file and nothing else.
+//! The page: one HTML file for an architecture review, made from result files and nothing else.
 //!
 //! *Knows* the order of the panels: verdict, evidence, cause, detail. *Does not know* how a result came to be;
 //! whatever a page shows, the JSON has. Start reading at [`render`]; `read` says what a file must have, `chart`
@@ -18,6 +18,7 @@ mod read;
 mod replications;
 mod scale;
 mod scenario;
+mod study;
 mod table;
 mod timeline;
 mod topology;
@@ -31,6 +32,8 @@ use read::Mark;
 use read::Outcome;
 pub use read::Taken;
 pub use read::read;
+pub use study::Study;
+pub use study::read as read_study;
 
 /// The style sheet.
 const STYLE: &str = include_str!("style.css");
@@ -41,7 +44,10 @@ const SCRIPT: &str = include_str!("script.js");
 type Panel = (&'static str, &'static str, fn(&Section<'_>) -> String);
 
 /// A panel that was made: name, heading, what is inside.
-type Made = (&'static str, &'static str, String);
+type Made = (String, String, String);
+
+/// The panel that studies stand behind.
+const BEFORE_STUDIES: &str = "cost";
 
 /// The panels in their order.
 const PANELS: [Panel; 11] = [
@@ -73,7 +79,7 @@ pub struct Section<'a> {
 /// # Errors
 /// [`Unreadable`] if it is no result file, or only a part of one.
 pub fn render(text: &str) -> Result<String, Unreadable> {
-    Ok(page(&read(text)?))
+    Ok(page(&read(text)?, &[]))
 }
 
 /// Results that a page shows at the most.
@@ -89,40 +95,34 @@ pub fn csv(taken: &Taken) -> String {
     export::csv(&taken.result)
 }
 
-/// The page of results.
-pub fn page(taken: &[Taken]) -> String {
-    let title = match taken {
-        [one] => one.result.scenario.title.clone(),
+/// One result, or the studies of one scenario, on a page.
+struct Article {
+    /// In front of every name in an address.
+    prefix: String,
+    /// Of the scenario.
+    title: String,
+    /// In their order.
+    panels: Vec<Made>,
+}
+
+/// The page of results and of what varied them. There is at least one of either.
+pub fn page(taken: &[Taken], studies: &[Study]) -> String {
+    let articles = articles(taken, studies);
+    let title = match &articles[..] {
+        [one] => one.title.clone(),
         many => format!("{} scenarios", many.len()),
     };
-    let sections: Vec<Section<'_>> = taken
-        .iter()
-        .enumerate()
-        .map(|(i, one)| {
-            let prefix = if taken.len() == 1 { String::new() } else { format!("r{}-", i + 1) };
-            Section { result: &one.result, marks: one.result.marks(), prefix }
-        })
-        .collect();
-    let made = |section: &Section<'_>| -> Vec<Made> {
-        PANELS.iter().map(|(name, heading, make)| (*name, *heading, make(section))).collect()
-    };
-    let mut panels: Vec<Vec<Made>> = sections.iter().map(made).collect();
-    // The data takes what room the others leave.
-    let used = panels.iter().flatten().map(|(_, _, inside)| inside.len()).sum::<usize>() + STYLE.len() + SCRIPT.len();
-    for ((one, section), panels) in taken.iter().zip(&sections).zip(&mut panels) {
-        panels.push(("data", "Data", data::render(one, &section.prefix, taken.len(), used)));
-    }
     let mut nav = String::new();
     let mut body = String::new();
-    for (section, panels) in sections.iter().zip(&panels) {
-        if taken.len() > 1 {
-            let (prefix, title) = (&section.prefix, escape(&section.result.scenario.title));
-            let _ = write!(nav, "<li class=of><a href=\"#{prefix}result\">{title}</a>");
+    for article in &articles {
+        let prefix = &article.prefix;
+        if articles.len() > 1 {
+            let _ = write!(nav, "<li class=of><a href=\"#{prefix}result\">{}</a>", escape(&article.title));
         }
-        let _ = write!(body, "<article class=result id=\"{}result\">", section.prefix);
-        for (name, heading, inside) in panels.iter().filter(|(_, _, inside)| !inside.is_empty()) {
-            let id = format!("{}{name}", section.prefix);
-            let class = if *name == "verdict" { " class=unseen" } else { "" };
+        let _ = write!(body, "<article class=result id=\"{prefix}result\">");
+        for (name, heading, inside) in article.panels.iter().filter(|(_, _, inside)| !inside.is_empty()) {
+            let id = format!("{prefix}{name}");
+            let class = if ["verdict", "about"].contains(&name.as_str()) { " class=unseen" } else { "" };
             let _ = write!(nav, "<li><a href=\"#{id}\">{heading}</a>");
             let _ = write!(
                 body,
@@ -136,6 +136,37 @@ pub fn page(taken: &[Taken]) -> String {
         super::json::VERSION,
         escape(&title),
     )
+}
+
+/// Results in their order, each with its studies; then the studies of no result.
+fn articles(taken: &[Taken], studies: &[Study]) -> Vec<Article> {
+    let placed = study::placed(taken, studies);
+    let many = taken.len() + placed.alone.len() > 1;
+    let prefix = |at: usize| if many { format!("r{}-", at + 1) } else { String::new() };
+    let mut articles = Vec::new();
+    for (at, (one, mine)) in taken.iter().zip(&placed.of).enumerate() {
+        let section = Section { result: &one.result, marks: one.result.marks(), prefix: prefix(at) };
+        let made = |(name, heading, make): &Panel| ((*name).to_owned(), (*heading).to_owned(), make(&section));
+        let mut panels: Vec<Made> = PANELS.iter().map(made).collect();
+        let behind = panels.iter().position(|(name, ..)| name == BEFORE_STUDIES).map_or(panels.len(), |at| at + 1);
+        let studied = study::panels(mine, Some(&one.result), &section.prefix, studies.len());
+        panels.splice(behind..behind, studied);
+        articles.push(Article { prefix: section.prefix, title: one.result.scenario.title.clone(), panels });
+    }
+    for (at, group) in placed.alone.iter().enumerate() {
+        let prefix = prefix(taken.len() + at);
+        let mut panels = vec![("about".to_owned(), "About".to_owned(), study::about(group, taken.len()))];
+        panels.extend(study::panels(group, None, &prefix, studies.len()));
+        articles.push(Article { prefix, title: group[0].title().to_owned(), panels });
+    }
+    // The data takes what room the others leave.
+    let inside = articles.iter().flat_map(|article| &article.panels).map(|(_, _, inside)| inside.len());
+    let used = inside.sum::<usize>() + STYLE.len() + SCRIPT.len();
+    for (one, article) in taken.iter().zip(&mut articles) {
+        let data = data::render(one, &article.prefix, taken.len(), used);
+        article.panels.push(("data".to_owned(), "Data".to_owned(), data));
+    }
+    articles
 }
 
 /// Fill patterns that every picture may use.

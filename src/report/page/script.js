@@ -137,7 +137,9 @@
       var table = this.figure.querySelector('.twin table');
       this.head = table ? cells(table.tHead.rows[0]) : [];
       this.rows = table ? Array.prototype.map.call(table.tBodies[0].rows, cells) : [];
-      this.xs = this.rows.map(function (row) { return parseFloat(row[0]); });
+      // Where values stand at equal distances, a row's number is its place.
+      var rank = 'rank' in this.figure.dataset;
+      this.xs = this.rows.map(function (row, i) { return rank ? i : parseFloat(row[0]); });
     }
     return this.rows;
   };
