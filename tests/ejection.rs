@@ -248,6 +248,27 @@ fn each_rate_rule_looks_at_its_own_number_of_hosts() {
     }
 }
 
+/// Who was found and is not put out keeps its connections.
+#[test]
+fn a_finding_that_is_not_enforced_drains_nothing() {
+    let detection = OutlierDetection {
+        consecutive_5xx: 0,
+        consecutive_gateway_failure: 0,
+        success_rate_minimum_hosts: 3,
+        success_rate_request_volume: 4,
+        success_rate_stdev_factor: 1000,
+        enforcing_success_rate: 0,
+        ..short()
+    };
+    let mut desk = Desk::new(detection, 5);
+    for _ in 0..25 {
+        desk.answer(|member| Answer::of(if member == 1 { 500 } else { 200 }));
+    }
+    desk.until(10);
+    assert_eq!(desk.lines().len(), 1);
+    assert_eq!((desk.router.ejected(), desk.router.connections()), (0, 5));
+}
+
 /// A probe that passes brings back who is out only where `successful_active_health_check_uneject_host` says so
 /// (envoy.md 1.5), and only who is still listed.
 #[test]

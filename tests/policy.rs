@@ -17,12 +17,14 @@ use scsim::policy::Step;
 use scsim::policy::Try;
 use scsim::policy::Upkeep;
 use scsim::policy::Verdict;
+use scsim::policy::config::Discovery;
 use scsim::policy::config::OutlierDetection;
 use scsim::policy::config::OutlierReading;
 use scsim::policy::config::Panic;
 use scsim::policy::config::RetryBudget;
 use scsim::policy::config::RetryOn;
 use scsim::policy::config::RetryPolicy;
+use scsim::policy::config::Stale;
 use scsim::policy::fact::Flag;
 use scsim::units::Ratio;
 use scsim::units::Span;
@@ -364,6 +366,44 @@ fn of_failures_within_the_window_the_latest_count_whatever_came_before_them() {
         out.push(bench.router.ejected());
     }
     assert_eq!(out, [0, 0, 0, 0, 0, 0, 1]);
+}
+
+/// A resolver that serves stale answers does so for so long after they expired, and only if it has some.
+#[test]
+fn stale_answers_serve_as_long_as_they_may() {
+    for (at, serves) in [(11, true), (12, false)] {
+        let on_failure = Stale::Serve { at_most: Span::from_secs(10) };
+        let discovery = Discovery::Resolved { on_failure };
+        let mut bench = Bench::new(PolicyConfig { discovery, ..PolicyConfig::dns_client() });
+        let (mut none, step) = bench.begin(1);
+        assert_eq!(step, Step::Resolve);
+        bench.tell(Router::on_lookup_failed);
+        assert!(matches!(bench.step(&mut none), Step::Done(_)), "there is nothing to serve");
+        bench.list(&[7], Some(Span::from_secs(1)));
+        bench.now = Time::ZERO + Span::from_secs(at);
+        let (mut flight, step) = bench.begin(2);
+        assert_eq!(step, Step::Resolve);
+        bench.tell(Router::on_lookup_failed);
+        let step = bench.step(&mut flight);
+        assert_eq!(matches!(step, Step::Try(_)), serves, "{at} s: {step:?}");
+    }
+}
+
+#[test]
+fn who_went_away_while_a_name_is_looked_up_is_not_woken() {
+    let mut bench = Bench::new(PolicyConfig::dns_client());
+    let (first, _) = bench.begin(1);
+    let (second, _) = bench.begin(2);
+    bench.tell(|router, cx| router.abandon(cx, first));
+    bench.list(&[7], Some(Span::from_secs(1)));
+    let mut woken = Vec::new();
+    while let Some(upkeep) = bench.tell(Router::poll_upkeep) {
+        if let Upkeep::Wake { request } = upkeep {
+            woken.push(request);
+        }
+    }
+    assert_eq!(woken, [RequestKey(2)]);
+    bench.tell(|router, cx| router.abandon(cx, second));
 }
 
 #[test]

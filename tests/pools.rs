@@ -367,6 +367,46 @@ fn who_takes_the_place_of_one_that_left_is_not_taken_for_it() {
     }
 }
 
+/// A request that takes a connection asks for those of the requests to come (envoy.md 4.2).
+#[test]
+fn a_connection_that_is_taken_is_made_up_for_ahead() {
+    let mut config = PolicyConfig::envoy_default();
+    config.pool.preconnect_percent = 200;
+    let mut desk = Desk::new(config, &[1]);
+    let (mut first, _) = desk.begin();
+    desk.connect();
+    desk.connect();
+    assert!(matches!(desk.step(&mut first), Step::Try(_)));
+    assert_eq!((desk.router.connections(), desk.dials.len()), (2, 0), "two for one");
+    let (_second, step) = desk.begin();
+    assert!(matches!(step, Step::Try(_)));
+    assert_eq!(desk.dials.len(), 2, "four for two");
+}
+
+/// Who keeps a connection for all it does chooses when it dials, and not when it sends.
+#[test]
+fn a_request_on_a_kept_connection_takes_nobodys_turn() {
+    let affinity = Affinity::Connection { age_max: None };
+    let mut desk = Desk::new(PolicyConfig { affinity, ..PolicyConfig::envoy_default() }, &[1, 2, 3]);
+    for _ in 0..2 {
+        desk.ask();
+    }
+    let (_busy, first) = desk.open();
+    let (_other, second) = desk.open();
+    assert_eq!((first.member, second.member), (MemberKey(1), MemberKey(2)));
+}
+
+/// The peer of that name says goodbye on all of its connections, and on nobody else's.
+#[test]
+fn a_peer_that_goes_loses_its_connections() {
+    let mut desk = Desk::new(PolicyConfig::envoy_default(), &[1, 2]);
+    let (first, second) = (desk.ask(), desk.ask());
+    desk.tell(|router, cx| router.on_goaway_from(cx, MemberKey(1)));
+    assert_eq!(desk.closed, [first]);
+    assert_ne!(first, second);
+    assert_eq!((desk.router.connections_to(MemberKey(1)), desk.router.connections_to(MemberKey(2))), (0, 1));
+}
+
 #[test]
 fn requests_beyond_the_limit_are_counted() {
     let mut config = PolicyConfig::envoy_default();

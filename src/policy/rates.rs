@@ -134,6 +134,23 @@ mod tests {
         ranking
     }
 
+    /// It would have no rate, and the mean none with it.
+    #[test]
+    fn who_got_no_request_is_in_no_ranking() {
+        let mut ranking = ranking(&[100, 50]);
+        ranking.add(2, Bucket::default());
+        assert_eq!(ranking.len(), 2);
+        assert_eq!(ranking.success_rates(0, 2, 1900).map(|rates| rates.mean), Some(75.0));
+    }
+
+    /// The threshold of equals is their rate, and below it is none of them.
+    #[test]
+    fn equals_do_not_stand_out() {
+        let ranking = ranking(&[100; 5]);
+        let rates = ranking.success_rates(100, 5, 1900).unwrap();
+        assert!((0..5).all(|i| ranking.below(i, 100, rates).is_none()));
+    }
+
     #[test]
     fn the_example_of_the_source_has_its_threshold_at_52() {
         let rates = ranking(&[50, 100, 100, 100, 100]).success_rates(100, 5, 1900).unwrap();
