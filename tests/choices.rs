@@ -391,3 +391,24 @@ fn in_panic_everywhere_the_first_priority_may_be_empty() {
         assert_eq!(desk.pick() / 10, priority, "word {word}");
     }
 }
+
+/// In a hash table a zone has the share of its weight, whatever stands in it, and none without weight.
+#[test]
+fn zones_share_a_hash_table_by_their_weight() {
+    let member = |key: u64, zone, locality_weight, weight| Member {
+        zone,
+        locality_weight,
+        weight,
+        ..Member::of(MemberKey(key))
+    };
+    let list = [member(0, 0, 3, 1), member(1, 1, 1, 2), member(2, 1, 1, 2), member(3, 2, 0, 1)];
+    let rules = PolicyConfig { locality: LocalityRouting::Weighted, ..config(LbPolicy::Maglev { table_size: 211 }) };
+    let mut desk = Desk::new(rules, &list);
+    let mut counts = [0_u32; 4];
+    for hash in 0..211 {
+        counts[desk.ask(Some(hash), 200)[0] as usize] += 1;
+    }
+    // Three quarters of 211 and an eighth twice.
+    assert!(counts[0].abs_diff(158) <= 2 && counts[1].abs_diff(26) <= 2 && counts[2].abs_diff(26) <= 2, "{counts:?}");
+    assert_eq!(counts[3], 0);
+}

@@ -553,6 +553,15 @@ fn a_tcp_client_that_goes_takes_a_dial_along_unless_another_needs_it() {
     assert_eq!((desk.closed.len(), desk.router.connections()), (1, 1));
     desk.tell(|router, cx| router.abandon(cx, second));
     assert_eq!((desk.closed.len(), desk.router.connections()), (2, 0));
+    // A connection under way needs none of the dials.
+    for waits in [false, true] {
+        let mut desk = Desk::new(tcp(), &[1]);
+        let (_busy, _) = desk.open();
+        let (first, _) = desk.begin();
+        let _other = waits.then(|| desk.begin());
+        desk.tell(|router, cx| router.abandon(cx, first));
+        assert_eq!((desk.closed.len(), desk.router.connections()), (1, 1 + u32::from(waits)), "{waits}");
+    }
     // Two are wanted for each, and two is all that its host allows.
     let mut config = tcp();
     config.pool.preconnect_percent = 200;

@@ -119,6 +119,12 @@ mod tests {
     /// Where a share comes out whole, one turn of it is left to be taken in order (\[S\], `createWithPicks`): a third of
     /// three turns is none.
     #[test]
+    fn equals_keep_the_order_of_their_first_turns() {
+        let mut edf = Edf::with_head_start(&[1, 0], 0, |_| 1.0);
+        assert_eq!([(); 6].map(|()| edf.pick(|_| 1.0).unwrap()), [1, 0, 1, 0, 1, 0]);
+    }
+
+    #[test]
     fn a_whole_share_is_one_turn_less() {
         assert_eq!(sequence(&[2, 3, 4], 3, 20), "21202121021202121021");
         assert_eq!(sequence(&[4, 5, 6], 6, 20), "21201202121021021201");

@@ -73,3 +73,18 @@ pub(super) fn pick(table: &[u32], hash: u64, attempt: u32) -> u32 {
     let hash = if attempt == 0 { hash } else { hash ^ (u64::MAX - u64::from(attempt) + 1) };
     table[(hash % table.len() as u64) as usize]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::EndpointId;
+
+    /// Half the weight claims in the rounds 1, 2, 4 and so on (envoy.md 3.5): three of seven entries.
+    #[test]
+    fn who_has_caught_up_exactly_claims() {
+        let part =
+            |slot: u32, share| Part { id: EndpointId { slot, generation: 0 }, key: format!("10.0.0.{slot}:80"), share };
+        let table = build(&[part(1, 0.5), part(2, 0.25)], 7);
+        assert_eq!([1, 2].map(|slot| table.iter().filter(|&&at| at == slot).count()), [4, 3]);
+    }
+}

@@ -40,3 +40,18 @@ pub(super) fn pick(ring: &[(u64, u32)], hash: u64, attempt: u32) -> u32 {
     let first = if at - attempt as usize == ring.len() { attempt as usize } else { at };
     ring[first % ring.len()].1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_finds_the_point_at_or_after_it_and_retries_go_on_from_there() {
+        let ring = [(10, 0), (20, 1), (30, 2)];
+        for (hash, went) in
+            [(9, [0, 1, 2, 0]), (10, [0, 1, 2, 0]), (11, [1, 2, 0, 1]), (30, [2, 0, 1, 2]), (31, [0, 1, 2, 0])]
+        {
+            assert_eq!([0, 1, 2, 3].map(|attempt| pick(&ring, hash, attempt)), went, "hash {hash}");
+        }
+    }
+}
