@@ -64,7 +64,8 @@ pub(super) struct Field {
 
 #[derive(Deserialize, Debug)]
 pub(super) struct Cell {
-    pub cell: u64,
+    #[serde(rename = "cell")]
+    pub number: u64,
     /// By field; `None` leaves it to the file.
     pub values: Vec<Option<String>>,
     pub planes: Vec<PlaneCell>,
@@ -326,7 +327,7 @@ impl Sweep {
             if cell.values.len() != self.axes.len() {
                 return Err(format!(
                     "cell {} has {} values for {} fields",
-                    cell.cell,
+                    cell.number,
                     cell.values.len(),
                     self.axes.len()
                 ));
@@ -336,7 +337,7 @@ impl Sweep {
                 None if !self.is_single() => Some(format!("nothing for {}", axis.key)),
                 _ => None,
             });
-            strange.map_or(Ok(()), |what| Err(format!("cell {} has {what}, which the sweep does not", cell.cell)))
+            strange.map_or(Ok(()), |what| Err(format!("cell {} has {what}, which the sweep does not", cell.number)))
         })
     }
 }

@@ -362,7 +362,7 @@ fn table(sweep: &Sweep, place: &Place<'_>, planes: &[(usize, &str)], open: bool)
     }
     let mut table = Table::new(head);
     for cell in sweep.cells.iter().take(ROWS_MAX) {
-        let mut row = vec![cell.cell.to_string()];
+        let mut row = vec![cell.number.to_string()];
         row.extend(cell.values.iter().map(|value| value.clone().unwrap_or_else(|| "as in the file".to_owned())));
         if judged {
             let fails = cell.expectations.iter().filter(|held| held.verdict == "fails").count();
