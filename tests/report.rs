@@ -688,3 +688,25 @@ fn hostile_studies_stay_texts_and_odd_numbers_have_places() {
         }
     }
 }
+
+#[test]
+fn large_sweeps_make_small_pages() {
+    let folder = desk("large");
+    let mut value: Value = serde_json::from_str(swept()).unwrap();
+    let cell = value["cells"][0].clone();
+    let values: Vec<String> = (0..5_000).map(|i| format!("{i}/s")).collect();
+    value["axes"] = json!([{"key": "load.rate", "values": values}]);
+    let numbered = values.iter().enumerate().map(|(i, rate)| {
+        let mut cell = cell.clone();
+        cell["cell"] = json!(i);
+        cell["values"] = json!([rate]);
+        cell
+    });
+    value["cells"] = numbered.collect();
+    let html = page(&folder, &value.to_string()).unwrap();
+    assert!(html.len() < 1_500_000, "{} bytes", html.len());
+    let sweep = panel(&html, "sweep");
+    assert!(sweep.contains("1 of 1 fields have no curve") && sweep.contains("is left out to keep the page small"));
+    let kept = rows(&html, "sweep-cells").len();
+    assert!(sweep.contains(&format!("{} more cells are in the file", 5_000 - kept)), "{kept} are kept");
+}

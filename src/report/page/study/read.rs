@@ -3,6 +3,8 @@
 //! *Knows* the keys that are drawn, and what such a file must hold to be drawn without guessing. *Does not know*
 //! how any of it is drawn. Keys that it has not heard of are passed over.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::error::Category;
@@ -323,6 +325,9 @@ impl Sweep {
         if self.axes.is_empty() || self.cells.is_empty() {
             return Err("it varies nothing or has no cell".to_owned());
         }
+        // Sweeps may have a hundred thousand values.
+        let known: Vec<BTreeSet<&str>> =
+            self.axes.iter().map(|axis| axis.values.iter().map(String::as_str).collect()).collect();
         self.cells.iter().try_for_each(|cell| {
             if cell.values.len() != self.axes.len() {
                 return Err(format!(
@@ -332,11 +337,12 @@ impl Sweep {
                     self.axes.len()
                 ));
             }
-            let strange = cell.values.iter().zip(&self.axes).find_map(|(value, axis)| match value {
-                Some(value) if !axis.values.contains(value) => Some(format!("`{value}` for {}", axis.key)),
-                None if !self.is_single() => Some(format!("nothing for {}", axis.key)),
-                _ => None,
-            });
+            let strange =
+                cell.values.iter().zip(&self.axes).zip(&known).find_map(|((value, axis), known)| match value {
+                    Some(value) if !known.contains(value.as_str()) => Some(format!("`{value}` for {}", axis.key)),
+                    None if !self.is_single() => Some(format!("nothing for {}", axis.key)),
+                    _ => None,
+                });
             strange.map_or(Ok(()), |what| Err(format!("cell {} has {what}, which the sweep does not", cell.number)))
         })
     }
