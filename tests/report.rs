@@ -611,6 +611,13 @@ fn a_study_of_another_scenario_stands_apart() {
     assert!(
         html.contains("id=\"r2-sweep\"") && !html.contains("id=\"r1-sweep\"") && html.contains("id=\"r1-verdict\"")
     );
+    // Of several scenarios one is chosen, with what varied it.
+    let chosen = |name: &str| scsim(&folder, &["report", "r.json", "s.json", "--scenario", name]);
+    let html = out(&chosen("the other"));
+    assert!(html.contains("id=\"sweep\"") && !html.contains("id=\"verdict\""));
+    let missing = chosen("the third");
+    assert_eq!(code(&missing), 2);
+    assert!(err(&missing).contains("no result of `the third` (it has small)"), "{}", err(&missing));
     // The same scenario with another seed is beside its result, with a word on it.
     std::fs::write(folder.join("s.json"), swept().replace("\"seed\":1,", "\"seed\":9,")).unwrap();
     let html = out(&scsim(&folder, &["report", "r.json", "s.json"]));

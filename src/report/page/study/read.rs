@@ -11,6 +11,7 @@ use serde_json::error::Category;
 use thiserror::Error;
 
 use crate::report::compare;
+use crate::report::page::Taken;
 use crate::report::page::read::Outcome;
 
 /// A study, as typed and as it stood in the file.
@@ -269,6 +270,23 @@ impl Study {
             What::Sweep(sweep) => &sweep.scenario,
             What::Capacity(capacity) => &capacity.scenario,
         }
+    }
+
+    /// What its scenario is called: the name of its file, else its title.
+    pub fn name(&self) -> String {
+        let origin = self.origin();
+        if origin.file.is_empty() { origin.title.clone() } else { compare::stem(&origin.file).to_owned() }
+    }
+
+    /// True if `name` means its scenario.
+    pub fn is_called(&self, name: &str) -> bool {
+        let origin = self.origin();
+        name == origin.title || name == origin.file || name == self.name()
+    }
+
+    /// True if it varied the scenario of a result.
+    pub fn varies(&self, taken: &Taken) -> bool {
+        self.is_of(&taken.result)
     }
 
     /// The title of that scenario.
