@@ -611,6 +611,13 @@ fn a_study_of_another_scenario_stands_apart() {
     assert!(
         html.contains("id=\"r2-sweep\"") && !html.contains("id=\"r1-sweep\"") && html.contains("id=\"r1-verdict\"")
     );
+    // Of several scenarios one is chosen, with what varied it.
+    let chosen = |name: &str| scsim(&folder, &["report", "r.json", "s.json", "--scenario", name]);
+    let html = out(&chosen("the other"));
+    assert!(html.contains("id=\"sweep\"") && !html.contains("id=\"verdict\""));
+    let missing = chosen("the third");
+    assert_eq!(code(&missing), 2);
+    assert!(err(&missing).contains("no result of `the third` (it has small)"), "{}", err(&missing));
     // The same scenario with another seed is beside its result, with a word on it.
     std::fs::write(folder.join("s.json"), swept().replace("\"seed\":1,", "\"seed\":9,")).unwrap();
     let html = out(&scsim(&folder, &["report", "r.json", "s.json"]));
@@ -677,7 +684,7 @@ fn hostile_studies_stay_texts_and_odd_numbers_have_places() {
         for odd in [json!(-1.0), json!(0.0), json!(1e300), json!(-1e300), json!(1e-300)] {
             for step in [1, 2, 3, 5, 7_usize] {
                 let mut bent = value.clone();
-                let to = |leaf: &Value| leaf.as_f64().is_some_and(|x| leaf.is_f64() && x != 0.95).then(|| odd.clone());
+                let to = |leaf: &Value| (leaf.is_f64() && *leaf != json!(0.95)).then(|| odd.clone());
                 let mut at = step;
                 while bend(&mut bent, &mut at.clone(), &to) && at < 2_000 {
                     at += step * 7;
@@ -687,4 +694,26 @@ fn hostile_studies_stay_texts_and_odd_numbers_have_places() {
             }
         }
     }
+}
+
+#[test]
+fn large_sweeps_make_small_pages() {
+    let folder = desk("large");
+    let mut value: Value = serde_json::from_str(swept()).unwrap();
+    let cell = value["cells"][0].clone();
+    let values: Vec<String> = (0..5_000).map(|i| format!("{i}/s")).collect();
+    value["axes"] = json!([{"key": "load.rate", "values": values}]);
+    let numbered = values.iter().enumerate().map(|(i, rate)| {
+        let mut cell = cell.clone();
+        cell["cell"] = json!(i);
+        cell["values"] = json!([rate]);
+        cell
+    });
+    value["cells"] = numbered.collect();
+    let html = page(&folder, &value.to_string()).unwrap();
+    assert!(html.len() < 1_500_000, "{} bytes", html.len());
+    let sweep = panel(&html, "sweep");
+    assert!(sweep.contains("1 of 1 fields have no curve") && sweep.contains("is left out to keep the page small"));
+    let kept = rows(&html, "sweep-cells").len();
+    assert!(sweep.contains(&format!("{} more cells are in the file", 5_000 - kept)), "{kept} are kept");
 }

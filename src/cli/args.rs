@@ -101,7 +101,7 @@ pub enum Command {
     Cost(super::cost::CostArgs),
     /// One replication as a Perfetto trace, or one request as text: who was chosen, what was retried, and why
     Trace(super::trace::TraceArgs),
-    /// A result file as a page, without running anything
+    /// Result files, sweeps and capacities as a page, without running anything
     Report(super::report::ReportArgs),
     /// Decide claims by scenarios and write the page that says so
     Ledger(LedgerArgs),

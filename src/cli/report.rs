@@ -1,4 +1,4 @@
-//! `scsim report`: a result file as a page, as Markdown or as CSV, without running anything; and the same page,
+//! `scsim report`: result files, with sweeps and searches for a capacity, as a page, as Markdown or as CSV, without running anything; and the same page,
 //! distributions and time series for `scsim run`.
 
 use std::fs;
@@ -88,7 +88,7 @@ fn written(common: &Common, args: &ReportArgs) -> Result<String, Exit> {
         return Err(refuse("this is JSON already; a report is html, markdown or csv"));
     }
     let (all, studies) = read(&args.files)?;
-    let chosen = chosen(all, &args.scenario).map_err(|what| refuse(&what))?;
+    let (chosen, studies) = chosen(all, studies, &args.scenario).map_err(|what| refuse(&what))?;
     let page = matches!(common.format, Format::Human | Format::Html);
     if !page && !studies.is_empty() {
         return Err(refuse(
@@ -133,14 +133,18 @@ fn read(files: &[PathBuf]) -> Result<(Vec<Taken>, Vec<Study>), Exit> {
     Ok((results, studies))
 }
 
-/// The results with these names, all of them without any.
-fn chosen(all: Vec<Taken>, names: &[String]) -> Result<Vec<Taken>, String> {
+/// The results and studies of scenarios with these names, all of them without any.
+fn chosen(all: Vec<Taken>, studies: Vec<Study>, names: &[String]) -> Result<(Vec<Taken>, Vec<Study>), String> {
     if names.is_empty() {
-        return Ok(all);
+        return Ok((all, studies));
     }
     let is = |taken: &Taken, at: usize, name: &str| taken.is_called(name) || name.parse() == Ok(at + 1);
-    if let Some(name) = names.iter().find(|name| !all.iter().enumerate().any(|(at, taken)| is(taken, at, name))) {
-        let known: Vec<String> = all.iter().map(Taken::name).collect();
+    let known = |name: &str| {
+        all.iter().enumerate().any(|(at, taken)| is(taken, at, name)) || studies.iter().any(|s| s.is_called(name))
+    };
+    if let Some(name) = names.iter().find(|name| !known(name)) {
+        let mut known: Vec<String> = all.iter().map(Taken::name).chain(studies.iter().map(Study::name)).collect();
+        known.dedup();
         let hint = super::loading::did_you_mean(name, known.iter().map(String::as_str));
         return Err(format!("this file has no result of `{name}`{hint} (it has {})", listed(&known)));
     }
@@ -150,7 +154,12 @@ fn chosen(all: Vec<Taken>, names: &[String]) -> Result<Vec<Taken>, String> {
         names.iter().any(|name| is(taken, at, name))
     };
     let keep: Vec<bool> = all.iter().map(wanted).collect();
-    Ok(all.into_iter().zip(keep).filter(|(_, keep)| *keep).map(|(taken, _)| taken).collect())
+    let chosen: Vec<Taken> = all.into_iter().zip(keep).filter(|(_, keep)| *keep).map(|(taken, _)| taken).collect();
+    let of_them = |study: &Study| {
+        names.iter().any(|name| study.is_called(name)) || chosen.iter().any(|taken| study.varies(taken))
+    };
+    let studies = studies.into_iter().filter(of_them).collect();
+    Ok((chosen, studies))
 }
 
 /// A few names, and how many more.

@@ -408,7 +408,7 @@ def check_studies(scsim, tab, folder):
 
 
 def main():
-    scsim, folder = sys.argv[1], pathlib.Path(sys.argv[2]).absolute()
+    scsim, folder = str(pathlib.Path(sys.argv[1]).absolute()), pathlib.Path(sys.argv[2]).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     built = [(name, *build(scsim, folder, name, arguments)) for name, arguments in REPORTS]
     with browser.Browser(browser.find()) as tab:

@@ -33,6 +33,7 @@ use read::Outcome;
 pub use read::Taken;
 pub use read::read;
 pub use study::Study;
+pub use study::Unfit;
 pub use study::read as read_study;
 
 /// The style sheet.

@@ -19,6 +19,7 @@ use super::read::Outcome;
 use crate::report::compare;
 use crate::report::format::number;
 pub use read::Study;
+pub use read::Unfit;
 use read::What;
 pub use read::read;
 

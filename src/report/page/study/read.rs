@@ -3,12 +3,15 @@
 //! *Knows* the keys that are drawn, and what such a file must hold to be drawn without guessing. *Does not know*
 //! how any of it is drawn. Keys that it has not heard of are passed over.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::error::Category;
 use thiserror::Error;
 
 use crate::report::compare;
+use crate::report::page::Taken;
 use crate::report::page::read::Outcome;
 
 /// A study, as typed and as it stood in the file.
@@ -64,7 +67,8 @@ pub(super) struct Field {
 
 #[derive(Deserialize, Debug)]
 pub(super) struct Cell {
-    pub cell: u64,
+    #[serde(rename = "cell")]
+    pub number: u64,
     /// By field; `None` leaves it to the file.
     pub values: Vec<Option<String>>,
     pub planes: Vec<PlaneCell>,
@@ -268,6 +272,23 @@ impl Study {
         }
     }
 
+    /// What its scenario is called: the name of its file, else its title.
+    pub fn name(&self) -> String {
+        let origin = self.origin();
+        if origin.file.is_empty() { origin.title.clone() } else { compare::stem(&origin.file).to_owned() }
+    }
+
+    /// True if `name` means its scenario.
+    pub fn is_called(&self, name: &str) -> bool {
+        let origin = self.origin();
+        name == origin.title || name == origin.file || name == self.name()
+    }
+
+    /// True if it varied the scenario of a result.
+    pub fn varies(&self, taken: &Taken) -> bool {
+        self.is_of(&taken.result)
+    }
+
     /// The title of that scenario.
     pub fn title(&self) -> &str {
         &self.origin().title
@@ -322,21 +343,25 @@ impl Sweep {
         if self.axes.is_empty() || self.cells.is_empty() {
             return Err("it varies nothing or has no cell".to_owned());
         }
+        // Sweeps may have a hundred thousand values.
+        let known: Vec<BTreeSet<&str>> =
+            self.axes.iter().map(|axis| axis.values.iter().map(String::as_str).collect()).collect();
         self.cells.iter().try_for_each(|cell| {
             if cell.values.len() != self.axes.len() {
                 return Err(format!(
                     "cell {} has {} values for {} fields",
-                    cell.cell,
+                    cell.number,
                     cell.values.len(),
                     self.axes.len()
                 ));
             }
-            let strange = cell.values.iter().zip(&self.axes).find_map(|(value, axis)| match value {
-                Some(value) if !axis.values.contains(value) => Some(format!("`{value}` for {}", axis.key)),
-                None if !self.is_single() => Some(format!("nothing for {}", axis.key)),
-                _ => None,
-            });
-            strange.map_or(Ok(()), |what| Err(format!("cell {} has {what}, which the sweep does not", cell.cell)))
+            let strange =
+                cell.values.iter().zip(&self.axes).zip(&known).find_map(|((value, axis), known)| match value {
+                    Some(value) if !known.contains(value.as_str()) => Some(format!("`{value}` for {}", axis.key)),
+                    None if !self.is_single() => Some(format!("nothing for {}", axis.key)),
+                    _ => None,
+                });
+            strange.map_or(Ok(()), |what| Err(format!("cell {} has {what}, which the sweep does not", cell.number)))
         })
     }
 }

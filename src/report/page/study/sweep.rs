@@ -29,10 +29,13 @@ use crate::report::page::scale::Axis;
 const METRICS: [(&str, &str, Unit); 2] =
     [("error_rate", "Error rate", Unit::Share), ("p99", "p99 of successes", Unit::Millis)];
 
-/// Rows of the table at the most.
+/// Rows of the table at the most, and figures in it.
 const ROWS_MAX: usize = 2_000;
+const FIGURES_MAX: usize = 40_000;
 /// Rows and columns of a heat map at the most.
-const HEAT_MAX: (usize, usize) = (40, 24);
+const HEAT_MAX: (usize, usize) = (30, 16);
+/// Values along a curve at the most.
+const VALUES_MAX: usize = 300;
 /// Columns beyond which a tile has no room for its interval.
 const ROOMY: usize = 8;
 /// Fields that get curves at the most, one at a time.
@@ -48,12 +51,22 @@ pub(super) fn render<'a>(sweep: &'a Sweep, place: &mut Place<'a>) -> String {
     let mut drawn = true;
     match &sweep.axes[..] {
         axes if sweep.is_single() || axes.len() == 1 => {
-            out.push_str(&keys(planes.iter().copied()));
-            for (number, axis) in axes.iter().enumerate().take(CURVES_MAX) {
-                out.push_str(&curves(sweep, place, &planes, number, axis));
+            let has_room = |(number, axis): &(usize, &Field)| *number < CURVES_MAX && axis.values.len() <= VALUES_MAX;
+            let shown: Vec<(usize, &Field)> = axes.iter().enumerate().filter(has_room).collect();
+            if !shown.is_empty() {
+                out.push_str(&keys(planes.iter().copied()));
             }
-            if axes.len() > CURVES_MAX {
-                let _ = write!(out, "<p class=notice>{} more fields are in the table.</p>", axes.len() - CURVES_MAX);
+            for (number, axis) in &shown {
+                out.push_str(&curves(sweep, place, &planes, *number, axis));
+            }
+            drawn = !shown.is_empty();
+            if shown.len() < axes.len() {
+                let _ = write!(
+                    out,
+                    "<p class=notice role=note>{} of {} fields have no curve: there is room for {CURVES_MAX} fields with {VALUES_MAX} values each. The table has them.</p>",
+                    axes.len() - shown.len(),
+                    axes.len()
+                );
             }
         }
         [rows, columns] if rows.values.len() <= HEAT_MAX.0 && columns.values.len() <= HEAT_MAX.1 => {
@@ -360,9 +373,10 @@ fn table(sweep: &Sweep, place: &Place<'_>, planes: &[(usize, &str)], open: bool)
             head.extend([format!("{plane} {metric}, {unit}"), "low".to_owned(), "high".to_owned()]);
         }
     }
+    let most = (FIGURES_MAX / head.len()).clamp(1, ROWS_MAX);
     let mut table = Table::new(head);
-    for cell in sweep.cells.iter().take(ROWS_MAX) {
-        let mut row = vec![cell.cell.to_string()];
+    for cell in sweep.cells.iter().take(most) {
+        let mut row = vec![cell.number.to_string()];
         row.extend(cell.values.iter().map(|value| value.clone().unwrap_or_else(|| "as in the file".to_owned())));
         if judged {
             let fails = cell.expectations.iter().filter(|held| held.verdict == "fails").count();
@@ -386,11 +400,11 @@ fn table(sweep: &Sweep, place: &Place<'_>, planes: &[(usize, &str)], open: bool)
     } else {
         out.push_str(&html::twin(&table, &id, caption));
     }
-    if sweep.cells.len() > ROWS_MAX {
+    if sweep.cells.len() > most {
         let _ = write!(
             out,
             "<p class=notice>{} more cells are in the file of the sweep; <code>scsim sweep --csv</code> writes them all.</p>",
-            sweep.cells.len() - ROWS_MAX
+            sweep.cells.len() - most
         );
     }
     out.push_str("</figure>");
