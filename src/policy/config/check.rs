@@ -363,6 +363,70 @@ mod tests {
         }
     }
 
+    /// What scsim itself cannot or will not do.
+    #[test]
+    fn what_envoy_loads_and_scsim_does_not_is_refused_too() {
+        let probing = |interval, healthy_threshold, unhealthy_threshold| {
+            Some(crate::policy::config::HealthCheck {
+                interval: Span::from_secs(interval),
+                timeout: Span::from_secs(1),
+                healthy_threshold,
+                unhealthy_threshold,
+                first_pass_suffices: true,
+            })
+        };
+        for (check, field) in [
+            (probing(0, 1, 1), "health_check.interval"),
+            (probing(1, 0, 1), "health_check.healthy_threshold"),
+            (probing(1, 1, 0), "health_check.unhealthy_threshold"),
+        ] {
+            let config = PolicyConfig { health_check: check, ..PolicyConfig::envoy_default() };
+            let found: Vec<&str> = config.check().unwrap_err().iter().map(|problem| problem.field).collect();
+            assert_eq!(found, [field]);
+        }
+        let cases: [(&str, Change); 4] = [
+            ("ring_hash_lb_config.minimum_ring_size", |c| {
+                c.lb_policy = LbPolicy::RingHash { minimum_ring_size: 0, maximum_ring_size: 10 };
+            }),
+            ("max_concurrent_streams", |c| c.pool.protocol = PoolProtocol::Http2 { max_concurrent_streams: 0 }),
+            ("max_connect_attempts", |c| {
+                c.pool.protocol = PoolProtocol::Tcp(TcpProxy { max_connect_attempts: 251 });
+            }),
+            ("retry_policy.num_retries", |c| retry(c).num_retries = 251),
+        ];
+        for (field, change) in cases {
+            let found: Vec<&str> = fields(change).iter().map(|(field, _)| *field).collect();
+            assert_eq!(found, [field]);
+        }
+    }
+
+    #[test]
+    fn the_ends_of_ranges_are_fine() {
+        let cases: [Change; 11] = [
+            |c| c.lb_policy = LbPolicy::RingHash { minimum_ring_size: RING_MAX, maximum_ring_size: RING_MAX },
+            |c| c.lb_policy = LbPolicy::RingHash { minimum_ring_size: 1, maximum_ring_size: 1 },
+            |c| c.lb_policy = LbPolicy::RingHash { minimum_ring_size: 0, maximum_ring_size: 0 },
+            |c| c.lb_policy = LbPolicy::LeastRequest(LeastRequest::Choices(2)),
+            |c| c.pool.protocol = PoolProtocol::Tcp(TcpProxy { max_connect_attempts: 250 }),
+            |c| c.pool.protocol = PoolProtocol::Http2 { max_concurrent_streams: 1 },
+            |c| retry(c).num_retries = 250,
+            |c| retry(c).max_interval = retry(c).base_interval,
+            |c| slow(c).min_weight_percent = 100,
+            |c| c.pool.preconnect_percent = 300,
+            |c| c.locality = LocalityRouting::ZoneAware(ZoneAware { routing_enabled: 100, min_cluster_size: 6 }),
+        ];
+        for (at, change) in cases.into_iter().enumerate() {
+            assert_eq!(fields(change), [], "case {at}");
+        }
+    }
+
+    #[test]
+    fn primes_have_no_divisors() {
+        let primes: Vec<u64> = (0..50).filter(|&n| is_prime(n)).collect();
+        assert_eq!(primes, [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47]);
+        assert!(!is_prime(2_221 * 2_221) && is_prime(MAGLEV_MAX));
+    }
+
     #[test]
     fn the_largest_table_and_the_smallest_prime_are_fine() {
         for table_size in [2, 65_537, MAGLEV_MAX] {
