@@ -412,3 +412,103 @@ fn zones_share_a_hash_table_by_their_weight() {
     assert!(counts[0].abs_diff(158) <= 2 && counts[1].abs_diff(26) <= 2 && counts[2].abs_diff(26) <= 2, "{counts:?}");
     assert_eq!(counts[3], 0);
 }
+
+/// Why the next step of a new request would choose whom it will, with the words as they stand.
+fn explained(desk: &mut Desk, hash: Option<u64>) -> (Flight, Option<explain::Chosen>) {
+    desk.requests += 1;
+    let ask = Ask { hash, ..Ask::of(RequestKey(desk.requests)) };
+    let flight = desk.tell(|router, cx| router.begin(cx, ask));
+    let (next, step) = (desk.words.next, desk.words.step);
+    let why = desk.tell(|router, cx| router.explain(cx, &flight));
+    desk.words = Words { next, step };
+    (flight, why)
+}
+
+/// What is told is what is done then, by each rule, and telling it moves nothing.
+#[test]
+fn who_is_explained_is_who_is_chosen() {
+    let ring = LbPolicy::RingHash { minimum_ring_size: 64, maximum_ring_size: 128 };
+    let rules = [
+        LbPolicy::RoundRobin,
+        LbPolicy::Random,
+        LbPolicy::LeastRequest(config::LeastRequest::Choices(2)),
+        LbPolicy::LeastRequest(config::LeastRequest::FullScan),
+        ring,
+        LbPolicy::Maglev { table_size: 211 },
+    ];
+    for lb_policy in rules {
+        let mut desk = Desk::new(config(lb_policy), &three());
+        for word in [0, u64::MAX / 2, u64::MAX, 7] {
+            desk.words = Always(word);
+            let (mut flight, why) = explained(&mut desk, Some(word));
+            let why = why.expect("somebody is chosen");
+            assert_eq!((why.among, why.priority, why.by_weight, why.again), (3, 0, false, false), "{lb_policy:?}");
+            let mut step = desk.tell(|router, cx| router.step(cx, &mut flight));
+            while let Step::Wait { .. } = step {
+                desk.look();
+                step = desk.tell(|router, cx| router.step(cx, &mut flight));
+            }
+            let Step::Try(attempt) = step else { panic!("{step:?}") };
+            assert_eq!(attempt.endpoint, why.endpoint, "{lb_policy:?}, word {word}");
+            desk.held.push(flight);
+        }
+    }
+}
+
+#[test]
+fn an_explanation_names_the_other_draw_the_weights_and_what_was_turned_down() {
+    let mut desk = Desk::new(config(LbPolicy::LeastRequest(config::LeastRequest::Choices(2))), &three());
+    assert_eq!(desk.hold(), 0);
+    let ids: Vec<EndpointId> = desk.router.endpoints().map(|(endpoint, _)| endpoint).collect();
+    desk.words = Words { next: 0, step: u64::MAX / 3 + 1 };
+    let (_, why) = explained(&mut desk, None);
+    let why = why.expect("somebody is chosen");
+    assert_eq!((why.endpoint, why.active, why.other), (ids[1], 0, Some((ids[0], 1))));
+
+    let heavy = [1, 2].map(|weight| Member { weight, ..Member::of(MemberKey(u64::from(weight))) });
+    let mut desk = Desk::new(config(LbPolicy::RoundRobin), &heavy);
+    assert!(explained(&mut desk, None).1.is_some_and(|why| why.by_weight));
+
+    let retry = RetryPolicy {
+        retry_on: RetryOn::FIVE_XX,
+        num_retries: 1,
+        previous_hosts: true,
+        host_selection_retry_max_attempts: 2,
+        ..RetryPolicy::envoy_default()
+    };
+    let mut desk = Desk::new(PolicyConfig { retry_policy: Some(retry), ..config(LbPolicy::Random) }, &three());
+    let (mut flight, _) = explained(&mut desk, None);
+    let mut step = desk.tell(|router, cx| router.step(cx, &mut flight));
+    while let Step::Wait { .. } = step {
+        desk.look();
+        step = desk.tell(|router, cx| router.step(cx, &mut flight));
+    }
+    let Step::Try(attempt) = step else { panic!("{step:?}") };
+    assert_eq!(desk.tell(|router, cx| router.explain(cx, &flight)), None, "it has chosen");
+    let outcome = Outcome::Answered(Answer::of(503));
+    desk.tell(|router, cx| router.report(cx, &mut flight, attempt.attempt, outcome));
+    // The same word chooses the same again, as often as it may.
+    let why = desk.tell(|router, cx| router.explain(cx, &flight)).expect("it tries again");
+    assert_eq!((why.endpoint, why.rejected, why.again), (attempt.endpoint, 2, true));
+    // In a back-off and past its deadline it chooses nobody.
+    desk.now = Time::ZERO + Span::from_secs(15);
+    assert_eq!(desk.tell(|router, cx| router.explain(cx, &flight)), None);
+}
+
+/// While a name is looked up nobody is chosen, also where there is an old answer.
+#[test]
+fn nobody_is_explained_while_a_name_is_looked_up() {
+    let mut desk = Desk::new(PolicyConfig::dns_client(), &[]);
+    let list = |desk: &mut Desk| {
+        let valid_for = Some(Span::from_secs(1));
+        desk.tell(|router, cx| router.on_members(cx, &three(), valid_for));
+    };
+    list(&mut desk);
+    desk.now = Time::ZERO + Span::from_secs(2);
+    let (mut flight, _) = explained(&mut desk, None);
+    let step = desk.tell(|router, cx| router.step(cx, &mut flight));
+    assert_eq!(step, Step::Resolve);
+    assert_eq!(desk.tell(|router, cx| router.explain(cx, &flight)), None);
+    list(&mut desk);
+    assert!(desk.tell(|router, cx| router.explain(cx, &flight)).is_some());
+}
