@@ -194,6 +194,59 @@ fn a_flight_counts_the_attempts_that_it_began() {
 }
 
 #[test]
+fn a_body_that_is_kept_may_be_sent_again() {
+    let mut desk = Desk::new(retrying(RetryPolicy::envoy_default()), 1);
+    let (mut flight, attempt) = first_try(&mut desk, ask());
+    desk.tell(|router, cx| router.on_body(cx, &mut flight, 10));
+    assert!(matches!(desk.answer(&mut flight, attempt, Answer::of(503)), Step::Try(_)));
+}
+
+/// Each limit that passes has its own statistic.
+#[test]
+fn which_limit_passed_is_told() {
+    for (trouble, limit) in [
+        (Trouble::Timeout, fact::TimeLimit::PerTry),
+        (Trouble::IdleTimeout, fact::TimeLimit::PerTryIdle),
+        (Trouble::MaxDuration, fact::TimeLimit::StreamDuration),
+    ] {
+        let mut desk = Desk::new(retrying(RetryPolicy::envoy_default()), 1);
+        let (mut flight, attempt) = first_try(&mut desk, ask());
+        desk.tell(|router, cx| router.report(cx, &mut flight, attempt.attempt, Outcome::Failed(trouble)));
+        let told: Vec<fact::TimeLimit> = desk
+            .facts
+            .iter()
+            .filter_map(|(_, fact)| match fact {
+                Fact::TimedOut(limit) => Some(*limit),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(told, [limit]);
+    }
+}
+
+/// `x-envoy-upstream-rq-timeout-alt-response`: a time-out is a 204 to the detectors, unless they count connections apart.
+#[test]
+fn a_time_out_with_an_alternative_response_is_none_to_the_detectors() {
+    for (alternative, split, out) in [(true, false, 0), (false, false, 1), (true, true, 1)] {
+        let detection = OutlierDetection {
+            consecutive_5xx: 1,
+            consecutive_local_origin_failure: 1,
+            split_external_local_origin_errors: split,
+            max_ejection_percent: 100,
+            ..OutlierDetection::envoy_default()
+        };
+        let mut config = PolicyConfig { outlier_detection: Some(detection), ..PolicyConfig::envoy_default() };
+        config.timeouts.per_try = ms(100);
+        let mut desk = Desk::new(config, 1);
+        let own = headers::Overrides { timeout_alt_response: alternative, ..headers::Overrides::default() };
+        let (mut flight, attempt) = first_try(&mut desk, Ask { overrides: Some(Box::new(own)), ..ask() });
+        desk.now = attempt.give_up_at;
+        desk.tell(|router, cx| router.report(cx, &mut flight, attempt.attempt, Outcome::Failed(Trouble::Timeout)));
+        assert_eq!(desk.router.ejected(), out, "{alternative}, {split}");
+    }
+}
+
+#[test]
 fn a_list_of_nobody_is_no_panic() {
     let mut desk = Desk::new(PolicyConfig::envoy_default(), 1);
     desk.tell(|router, cx| router.on_members(cx, &[], None));

@@ -304,3 +304,35 @@ fn a_probe_that_passes_brings_back_where_it_may() {
         assert_eq!(desk.router.ejected(), u32::from(!may), "{may}");
     }
 }
+
+/// A new endpoint is believed at its first pass where that suffices, also after a failure; else as one that failed.
+#[test]
+fn how_many_probes_make_a_new_endpoint_healthy() {
+    for (first_suffices, fails_first, passes) in
+        [(true, false, 1), (true, true, 1), (false, false, 3), (false, true, 3)]
+    {
+        let health_check = Some(config::HealthCheck {
+            interval: Span::from_secs(1),
+            timeout: Span::from_secs(1),
+            healthy_threshold: 3,
+            unhealthy_threshold: 2,
+            first_pass_suffices: first_suffices,
+        });
+        let config = PolicyConfig { health_check, update_merge_window: Span::ZERO, ..PolicyConfig::envoy_default() };
+        let mut desk =
+            Desk { router: Router::new(Arc::new(config)), now: Time::ZERO, log: Log::default(), word: Word::default() };
+        let key = MemberKey(0);
+        desk.tell(|router, cx| router.on_members(cx, &[Member::of(key)], None));
+        assert_eq!(desk.router.upkeep_due(), Time::ZERO + Span::from_secs(1), "the next probe");
+        let endpoint = desk.router.endpoints().next().map(|(endpoint, _)| endpoint).expect("it is listed");
+        if fails_first {
+            desk.tell(|router, cx| router.on_probe(cx, endpoint, false));
+        }
+        let mut needed = 0;
+        while !desk.router.standing_of(key).is_some_and(|standing| standing.seen_healthy) {
+            desk.tell(|router, cx| router.on_probe(cx, endpoint, true));
+            needed += 1;
+        }
+        assert_eq!(needed, passes, "{first_suffices}, {fails_first}");
+    }
+}
