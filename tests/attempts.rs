@@ -201,6 +201,50 @@ fn a_body_that_is_kept_may_be_sent_again() {
     assert!(matches!(desk.answer(&mut flight, attempt, Answer::of(503)), Step::Try(_)));
 }
 
+/// Without a condition nothing is kept to be sent again, and nothing is given up.
+#[test]
+fn where_nothing_is_retried_no_retry_is_abandoned() {
+    let nothing = RetryPolicy { retry_on: RetryOn::NONE, ..RetryPolicy::envoy_default() };
+    for config in [PolicyConfig::envoy_default(), retrying(nothing.clone())] {
+        let policy = config.retry_policy.map(|_| nothing.clone());
+        let mut desk = Desk::new(PolicyConfig { retry_policy: policy, ..PolicyConfig::envoy_default() }, 1);
+        let (mut flight, _) = first_try(&mut desk, ask());
+        desk.tell(|router, cx| router.on_body(cx, &mut flight, u64::MAX));
+        assert_eq!(desk.stat("retry_or_shadow_abandoned"), 0);
+    }
+}
+
+#[test]
+fn a_retry_names_the_attempt_it_follows() {
+    let policy = RetryPolicy { num_retries: 2, ..RetryPolicy::envoy_default() };
+    let mut desk = Desk::new(retrying(policy), 1);
+    let (mut flight, mut attempt) = first_try(&mut desk, ask());
+    for _ in 0..2 {
+        let Step::Try(next) = desk.answer(&mut flight, attempt, Answer::of(503)) else { panic!("no retry") };
+        attempt = next;
+    }
+    let after: Vec<u8> = desk
+        .facts
+        .iter()
+        .filter_map(|(_, fact)| match fact {
+            Fact::Retrying { after, .. } => Some(after.0),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(after, [0, 1]);
+}
+
+/// A stream that may last as long as its attempt is ended by the attempt's limit.
+#[test]
+fn of_an_attempts_two_ends_at_once_the_time_out_is_named() {
+    let mut config = PolicyConfig::envoy_default();
+    config.timeouts.per_try = ms(100);
+    let mut desk = Desk::new(config, 1);
+    let own = headers::Overrides { stream_duration: Some(ms(100)), ..headers::Overrides::default() };
+    let (_, attempt) = first_try(&mut desk, Ask { overrides: Some(Box::new(own)), ..ask() });
+    assert_eq!((attempt.give_up_at, attempt.then), (Time::ZERO + ms(100), Trouble::Timeout));
+}
+
 /// Each limit that passes has its own statistic.
 #[test]
 fn which_limit_passed_is_told() {

@@ -512,3 +512,47 @@ fn nobody_is_explained_while_a_name_is_looked_up() {
     list(&mut desk);
     assert!(desk.tell(|router, cx| router.explain(cx, &flight)).is_some());
 }
+
+/// Where every request is routed by zone nothing is drawn for it.
+#[test]
+fn full_zone_routing_draws_no_word() {
+    let list: Vec<Member> = (0..6).map(|key| Member { zone: (key % 3) as u8, ..Member::of(MemberKey(key)) }).collect();
+    let mut desk = Desk::new(zone_aware(), &list);
+    desk.tell(|router, cx| router.on_local_cluster(cx, 0, &[1, 1, 1]));
+    desk.words = Words { next: 0, step: 1 };
+    assert_eq!((desk.pick() % 3, desk.words.next), (0, 0));
+}
+
+/// A lone zone's weight cancels out, and zones without any weight are none.
+#[test]
+fn the_weight_of_a_lone_zone_says_nothing() {
+    let rules = |lb_policy| PolicyConfig { locality: LocalityRouting::Weighted, ..config(lb_policy) };
+    let weighed = |key: u64, weight| Member { locality_weight: 3, weight, ..Member::of(MemberKey(key)) };
+    let mut desk = Desk::new(rules(LbPolicy::Maglev { table_size: 211 }), &[weighed(0, 1), weighed(1, 3)]);
+    let first = (0..211).filter(|&hash| desk.ask(Some(hash), 200)[0] == 0).count();
+    assert!(first.abs_diff(53) <= 2, "{first} of 211");
+
+    let list = [0, 1].map(|zone| Member { zone, locality_weight: 0, ..Member::of(MemberKey(u64::from(zone))) });
+    let mut desk = Desk::new(rules(LbPolicy::RoundRobin), &list);
+    assert_eq!(who(&mut desk, 4), [0, 1]);
+}
+
+/// Who is out of favour keeps ten of a thousand: a roll of 9 takes it, at 10 another is drawn.
+#[test]
+fn an_anomalous_target_keeps_a_hundredth_of_its_share() {
+    const TENTH: u64 = u64::MAX / 10;
+    for (roll, went) in [(9, 0), (10, 2)] {
+        let mut desk = Desk::new(config(LbPolicy::WeightedRandom { anomaly_mitigation: true }), &three());
+        for at in 0..30 {
+            let third = at % 3;
+            desk.words = Always(u64::MAX / 3 * third + u64::MAX / 6);
+            assert_eq!(desk.ask(None, if third == 0 { 500 } else { 200 }), [third]);
+        }
+        desk.now = Time::ZERO + Span::from_secs(5);
+        desk.look();
+        // The first draw is a tenth above the roll, the third a tenth below it, which is the last of three.
+        let low = u64::MAX / 1000 * roll + u64::MAX / 2000;
+        desk.words = Words { next: low + TENTH, step: TENTH.wrapping_neg() };
+        assert_eq!(desk.pick(), went, "roll {roll}");
+    }
+}

@@ -324,6 +324,8 @@ fn how_many_probes_make_a_new_endpoint_healthy() {
         let key = MemberKey(0);
         desk.tell(|router, cx| router.on_members(cx, &[Member::of(key)], None));
         assert_eq!(desk.router.upkeep_due(), Time::ZERO + Span::from_secs(1), "the next probe");
+        let just_before = Time::ZERO + Span::from_nanos(999_999_999);
+        assert!(desk.router.is_quiet(just_before) && !desk.router.is_quiet(Time::ZERO + Span::from_secs(1)));
         let endpoint = desk.router.endpoints().next().map(|(endpoint, _)| endpoint).expect("it is listed");
         if fails_first {
             desk.tell(|router, cx| router.on_probe(cx, endpoint, false));
@@ -335,4 +337,33 @@ fn how_many_probes_make_a_new_endpoint_healthy() {
         }
         assert_eq!(needed, passes, "{first_suffices}, {fails_first}");
     }
+}
+
+/// Who failed its first probe counts as unhealthy where one pass would not make it healthy: two of three are panic.
+#[test]
+fn who_failed_its_first_probe_counts() {
+    let health_check = Some(config::HealthCheck {
+        interval: Span::from_secs(1),
+        timeout: Span::from_secs(1),
+        healthy_threshold: 2,
+        unhealthy_threshold: 2,
+        first_pass_suffices: false,
+    });
+    let config = PolicyConfig { health_check, update_merge_window: Span::ZERO, ..PolicyConfig::envoy_default() };
+    let mut desk =
+        Desk { router: Router::new(Arc::new(config)), now: Time::ZERO, log: Log::default(), word: Word::default() };
+    let list: Vec<Member> = (0..3).map(|key| Member::of(MemberKey(key))).collect();
+    desk.tell(|router, cx| router.on_members(cx, &list, None));
+    let ids: Vec<EndpointId> = desk.router.endpoints().map(|(endpoint, _)| endpoint).collect();
+    for (endpoint, healthy) in [(ids[1], false), (ids[2], false), (ids[0], true), (ids[0], true)] {
+        desk.tell(|router, cx| router.on_probe(cx, endpoint, healthy));
+    }
+    let reached = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    for _ in 0..6 {
+        desk.answer(|member| {
+            reached.borrow_mut().insert(member);
+            Answer::of(200)
+        });
+    }
+    assert_eq!(reached.into_inner().len(), 3);
 }

@@ -408,6 +408,14 @@ fn a_peer_that_goes_loses_its_connections() {
 }
 
 #[test]
+fn a_connection_says_how_long_it_carried_nothing() {
+    let mut desk = Desk::new(PolicyConfig::envoy_default(), &[1]);
+    let conn = desk.ask();
+    desk.wait(5);
+    assert_eq!(desk.router.idle_for(desk.now, conn), Span::from_millis(5));
+}
+
+#[test]
 fn requests_beyond_the_limit_are_counted() {
     let mut config = PolicyConfig::envoy_default();
     config.circuit_breakers.max_requests = 1;

@@ -1,6 +1,8 @@
 //! The presets, value by value. Goal: no field of one moves unseen. Method: all of them as text beside a golden;
 //! `SCSIM_BLESS=1 cargo test --test presets` writes it anew, and `scsim explain` names the source of each value.
 
+#![expect(clippy::disallowed_methods, reason = "goldens are blessed by an environment variable")]
+
 use std::fmt::Write as _;
 
 use scsim::policy::PolicyConfig;

@@ -475,6 +475,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_needs_routes_or_filters_is_not_raised() {
+        let raised: Vec<Flag> = Flag::ALL.into_iter().filter(|flag| flag.is_raised()).collect();
+        assert!(raised.contains(&Flag::Uh) && raised.contains(&Flag::Umsdr));
+        assert!(!raised.contains(&Flag::Nr) && !raised.contains(&Flag::Rl));
+    }
+
+    #[test]
     fn flags_print_as_in_an_access_log() {
         for (flags, text) in [
             (Flags::NONE, "-"),
