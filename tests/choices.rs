@@ -556,3 +556,26 @@ fn an_anomalous_target_keeps_a_hundredth_of_its_share() {
         assert_eq!(desk.pick(), went, "roll {roll}");
     }
 }
+
+/// An ALB's target starts slowly only beside one that has its full share already (aws.md 3.2): not beside one that is
+/// still starting, nor beside one that failed.
+#[test]
+fn nobody_starts_slowly_beside_one_that_starts() {
+    let slow_start =
+        Some(config::SlowStart { window: Span::from_secs(60), aggression_milli: 1000, min_weight_percent: 10 });
+    let health_check = Some(config::HealthCheck {
+        interval: Span::from_secs(1000),
+        timeout: Span::from_secs(1),
+        healthy_threshold: 1,
+        unhealthy_threshold: 1,
+        first_pass_suffices: true,
+    });
+    let mut desk = Desk::new(PolicyConfig { slow_start, health_check, ..config(LbPolicy::RoundRobin) }, &three());
+    let ids: Vec<EndpointId> = desk.router.endpoints().map(|(endpoint, _)| endpoint).collect();
+    for (second, member, healthy) in [(1000, 0, true), (1010, 1, true), (1020, 0, false), (1020, 2, true)] {
+        desk.now = Time::ZERO + Span::from_secs(second);
+        desk.tell(|router, cx| router.on_probe(cx, ids[member], healthy));
+    }
+    let third = (0..12).filter(|_| desk.pick() == 2).count();
+    assert!(third > 8, "{third} of 12 went to the third, which has its full share");
+}
