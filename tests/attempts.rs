@@ -205,9 +205,8 @@ fn a_body_that_is_kept_may_be_sent_again() {
 #[test]
 fn where_nothing_is_retried_no_retry_is_abandoned() {
     let nothing = RetryPolicy { retry_on: RetryOn::NONE, ..RetryPolicy::envoy_default() };
-    for config in [PolicyConfig::envoy_default(), retrying(nothing.clone())] {
-        let policy = config.retry_policy.map(|_| nothing.clone());
-        let mut desk = Desk::new(PolicyConfig { retry_policy: policy, ..PolicyConfig::envoy_default() }, 1);
+    for retry_policy in [None, Some(nothing)] {
+        let mut desk = Desk::new(PolicyConfig { retry_policy, ..PolicyConfig::envoy_default() }, 1);
         let (mut flight, _) = first_try(&mut desk, ask());
         desk.tell(|router, cx| router.on_body(cx, &mut flight, u64::MAX));
         assert_eq!(desk.stat("retry_or_shadow_abandoned"), 0);

@@ -14,7 +14,7 @@ use crate::capacity::search::Kind;
 use crate::capacity::text::name;
 use crate::report::figure::Unit;
 use crate::report::format;
-use crate::sweep::charts::COLOURS;
+use crate::report::palette::COLOURS;
 
 /// Width of the picture, and height per clause.
 const WIDTH: u32 = 860;

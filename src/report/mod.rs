@@ -22,6 +22,7 @@ pub mod junit;
 pub mod markdown;
 pub mod model;
 pub mod page;
+pub mod palette;
 pub mod series;
 pub mod suite;
 pub mod text;

@@ -12,21 +12,10 @@ use super::part::HeaderAxis;
 use super::table;
 use crate::report::figure::Unit;
 use crate::report::format;
+use crate::report::palette::COLOURS;
 
 /// Width and height of a chart.
 const SIZE: (u32, u32) = (820, 480);
-
-/// Colours that are told apart on white, by those who see few colours too (Okabe and Ito).
-pub const COLOURS: [RGBColor; 8] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(86, 180, 233),
-    RGBColor(230, 159, 0),
-    RGBColor(80, 80, 80),
-    RGBColor(160, 120, 60),
-];
 
 /// Stops of the heat map's scale, from little to much (viridis).
 const STOPS: [(f64, f64, f64); 5] =

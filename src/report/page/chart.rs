@@ -14,18 +14,7 @@ use super::html::Table;
 use super::html::escape;
 use super::read::Mark;
 use super::scale::Axis;
-
-/// The colour of each plane (Okabe and Ito): names for the style sheet, and what is seen without one.
-pub const COLOURS: [RGBColor; 8] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(86, 180, 233),
-    RGBColor(230, 159, 0),
-    RGBColor(80, 80, 80),
-    RGBColor(160, 120, 60),
-];
+use crate::report::palette::COLOURS;
 
 /// Width of a chart in its own units.
 pub const WIDTH: f64 = 1000.0;
